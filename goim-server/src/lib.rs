@@ -1,1 +1,13 @@
-//! Placeholder while the workspace is laid out.
+//! The reference server of goim: QUIC, SQLite or Postgres, one process by default.
+
+mod access;
+mod cli;
+mod config;
+mod http;
+mod service;
+mod telemetry;
+
+pub use access::{Identity, IdentityError};
+pub use cli::{Args, LogFormat};
+pub use config::{Config, ConfigError, ENVIRONMENT_PREFIX, Limits};
+pub use telemetry::init_logs;

@@ -1,0 +1,4 @@
+//! The rules: who may do what, and how it is done. No rule lives in a door.
+
+mod passwords;
+mod tokens;
