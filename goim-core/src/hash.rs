@@ -6,19 +6,14 @@
 //! by them is small and bounded.
 
 use core::hash::{BuildHasherDefault, Hasher};
+#[allow(clippy::disallowed_types, reason = "this is the place that names the hasher")]
 use std::collections::{HashMap, HashSet};
 
 /// A map keyed by ids.
-#[allow(
-    clippy::disallowed_types,
-    reason = "this is the place that names the hasher"
-)]
+#[allow(clippy::disallowed_types, reason = "this is the place that names the hasher")]
 pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 /// A set of ids.
-#[allow(
-    clippy::disallowed_types,
-    reason = "this is the place that names the hasher"
-)]
+#[allow(clippy::disallowed_types, reason = "this is the place that names the hasher")]
 pub type IdSet<K> = HashSet<K, BuildHasherDefault<IdHasher>>;
 
 /// Multiplies and folds each word, after the finaliser of SplitMix64 (Steele, Lea, Flood 2014).

@@ -147,11 +147,7 @@ impl ClientMsgId {
             return None;
         }
         let bytes = self.0.as_bytes();
-        Some(
-            bytes[..6]
-                .iter()
-                .fold(0, |ms, byte| (ms << 8) | u64::from(*byte)),
-        )
+        Some(bytes[..6].iter().fold(0, |ms, byte| (ms << 8) | u64::from(*byte)))
     }
 }
 

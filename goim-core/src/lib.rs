@@ -1,8 +1,12 @@
 //! The ideas of goim without a runtime: no socket, clock, thread, database or wire format.
 
+pub mod entry;
 pub mod hash;
 pub mod id;
+pub mod lane;
 pub mod time;
 
+pub use entry::Entry;
 pub use id::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
+pub use lane::Lane;
 pub use time::{Duration, Time};

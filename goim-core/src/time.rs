@@ -67,14 +67,8 @@ mod tests {
 
     #[test]
     fn adding_and_subtracting_never_wrap() {
-        assert_eq!(
-            Time::from_millis(2) + Duration::from_micros(5),
-            Time::from_micros(2_005)
-        );
-        assert_eq!(
-            Time::from_micros(u64::MAX) + Duration::MAX,
-            Time::from_micros(u64::MAX)
-        );
+        assert_eq!(Time::from_millis(2) + Duration::from_micros(5), Time::from_micros(2_005));
+        assert_eq!(Time::from_micros(u64::MAX) + Duration::MAX, Time::from_micros(u64::MAX));
         assert_eq!(Time::ZERO.since(Time::from_millis(1)), Duration::ZERO);
     }
 }

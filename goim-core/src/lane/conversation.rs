@@ -1,0 +1,124 @@
+use std::collections::VecDeque;
+
+use super::recent::Key;
+use super::{Fold, Offer, Rules};
+use crate::hash::IdMap;
+use crate::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
+
+/// An entry that waits or is in flight.
+pub(super) struct Pending<E, T> {
+    pub(super) ticket: T,
+    pub(super) sender: UserId,
+    pub(super) device: DeviceId,
+    pub(super) client_msg_id: ClientMsgId,
+    pub(super) after: Option<ClientMsgId>,
+    pub(super) entry: E,
+    pub(super) offered_at: Time,
+    /// The lane's count of offers when it arrived: a refusal needs a state loaded after that.
+    pub(super) stamp: u64,
+    /// It may be stored already, so it is looked up before it is written.
+    pub(super) look_up: bool,
+    /// The look-up was done since the conversation was last forgotten.
+    pub(super) looked_up: bool,
+    /// The store found it to be a duplicate although nobody had said so, or one of its batch.
+    pub(super) suspect: bool,
+    pub(super) tries: u32,
+    /// Tickets of second copies.
+    pub(super) attached: Vec<T>,
+}
+
+impl<E, T> Pending<E, T> {
+    pub(super) fn new(offer: Offer<E, T>, now: Time, stamp: u64) -> (ConversationId, Self) {
+        let pending = Self {
+            ticket: offer.ticket,
+            sender: offer.sender,
+            device: offer.device,
+            client_msg_id: offer.client_msg_id,
+            after: offer.after,
+            entry: offer.entry,
+            offered_at: now,
+            stamp,
+            look_up: offer.retry,
+            looked_up: false,
+            suspect: false,
+            tries: 0,
+            attached: Vec::new(),
+        };
+        (offer.conversation, pending)
+    }
+
+    pub(super) fn key(&self, conversation: ConversationId) -> Key {
+        (conversation, self.sender, self.client_msg_id)
+    }
+}
+
+/// What a lane believes about a conversation, entries in flight included.
+pub(super) struct Known<S, M> {
+    pub(super) head: Seq,
+    pub(super) count: u64,
+    pub(super) rev: u64,
+    pub(super) fold: Fold<S, M>,
+    /// A member row from a snapshot before this seq may lack an effect that the lane knows.
+    pub(super) fold_seq: Seq,
+    /// The lane's count of offers when the load was asked for.
+    pub(super) stamp: u64,
+}
+
+/// A conversation that is hot or has something waiting.
+pub(super) struct Conversation<R: Rules, T> {
+    pub(super) known: Option<Known<R::Settings, R::Member>>,
+    pub(super) queue: VecDeque<Pending<R::Entry, T>>,
+    /// The last id of each device that was committed or is in flight, as far as remembered.
+    pub(super) last_of_device: IdMap<DeviceId, ClientMsgId>,
+    /// Rows in the batch that is out.
+    pub(super) in_flight: usize,
+    /// Where those rows' expectation stands in the batch that is being drafted.
+    pub(super) expect: usize,
+    /// Raised whenever what was believed is forgotten: older loads are void.
+    pub(super) generation: u64,
+    pub(super) place: Place,
+    /// Used since the eviction ring passed it.
+    pub(super) touched: bool,
+}
+
+/// Which of the lane's lists a conversation stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// None: nothing waits, or its rows are in flight.
+    Idle,
+    /// It may have entries for the next batch.
+    Ready,
+    /// It waits for its load to be polled.
+    ToLoad,
+    /// Its load is under way.
+    Loading,
+}
+
+impl<R: Rules, T> Conversation<R, T> {
+    pub(super) fn new() -> Self {
+        Self {
+            known: None,
+            queue: VecDeque::new(),
+            last_of_device: IdMap::default(),
+            in_flight: 0,
+            expect: 0,
+            generation: 0,
+            place: Place::Idle,
+            touched: true,
+        }
+    }
+
+    /// Drops all belief. What waits is looked up again where that was asked for.
+    pub(super) fn forget(&mut self) {
+        self.known = None;
+        self.generation += 1;
+        self.last_of_device.clear();
+        for pending in &mut self.queue {
+            pending.looked_up = false;
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.in_flight == 0 && self.place == Place::Idle
+    }
+}

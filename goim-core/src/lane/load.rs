@@ -1,0 +1,162 @@
+//! Loading beside the lane: what is asked, and which answers may be believed.
+
+use super::conversation::{Conversation, Known, Pending, Place};
+use super::recent::Stored;
+use super::{Fold, Lane, LoadFailed, LoadRequest, Loaded, Outcome, Rules, Unavailable};
+use crate::hash::IdSet;
+use crate::{ClientMsgId, ConversationId, Time, UserId};
+
+impl<R: Rules, T> Lane<R, T> {
+    /// The next thing to load. Loads run beside the lane, at most
+    /// [`LaneLimits::loads_max`](super::LaneLimits::loads_max) at once; each has to come back
+    /// through [`Lane::handle_loaded`].
+    pub fn poll_load(&mut self) -> Option<LoadRequest> {
+        while self.loads < self.limits.loads_max {
+            let id = self.to_load.pop_front()?;
+            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
+            conversation.place = Place::Idle;
+            if conversation.queue.is_empty() || conversation.in_flight > 0 {
+                continue;
+            }
+            let request = self.request(id)?;
+            self.loads += 1;
+            return Some(request);
+        }
+        None
+    }
+
+    fn request(&mut self, id: ConversationId) -> Option<LoadRequest> {
+        let conversation = self.conversations.get_mut(&id)?;
+        conversation.place = Place::Loading;
+        let mut request = LoadRequest {
+            conversation: id,
+            members: Vec::new(),
+            ids: Vec::new(),
+            generation: conversation.generation,
+            stamp: self.stamp,
+        };
+        let mut users = IdSet::default();
+        let mut ids: IdSet<(UserId, ClientMsgId)> = IdSet::default();
+        // What waits ahead of a send need not be looked up as its `after`.
+        let mut ahead: IdSet<(UserId, ClientMsgId)> = IdSet::default();
+        let mut involved = Vec::new();
+        for pending in conversation.queue.iter().take(self.limits.load_entries_max) {
+            involved.push(pending.sender);
+            self.rules.involved(&pending.entry, &mut involved);
+            let fold = conversation.known.as_ref().map(|known| &known.fold);
+            for user in involved.drain(..) {
+                if !fold.is_some_and(|fold| fold.knows(user)) && users.insert(user) {
+                    request.members.push(user);
+                }
+            }
+            let own = (pending.sender, pending.client_msg_id);
+            let after = pending.after.map(|after| (pending.sender, after));
+            let look_up = [pending.look_up.then_some(own), after.filter(|after| !ahead.contains(after))];
+            for (sender, client_msg_id) in look_up.into_iter().flatten() {
+                let unknown = self.recent.get(&(id, sender, client_msg_id)).is_none();
+                if unknown && ids.insert((sender, client_msg_id)) {
+                    request.ids.push((sender, client_msg_id));
+                }
+            }
+            ahead.insert(own);
+        }
+        Some(request)
+    }
+
+    /// Takes what a load brought: the conversation, `None` if there is no such conversation, or a
+    /// failure, which refuses what waited for it.
+    pub fn handle_loaded(
+        &mut self,
+        now: Time,
+        request: &LoadRequest,
+        result: LoadResult<R::Settings, R::Member>,
+    ) {
+        self.loads = self.loads.saturating_sub(1);
+        let id = request.conversation;
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if conversation.place == Place::Loading {
+            conversation.place = Place::Idle;
+        }
+        if conversation.generation != request.generation {
+            self.schedule(id);
+            return;
+        }
+        match result {
+            Ok(Some(loaded)) => self.merge(request, loaded),
+            Ok(None) => {
+                conversation.forget();
+                self.refuse_waiting(id, request.stamp, &Outcome::NoSuchConversation);
+            }
+            Err(LoadFailed) => {
+                self.refuse_waiting(id, request.stamp, &Outcome::Unavailable(Unavailable::StoreDown));
+            }
+        }
+        self.schedule(id);
+        self.handle_timeout(now);
+    }
+
+    /// Answers what had arrived when a load was asked for; what came later is loaded for again.
+    fn refuse_waiting(&mut self, id: ConversationId, stamp: u64, outcome: &Outcome<R::Refusal>) {
+        while let Some(conversation) = self.conversations.get_mut(&id)
+            && let Some(pending) = conversation.queue.pop_front_if(|front| front.stamp <= stamp)
+        {
+            self.answer(id, pending, outcome.clone());
+        }
+    }
+
+    fn merge(&mut self, request: &LoadRequest, loaded: Loaded<R::Settings, R::Member>) {
+        let id = request.conversation;
+        for found in &loaded.found {
+            let stored = Stored { seq: found.seq, count: found.count, at_ms: found.at_ms };
+            self.recent.insert((id, found.sender, found.client_msg_id), stored);
+        }
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if let Some(known) = &conversation.known {
+            if loaded.head > known.head || loaded.rev != known.rev {
+                // Somebody else commits here: nothing of the old belief holds for sure.
+                conversation.forget();
+                return;
+            }
+            if loaded.head < known.fold_seq {
+                // The rows lack an effect that is known here: ask again.
+                return;
+            }
+        } else {
+            conversation.known = Some(Known {
+                head: loaded.head,
+                count: loaded.count,
+                rev: loaded.rev,
+                fold: Fold::new(loaded.settings),
+                fold_seq: loaded.head,
+                stamp: request.stamp,
+            });
+        }
+        if let Some(known) = &mut conversation.known {
+            for (user, row) in loaded.members {
+                known.fold.set_member(user, row);
+            }
+        }
+        let asked = conversation.queue.iter_mut().take_while(|pending| pending.stamp <= request.stamp);
+        asked.take(self.limits.load_entries_max).for_each(|pending| pending.looked_up = true);
+    }
+}
+
+/// What a load brought.
+pub type LoadResult<S, M> = Result<Option<Loaded<S, M>>, LoadFailed>;
+
+/// Whether everything that judging this entry needs is in memory.
+pub(super) fn is_judgeable<R: Rules, T>(
+    rules: &R,
+    conversation: &Conversation<R, T>,
+    pending: &Pending<R::Entry, T>,
+    scratch: &mut Vec<UserId>,
+) -> bool {
+    let Some(known) = &conversation.known else { return false };
+    if pending.look_up && !pending.looked_up {
+        return false;
+    }
+    scratch.clear();
+    scratch.push(pending.sender);
+    rules.involved(&pending.entry, scratch);
+    scratch.iter().all(|user| known.fold.knows(*user))
+}

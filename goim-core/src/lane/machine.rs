@@ -1,0 +1,297 @@
+use core::fmt;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::conversation::{Conversation, Pending, Place};
+use super::recent::{Key, Recent, Stored};
+use super::{Answer, Batch, Committed, LaneLimits, Offer, Outcome, Rules, Unavailable};
+use crate::hash::{IdMap, IdSet};
+use crate::{ConversationId, Time};
+
+/// One serial committer. See the [module](super) for how to drive it.
+pub struct Lane<R: Rules, T> {
+    pub(super) rules: R,
+    pub(super) limits: LaneLimits,
+    pub(super) conversations: IdMap<ConversationId, Conversation<R, T>>,
+    /// Each conversation in memory once, in the order in which eviction looks at them.
+    ring: VecDeque<ConversationId>,
+    pub(super) ready: VecDeque<ConversationId>,
+    pub(super) to_load: VecDeque<ConversationId>,
+    pub(super) loads: usize,
+    pub(super) recent: Recent,
+    /// The keys of all that waits or is in flight, for second copies.
+    pub(super) waiting_keys: IdSet<Key>,
+    pub(super) waiting: usize,
+    pub(super) waiting_bytes: usize,
+    pub(super) stamp: u64,
+    pub(super) flight: Option<Flight<R::Entry, T>>,
+    /// Entries that one batch may have now: fewer while an offender is sought.
+    pub(super) batch_cap: usize,
+    /// Entries that are left of a batch which the store could not take.
+    pub(super) suspects: usize,
+    pub(super) answers: VecDeque<Answer<R::Refusal, T>>,
+    pub(super) committed: VecDeque<Committed<R::Entry>>,
+    next_sweep: Option<Time>,
+}
+
+/// The batch that is out, and beside each of its rows what the row does not hold.
+pub(super) struct Flight<E, T> {
+    pub(super) batch: Arc<Batch<E>>,
+    pub(super) held: Vec<Held<T>>,
+}
+
+pub(super) struct Held<T> {
+    pub(super) ticket: T,
+    pub(super) after: Option<crate::ClientMsgId>,
+    pub(super) offered_at: Time,
+    pub(super) stamp: u64,
+    pub(super) look_up: bool,
+    pub(super) suspect: bool,
+    pub(super) tries: u32,
+    pub(super) attached: Vec<T>,
+}
+
+impl<R: Rules, T> Lane<R, T> {
+    /// An idle lane.
+    pub fn new(rules: R, limits: LaneLimits) -> Self {
+        Self {
+            rules,
+            conversations: IdMap::default(),
+            ring: VecDeque::new(),
+            ready: VecDeque::new(),
+            to_load: VecDeque::new(),
+            loads: 0,
+            recent: Recent::new(limits.recent_max),
+            waiting_keys: IdSet::default(),
+            waiting: 0,
+            waiting_bytes: 0,
+            stamp: 0,
+            flight: None,
+            batch_cap: limits.batch_max.max(1),
+            suspects: 0,
+            answers: VecDeque::new(),
+            committed: VecDeque::new(),
+            next_sweep: None,
+            limits,
+        }
+    }
+
+    /// Takes an entry to append; its answer will come from [`Lane::poll_answer`]. A second copy of
+    /// one that waits is attached to it and shares its fate.
+    ///
+    /// # Errors
+    ///
+    /// The offer itself when the lane is full: offer it again after the next answers.
+    // The offer is handed back whole, so that nothing is copied to keep it.
+    #[allow(clippy::result_large_err, reason = "the caller keeps what a full lane does not take")]
+    pub fn offer(&mut self, now: Time, offer: Offer<R::Entry, T>) -> Result<(), Offer<R::Entry, T>> {
+        let bytes = self.rules.bytes(&offer.entry);
+        let full = self.waiting >= self.limits.waiting_max
+            || (self.waiting > 0 && self.waiting_bytes + bytes > self.limits.waiting_bytes_max);
+        if full {
+            return Err(offer);
+        }
+        self.waiting += 1;
+        self.stamp += 1;
+        let key = (offer.conversation, offer.sender, offer.client_msg_id);
+        if !self.waiting_keys.insert(key) {
+            self.attach(key, offer.ticket);
+            return Ok(());
+        }
+        self.waiting_bytes += bytes;
+        let (id, pending) = Pending::new(offer, now, self.stamp);
+        self.conversation_mut(id).queue.push_back(pending);
+        self.schedule(id);
+        if self.next_sweep.is_none() {
+            self.next_sweep = Some(now + self.limits.wait_max);
+        }
+        Ok(())
+    }
+
+    /// The next answer to hand to its sender.
+    pub fn poll_answer(&mut self) -> Option<Answer<R::Refusal, T>> {
+        self.answers.pop_front()
+    }
+
+    /// The next committed entry to publish; those of one conversation come in order of their seqs.
+    pub fn poll_committed(&mut self) -> Option<Committed<R::Entry>> {
+        self.committed.pop_front()
+    }
+
+    /// When to call [`Lane::handle_timeout`], if anything waits.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.next_sweep
+    }
+
+    /// Refuses what has waited too long. Entries in flight are left to their batch.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.next_sweep.is_none_or(|at| now < at) {
+            return;
+        }
+        let mut overdue = Vec::new();
+        let mut oldest: Option<Time> = None;
+        for (id, conversation) in &mut self.conversations {
+            while let Some(front) = conversation.queue.front() {
+                if now < front.offered_at + self.limits.wait_max {
+                    oldest = Some(oldest.map_or(front.offered_at, |o| o.min(front.offered_at)));
+                    break;
+                }
+                overdue.extend(conversation.queue.pop_front().map(|pending| (*id, pending)));
+            }
+        }
+        for (id, pending) in overdue {
+            self.answer(id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
+        }
+        let flying = self.flight.as_ref().map(|_| now + self.limits.wait_max / 8);
+        self.next_sweep = oldest.map(|at| at + self.limits.wait_max).or(flying);
+    }
+
+    /// Forgets all that is believed about heads and members, for whenever the store's connection
+    /// was replaced. What waits stays and is loaded again.
+    pub fn forget_all(&mut self) {
+        let ids: Vec<_> = self.conversations.keys().copied().collect();
+        for id in ids {
+            self.forget(id);
+        }
+    }
+
+    /// Forgets even which ids are stored, for a store that went back to an earlier state.
+    pub fn handle_new_epoch(&mut self) {
+        self.recent.clear();
+        self.forget_all();
+    }
+
+    /// Whether nothing waits, flies, or is left to drain.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.waiting == 0 && self.flight.is_none() && self.answers.is_empty() && self.committed.is_empty()
+    }
+
+    /// Entries that wait or are in flight, second copies included.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    fn attach(&mut self, key: Key, ticket: T) {
+        if let Some(flight) = &mut self.flight {
+            let rows = flight.batch.rows.iter().zip(&mut flight.held);
+            for (row, held) in rows {
+                if (row.conversation, row.sender, row.client_msg_id) == key {
+                    held.attached.push(ticket);
+                    return;
+                }
+            }
+        }
+        let queue = self.conversations.get_mut(&key.0).map(|conversation| &mut conversation.queue);
+        let first = queue.and_then(|q| q.iter_mut().find(|p| (p.sender, p.client_msg_id) == (key.1, key.2)));
+        if let Some(first) = first {
+            first.attached.push(ticket);
+        } else {
+            // A key without its entry would be a bug of ours; the sender can still try again.
+            self.waiting -= 1;
+            self.answers.push_back(Answer { ticket, outcome: Outcome::Unavailable(Unavailable::Contended) });
+        }
+    }
+
+    pub(super) fn conversation_mut(&mut self, id: ConversationId) -> &mut Conversation<R, T> {
+        if !self.conversations.contains_key(&id) {
+            self.evict();
+            self.ring.push_back(id);
+        }
+        let conversation = self.conversations.entry(id).or_insert_with(Conversation::new);
+        conversation.touched = true;
+        conversation
+    }
+
+    /// Makes room by second chance: whoever was used since the last round stays for another.
+    fn evict(&mut self) {
+        let mut looks = 2 * self.ring.len();
+        while self.ring.len() >= self.limits.conversations_max.max(1) && looks > 0 {
+            looks -= 1;
+            let Some(id) = self.ring.pop_front() else { return };
+            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
+            if conversation.is_idle() && !conversation.touched {
+                self.conversations.remove(&id);
+            } else {
+                conversation.touched = false;
+                self.ring.push_back(id);
+            }
+        }
+    }
+
+    /// Puts a conversation with something waiting where it will be looked at next.
+    pub(super) fn schedule(&mut self, id: ConversationId) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if conversation.place != Place::Idle || conversation.queue.is_empty() || conversation.in_flight > 0 {
+            return;
+        }
+        if conversation.known.is_some() {
+            conversation.place = Place::Ready;
+            self.ready.push_back(id);
+        } else {
+            conversation.place = Place::ToLoad;
+            self.to_load.push_back(id);
+        }
+    }
+
+    /// Drops what is believed about a conversation and has it loaded if anything waits.
+    pub(super) fn forget(&mut self, id: ConversationId) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        conversation.forget();
+        if conversation.place == Place::Ready {
+            conversation.place = Place::Idle;
+            self.ready.retain(|ready| *ready != id);
+        }
+        self.schedule(id);
+    }
+
+    /// Answers an entry that has left the queue, and whoever is attached to it.
+    pub(super) fn answer(
+        &mut self,
+        id: ConversationId,
+        pending: Pending<R::Entry, T>,
+        outcome: Outcome<R::Refusal>,
+    ) {
+        self.waiting_bytes -= self.rules.bytes(&pending.entry);
+        self.settle(pending.key(id), pending.ticket, pending.attached, outcome);
+    }
+
+    /// Answers a ticket and the tickets of its second copies, for which "committed" reads
+    /// "duplicate".
+    pub(super) fn settle(&mut self, key: Key, ticket: T, attached: Vec<T>, outcome: Outcome<R::Refusal>) {
+        self.waiting_keys.remove(&key);
+        self.waiting -= 1 + attached.len();
+        for ticket in attached {
+            let outcome = match outcome.clone() {
+                Outcome::Committed { seq, count, at_ms } => {
+                    Outcome::Duplicate { seq, count, at_ms, unmarked: false }
+                }
+                other @ (Outcome::Duplicate { .. }
+                | Outcome::Refused(_)
+                | Outcome::NoSuchConversation
+                | Outcome::OutOfOrder
+                | Outcome::Rejected
+                | Outcome::Unavailable(_)) => other,
+            };
+            self.answers.push_back(Answer { ticket, outcome });
+        }
+        self.answers.push_back(Answer { ticket, outcome });
+    }
+
+    pub(super) fn remember(&mut self, key: Key, stored: Stored) {
+        self.recent.insert(key, stored);
+    }
+}
+
+impl<R: Rules, T> fmt::Debug for Lane<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane")
+            .field("waiting", &self.waiting)
+            .field("conversations", &self.conversations.len())
+            .field("loads", &self.loads)
+            .field("in_flight", &self.flight.as_ref().map(|flight| flight.held.len()))
+            .finish_non_exhaustive()
+    }
+}
