@@ -1,1 +1,60 @@
-//! Placeholder while the workspace is laid out.
+//! The wire format of goim: MessagePack frames over QUIC and WebSocket.
+//!
+//! `docs/PROTOCOL.md` describes the format for other languages. Here, in the data's way:
+//! [`frame`] cuts a byte stream into frames, [`ClientFrame`] and [`ServerFrame`] are what is in
+//! them, [`Call`] and [`Reply`] are every request and its answer, [`Content`] is what an entry's
+//! body holds.
+//!
+//! ```
+//! use bytes::{Bytes, BytesMut};
+//! use goim_core::{ClientMsgId, ConversationId};
+//! use goim_proto::{Call, ClientFrame, Content, FrameReader, Request, Send, Slice, decode, encode_frame};
+//!
+//! // A client writes a request …
+//! let send = Send {
+//!     conversation: ConversationId::new(7),
+//!     client_msg_id: ClientMsgId::mint(1_700_000_000_000, &[1; 10]),
+//!     body: Content::text("hello").encode(),
+//!     ..Send::default()
+//! };
+//! let mut wire = BytesMut::new();
+//! encode_frame(&ClientFrame::Request(Request { id: 1, call: Call::Send(send) }), &mut wire).unwrap();
+//!
+//! // … and a server reads it; the body is a slice of the frame's buffer.
+//! let mut reader = FrameReader::default();
+//! reader.buffer().extend_from_slice(&wire);
+//! let frame: Bytes = reader.next_frame().unwrap().unwrap();
+//! let ClientFrame::Request(request) = decode::<ClientFrame<Slice<'_>>>(&frame).unwrap() else { panic!() };
+//! let Call::Send(send) = request.call else { panic!() };
+//! assert_eq!(Content::decode(&send.body).unwrap(), Content::text("hello"));
+//! ```
+//!
+//! # Growing
+//!
+//! Fields are positional and only ever appended; codes are integers and never reused. A shorter
+//! array means defaults, a longer one is cut, an unknown code decodes as `Unknown`. The macros in
+//! [`wire`] see to that for every type at once.
+
+#[macro_use]
+mod macros;
+
+pub mod call;
+pub mod content;
+pub mod error;
+pub mod frame;
+pub mod limits;
+pub mod push;
+pub mod reply;
+pub mod splice;
+pub mod version;
+pub mod wire;
+
+pub use call::*;
+pub use content::{Content, ContentError, CustomContent};
+pub use error::{Error, ErrorCode};
+pub use frame::{FrameError, FrameReader, encode_frame};
+pub use push::*;
+pub use reply::*;
+pub use splice::EncodedEntry;
+pub use version::{ALPN, PROTOCOL_VERSION};
+pub use wire::{Decode, DecodeError, Encode, Slice, decode, encode};

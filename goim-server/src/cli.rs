@@ -79,13 +79,7 @@ mod tests {
 
     #[test]
     fn the_command_line_wins() {
-        let args = Args::parse_from([
-            "goim-server",
-            "--store",
-            "sqlite:x",
-            "--quic-listen",
-            "[::1]:9",
-        ]);
+        let args = Args::parse_from(["goim-server", "--store", "sqlite:x", "--quic-listen", "[::1]:9"]);
         let config = args.over(Config::default());
         assert_eq!(config.store_url(), "sqlite:x");
         assert_eq!(config.quic_listen.port(), 9);

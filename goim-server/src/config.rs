@@ -172,9 +172,8 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, or if a setting is unknown or impossible.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::load_from(file, variables)
     }
 
@@ -194,9 +193,7 @@ impl Config {
                 overlay(&mut table, field, &text);
             }
         }
-        let config: Self = table
-            .try_into()
-            .map_err(|error| ConfigError::Field(Box::new(error)))?;
+        let config: Self = table.try_into().map_err(|error| ConfigError::Field(Box::new(error)))?;
         config.checked()
     }
 
@@ -210,14 +207,8 @@ impl Config {
             ("limits.connections_max", limits.connections_max),
             ("limits.password_hashes_max", limits.password_hashes_max),
             ("limits.calls_in_flight_max", limits.calls_in_flight_max),
-            (
-                "limits.send_bytes_in_flight_max",
-                limits.send_bytes_in_flight_max,
-            ),
-            (
-                "limits.node_send_bytes_in_flight_max",
-                limits.node_send_bytes_in_flight_max,
-            ),
+            ("limits.send_bytes_in_flight_max", limits.send_bytes_in_flight_max),
+            ("limits.node_send_bytes_in_flight_max", limits.node_send_bytes_in_flight_max),
             ("limits.msg_box_bytes_max", limits.msg_box_bytes_max),
             ("limits.name_bytes_max", limits.name_bytes_max),
             ("limits.title_bytes_max", limits.title_bytes_max),
@@ -229,17 +220,12 @@ impl Config {
             }
         }
         if self.access_token_ttl_s == 0 || self.refresh_token_ttl_s == 0 {
-            let (field, reason) = (
-                "access_token_ttl_s, refresh_token_ttl_s",
-                "must be more than 0",
-            );
+            let (field, reason) = ("access_token_ttl_s, refresh_token_ttl_s", "must be more than 0");
             return Err(ConfigError::Value { field, reason });
         }
         if self.revocation_interval_ms == 0 || self.revocation_interval_ms > 5_000 {
-            let (field, reason) = (
-                "revocation_interval_ms",
-                "must be 1 to 5000: a revoked device is out within 5 s",
-            );
+            let (field, reason) =
+                ("revocation_interval_ms", "must be 1 to 5000: a revoked device is out within 5 s");
             return Err(ConfigError::Value { field, reason });
         }
         Ok(self)
@@ -256,14 +242,9 @@ impl Config {
 
 fn read_table(path: &Path) -> Result<toml::Table, ConfigError> {
     let path_buf = || path.to_path_buf();
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
-        path: path_buf(),
-        source,
-    })?;
-    text.parse().map_err(|source| ConfigError::Syntax {
-        path: path_buf(),
-        source: Box::new(source),
-    })
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path_buf(), source })?;
+    text.parse().map_err(|source| ConfigError::Syntax { path: path_buf(), source: Box::new(source) })
 }
 
 /// Sets `LIMITS__NAME` as `limits.name`, as the kind of value that the text looks like.
@@ -272,9 +253,7 @@ fn overlay(table: &mut toml::Table, field: &str, text: &str) {
     let (table, field) = match field.split_once("__") {
         None => (table, field.as_str()),
         Some((section, field)) => {
-            let nested = table
-                .entry(section)
-                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let nested = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
             match nested {
                 toml::Value::Table(nested) => (nested, field),
                 toml::Value::String(_)
@@ -293,9 +272,7 @@ fn overlay(table: &mut toml::Table, field: &str, text: &str) {
 fn value_of(text: &str) -> toml::Value {
     let parsed = format!("value = {text}").parse::<toml::Table>();
     match parsed.ok().and_then(|mut table| table.remove("value")) {
-        Some(
-            value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_)),
-        ) => value,
+        Some(value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_))) => value,
         _ => toml::Value::String(text.to_owned()),
     }
 }
@@ -305,9 +282,7 @@ mod tests {
     use super::*;
 
     fn from(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let owned = variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Config::load_from(None, owned)
     }
 
@@ -320,16 +295,8 @@ mod tests {
     fn the_environment_wins_over_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("goim.toml");
-        std::fs::write(
-            &file,
-            "lanes = 2\nquic_listen = \"[::]:1\"\n[limits]\nrequests_per_s = 7\n",
-        )
-        .unwrap();
-        let variables = [
-            ("GOIM_LANES", "3"),
-            ("GOIM_LIMITS__SENDS_PER_S", "9"),
-            ("GOIM_STORE", "sqlite:x"),
-        ];
+        std::fs::write(&file, "lanes = 2\nquic_listen = \"[::]:1\"\n[limits]\nrequests_per_s = 7\n").unwrap();
+        let variables = [("GOIM_LANES", "3"), ("GOIM_LIMITS__SENDS_PER_S", "9"), ("GOIM_STORE", "sqlite:x")];
         let config = Config::load_from(
             Some(&file),
             variables.map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -344,20 +311,11 @@ mod tests {
 
     #[test]
     fn a_misspelt_or_impossible_setting_is_refused() {
-        assert!(matches!(
-            from(&[("GOIM_LANE", "3")]),
-            Err(ConfigError::Field(_))
-        ));
-        assert!(matches!(
-            from(&[("GOIM_LANES", "many")]),
-            Err(ConfigError::Field(_))
-        ));
+        assert!(matches!(from(&[("GOIM_LANE", "3")]), Err(ConfigError::Field(_))));
+        assert!(matches!(from(&[("GOIM_LANES", "many")]), Err(ConfigError::Field(_))));
         assert!(matches!(
             from(&[("GOIM_REVOCATION_INTERVAL_MS", "60000")]),
-            Err(ConfigError::Value {
-                field: "revocation_interval_ms",
-                ..
-            })
+            Err(ConfigError::Value { field: "revocation_interval_ms", .. })
         ));
     }
 }

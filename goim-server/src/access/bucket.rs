@@ -26,10 +26,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn full(now: Time, allowance: Allowance) -> Self {
-        Self {
-            tokens: f64::from(allowance.burst),
-            filled_at: now,
-        }
+        Self { tokens: f64::from(allowance.burst), filled_at: now }
     }
 
     fn fill(&mut self, now: Time, allowance: Allowance) {
@@ -39,12 +36,7 @@ impl Bucket {
     }
 
     /// Takes `cost` tokens, or says how long until one is there.
-    pub(crate) fn take(
-        &mut self,
-        now: Time,
-        allowance: Allowance,
-        cost: u32,
-    ) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: Time, allowance: Allowance, cost: u32) -> Result<(), Duration> {
         self.fill(now, allowance);
         if self.tokens < 1.0 {
             let rate = f64::from(allowance.rate_per_s.max(1));
@@ -75,10 +67,7 @@ pub(crate) struct AddressBuckets {
 
 impl AddressBuckets {
     pub(crate) fn new(allowance: Allowance) -> Self {
-        Self {
-            allowance,
-            buckets: Mutex::default(),
-        }
+        Self { allowance, buckets: Mutex::default() }
     }
 
     /// Takes a token of the address, or says how long until one is there.
@@ -113,10 +102,7 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const TWO: Allowance = Allowance {
-        rate_per_s: 2,
-        burst: 3,
-    };
+    const TWO: Allowance = Allowance { rate_per_s: 2, burst: 3 };
 
     #[test]
     fn a_burst_then_the_rate() {
@@ -124,10 +110,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(bucket.take(Time::ZERO, TWO, 1), Ok(()));
         }
-        assert_eq!(
-            bucket.take(Time::ZERO, TWO, 1),
-            Err(Duration::from_millis(500))
-        );
+        assert_eq!(bucket.take(Time::ZERO, TWO, 1), Err(Duration::from_millis(500)));
         assert_eq!(bucket.take(Time::from_millis(500), TWO, 1), Ok(()));
         assert!(bucket.take(Time::from_millis(600), TWO, 1).is_err());
     }
@@ -142,17 +125,10 @@ mod tests {
 
     #[test]
     fn neighbours_in_a_64_share_a_bucket() {
-        let buckets = AddressBuckets::new(Allowance {
-            rate_per_s: 1,
-            burst: 1,
-        });
+        let buckets = AddressBuckets::new(Allowance { rate_per_s: 1, burst: 1 });
         let now = Time::ZERO;
         assert!(buckets.take(now, "2001:db8::1".parse().unwrap()).is_ok());
         assert!(buckets.take(now, "2001:db8::2".parse().unwrap()).is_err());
-        assert!(
-            buckets
-                .take(now, "2001:db8:0:1::1".parse().unwrap())
-                .is_ok()
-        );
+        assert!(buckets.take(now, "2001:db8:0:1::1".parse().unwrap()).is_ok());
     }
 }

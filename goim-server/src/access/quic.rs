@@ -50,10 +50,7 @@ const SOCKET_BUFFER_BYTES: usize = 2 << 20;
 ///
 /// # Errors
 /// If the address cannot be bound, or TLS 1.3 is not to be had with these settings.
-pub(crate) fn listen(
-    address: SocketAddr,
-    tls: rustls::ServerConfig,
-) -> io::Result<quinn::Endpoint> {
+pub(crate) fn listen(address: SocketAddr, tls: rustls::ServerConfig) -> io::Result<quinn::Endpoint> {
     let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
     let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     server
@@ -62,14 +59,9 @@ pub(crate) fn listen(
         .incoming_buffer_size(INCOMING_BUFFER_BYTES)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES)
         .migration(true);
-    let runtime = quinn::default_runtime()
-        .ok_or_else(|| io::Error::other("a QUIC endpoint needs a tokio runtime"))?;
-    quinn::Endpoint::new(
-        EndpointConfig::default(),
-        Some(server),
-        socket(address)?,
-        runtime,
-    )
+    let runtime =
+        quinn::default_runtime().ok_or_else(|| io::Error::other("a QUIC endpoint needs a tokio runtime"))?;
+    quinn::Endpoint::new(EndpointConfig::default(), Some(server), socket(address)?, runtime)
 }
 
 fn socket(address: SocketAddr) -> io::Result<std::net::UdpSocket> {

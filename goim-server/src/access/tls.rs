@@ -52,12 +52,9 @@ impl Identity {
     /// If the file cannot be read or does not hold them.
     pub fn read(path: &Path) -> Result<Self, IdentityError> {
         let pem = fs::read(path).map_err(|source| file_error(path, source))?;
-        let not_an_identity = || IdentityError::NotAnIdentity {
-            path: path.to_path_buf(),
-        };
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-            .collect::<Result<_, _>>()
-            .map_err(|_| not_an_identity())?;
+        let not_an_identity = || IdentityError::NotAnIdentity { path: path.to_path_buf() };
+        let chain: Vec<_> =
+            CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|_| not_an_identity())?;
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| not_an_identity())?;
         if chain.is_empty() {
             return Err(not_an_identity());
@@ -84,9 +81,7 @@ impl Identity {
     /// SHA-256 of the DER form of the certificate: what a client pins.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
-        self.chain
-            .first()
-            .map_or([0; 32], |certificate| Sha256::digest(certificate).into())
+        self.chain.first().map_or([0; 32], |certificate| Sha256::digest(certificate).into())
     }
 
     /// TLS 1.3 settings for this identity that speak `alpn` only.
@@ -107,10 +102,7 @@ impl Identity {
 }
 
 fn file_error(path: &Path, source: io::Error) -> IdentityError {
-    IdentityError::File {
-        path: path.to_path_buf(),
-        source,
-    }
+    IdentityError::File { path: path.to_path_buf(), source }
 }
 
 /// Writes a file that only its owner reads, whole or not at all; an existing one is left as it is.
@@ -155,10 +147,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         Identity::keep(dir.path(), &["localhost".to_owned()]).unwrap();
-        let mode = fs::metadata(dir.path().join(IDENTITY_FILE))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs::metadata(dir.path().join(IDENTITY_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -167,9 +156,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(IDENTITY_FILE);
         fs::write(&path, "hello").unwrap();
-        assert!(matches!(
-            Identity::read(&path),
-            Err(IdentityError::NotAnIdentity { .. })
-        ));
+        assert!(matches!(Identity::read(&path), Err(IdentityError::NotAnIdentity { .. })));
     }
 }

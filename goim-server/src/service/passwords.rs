@@ -44,25 +44,18 @@ impl Passwords {
     pub(crate) async fn hash(&self, password: String) -> Result<String, PasswordError> {
         self.work(move || {
             let hash = Argon2::default().hash_password(password.as_bytes());
-            hash.map(|hash| hash.to_string())
-                .map_err(|_| PasswordError::Failed)
+            hash.map(|hash| hash.to_string()).map_err(|_| PasswordError::Failed)
         })
         .await
     }
 
     /// Whether this is the password of `phc`; without one, `false` after the same time.
-    pub(crate) async fn verify(
-        &self,
-        password: String,
-        phc: Option<String>,
-    ) -> Result<bool, PasswordError> {
+    pub(crate) async fn verify(&self, password: String, phc: Option<String>) -> Result<bool, PasswordError> {
         self.work(move || {
             let known = phc.is_some();
             let phc = phc.as_deref().unwrap_or(NOBODY);
             let hash = argon2::PasswordHash::new(phc).map_err(|_| PasswordError::Failed)?;
-            let matches = Argon2::default()
-                .verify_password(password.as_bytes(), &hash)
-                .is_ok();
+            let matches = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok();
             Ok(matches && known)
         })
         .await
@@ -72,10 +65,7 @@ impl Passwords {
         &self,
         job: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _place = self
-            .waiting
-            .try_acquire()
-            .map_err(|_| PasswordError::Busy)?;
+        let _place = self.waiting.try_acquire().map_err(|_| PasswordError::Busy)?;
         // Owned by the job: a caller that gives up must not let another one start beside it.
         let turn = Arc::clone(&self.working).acquire_owned().await;
         let turn = turn.map_err(|_| PasswordError::Failed)?;
@@ -83,9 +73,7 @@ impl Passwords {
             let _turn = turn;
             job()
         };
-        tokio::task::spawn_blocking(job)
-            .await
-            .map_err(|_| PasswordError::Failed)?
+        tokio::task::spawn_blocking(job).await.map_err(|_| PasswordError::Failed)?
     }
 }
 
@@ -98,31 +86,15 @@ mod tests {
         let passwords = Passwords::new(1);
         let phc = passwords.hash("correct horse".into()).await.unwrap();
         assert!(phc.starts_with("$argon2id$"));
-        assert_eq!(
-            passwords
-                .verify("correct horse".into(), Some(phc.clone()))
-                .await,
-            Ok(true)
-        );
-        assert_eq!(
-            passwords.verify("battery staple".into(), Some(phc)).await,
-            Ok(false)
-        );
-        assert_eq!(
-            passwords.verify("correct horse".into(), None).await,
-            Ok(false)
-        );
+        assert_eq!(passwords.verify("correct horse".into(), Some(phc.clone())).await, Ok(true));
+        assert_eq!(passwords.verify("battery staple".into(), Some(phc)).await, Ok(false));
+        assert_eq!(passwords.verify("correct horse".into(), None).await, Ok(false));
     }
 
     #[tokio::test]
     async fn a_flood_is_refused_not_queued() {
         let passwords = Passwords::new(1);
-        let held = passwords
-            .waiting
-            .clone()
-            .acquire_many_owned(128)
-            .await
-            .unwrap();
+        let held = passwords.waiting.clone().acquire_many_owned(128).await.unwrap();
         assert_eq!(passwords.hash("x".into()).await, Err(PasswordError::Busy));
         drop(held);
         assert!(passwords.hash("x".into()).await.is_ok());

@@ -79,10 +79,7 @@ impl Tokens {
         }
         let key = fs::read(&path)?;
         if key.len() < KEY_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the token key is shorter than 32 bytes",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the token key is shorter than 32 bytes"));
         }
         let mac = Hmac::new_from_slice(&key).map_err(io::Error::other)?;
         Ok(Self { mac })
@@ -94,14 +91,7 @@ impl Tokens {
         body[..8].copy_from_slice(&claim.user.as_u64().to_be_bytes());
         body[8..16].copy_from_slice(&claim.device.as_u64().to_be_bytes());
         body[16..].copy_from_slice(&claim.expires_ms.to_be_bytes());
-        signature.copy_from_slice(
-            &self
-                .mac
-                .clone()
-                .chain_update(&*body)
-                .finalize()
-                .into_bytes(),
-        );
+        signature.copy_from_slice(&self.mac.clone().chain_update(&*body).finalize().into_bytes());
         written(ACCESS_PREFIX, &bytes)
     }
 
@@ -134,16 +124,10 @@ impl Tokens {
         // Compares in constant time.
         let genuine = self.mac.clone().chain_update(body).verify_slice(signature);
         genuine.map_err(|_| TokenError::Malformed)?;
-        let number = |at: usize| {
-            body[at..at + 8]
-                .iter()
-                .fold(0, |number, byte| (number << 8) | u64::from(*byte))
-        };
-        let claim = Claim {
-            user: UserId::new(number(0)),
-            device: DeviceId::new(number(8)),
-            expires_ms: number(16),
-        };
+        let number =
+            |at: usize| body[at..at + 8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte));
+        let claim =
+            Claim { user: UserId::new(number(0)), device: DeviceId::new(number(8)), expires_ms: number(16) };
         if claim.expires_ms <= now_ms {
             return Err(TokenError::Expired);
         }
@@ -185,11 +169,7 @@ mod tests {
     use super::*;
 
     fn claim() -> Claim {
-        Claim {
-            user: UserId::new(7),
-            device: DeviceId::new(8),
-            expires_ms: 1_000,
-        }
+        Claim { user: UserId::new(7), device: DeviceId::new(8), expires_ms: 1_000 }
     }
 
     #[test]
@@ -213,26 +193,12 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
             let changed = String::from_utf8(bytes).unwrap();
-            assert_eq!(
-                tokens.present(&changed, 0),
-                Err(TokenError::Malformed),
-                "{at}"
-            );
+            assert_eq!(tokens.present(&changed, 0), Err(TokenError::Malformed), "{at}");
         }
         let foreign = Tokens::keep(there.path()).unwrap();
         assert_eq!(foreign.present(&token, 0), Err(TokenError::Malformed));
-        for text in [
-            "",
-            "goim_a_",
-            "goim_a_+1",
-            "Bearer x",
-            &format!("goim_a_{}", "é".repeat(56)),
-        ] {
-            assert_eq!(
-                tokens.present(text, 0),
-                Err(TokenError::Malformed),
-                "{text}"
-            );
+        for text in ["", "goim_a_", "goim_a_+1", "Bearer x", &format!("goim_a_{}", "é".repeat(56))] {
+            assert_eq!(tokens.present(text, 0), Err(TokenError::Malformed), "{text}");
         }
     }
 
@@ -241,10 +207,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let tokens = Tokens::keep(dir.path()).unwrap();
         let secret = Tokens::bot();
-        assert_eq!(
-            tokens.present(&secret.text, 0),
-            Ok(Presented::Bot(secret.hash))
-        );
+        assert_eq!(tokens.present(&secret.text, 0), Ok(Presented::Bot(secret.hash)));
         assert_ne!(Tokens::refresh().text, Tokens::refresh().text);
     }
 }

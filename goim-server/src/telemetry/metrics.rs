@@ -93,10 +93,7 @@ mod tests {
         metrics.calls_total.add(3);
         let text = metrics.render();
         assert!(text.contains("\ngoim_connections_open 1\n"), "{text}");
-        assert!(
-            text.contains("# TYPE goim_calls_total counter\ngoim_calls_total 3\n"),
-            "{text}"
-        );
+        assert!(text.contains("# TYPE goim_calls_total counter\ngoim_calls_total 3\n"), "{text}");
         drop(open);
         assert_eq!(metrics.connections_open.value(), 0);
     }

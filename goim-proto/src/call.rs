@@ -1,0 +1,268 @@
+//! Every request. Its answer is in [`reply`](crate::reply).
+
+use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+
+wire_enum! {
+    /// A request.
+    pub enum Call<B> {
+        /// Makes an account; answered by `Session`.
+        1 => Register(Credentials),
+        /// Opens a session; answered by `Session`.
+        2 => Login(Credentials),
+        /// Trades a refresh token for new tokens; answered by `Session`.
+        3 => Refresh(Refresh),
+        /// Ends the device's session for good; answered by `Done`.
+        4 => Logout,
+        /// Authenticates this connection, or renews its session; answered by `Authenticated`.
+        5 => Authenticate(Authenticate),
+        /// Makes a bot that the caller owns; answered by `BotToken`.
+        6 => CreateBot(CreateBot),
+        /// Revokes all tokens of a bot of the caller's; answered by `Done`.
+        7 => RevokeBot(UserArgument),
+        /// Finds a user by name; answered by `User`.
+        8 => FindUser(FindUser),
+        /// Opens the direct chat with a user; answered by `Conversation`.
+        20 => OpenDirect(UserArgument),
+        /// Makes a group that the caller owns; answered by `Conversation`.
+        21 => CreateGroup(CreateGroup),
+        /// Adds members to a group; answered by `Sent`.
+        22 => AddMembers(Members),
+        /// Removes a member from a group; answered by `Sent`.
+        23 => RemoveMember(Member),
+        /// Leaves a group; answered by `Sent`.
+        24 => Leave(ConversationArgument),
+        /// Renames a group; answered by `Sent`.
+        25 => Rename(Rename),
+        /// Lists a conversation's members; answered by `Members`.
+        26 => ListMembers(ListMembers),
+        /// Registers this connection for all conversations of the user, then lists those past the
+        /// device's offset; answered by `Synced`.
+        40 => Sync(Sync),
+        /// Asks where conversations stand; answered by `Heads`.
+        41 => Heads(Heads),
+        /// Appends a message; answered by `Sent`.
+        42 => Send(Send<B>),
+        /// Reads entries after an offset; answered by `Pulled`.
+        43 => Pull(Pull),
+        /// Reads messages before a seq, newest first; answered by `History`.
+        44 => History(History),
+        /// Commits offsets of the device; answered by `Committed`, after they are durable.
+        45 => Commit(Commit),
+        /// Moves the user's read marker forward; answered by `Done`.
+        46 => MarkRead(Position),
+        /// Nothing; answered by `Done`.
+        60 => Ping,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Register` and `Login`.
+    pub struct Credentials {
+        /// The account's name.
+        pub name: String,
+        /// The password; 8 to 128 bytes.
+        pub password: String,
+        /// What the user calls this installation. Empty: "device".
+        pub device_name: String,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Refresh`.
+    pub struct Refresh {
+        /// The refresh token; it is good for one use.
+        pub refresh_token: String,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Authenticate`.
+    pub struct Authenticate {
+        /// An access token, or a bot's token.
+        pub token: String,
+        /// Which instance of a bot this is: each owns its offsets. Empty: "default".
+        pub instance: String,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `CreateBot`.
+    pub struct CreateBot {
+        /// The bot's name.
+        pub name: String,
+    }
+}
+
+wire_struct! {
+    /// A user as the only argument.
+    pub struct UserArgument {
+        /// Whom.
+        pub user: UserId,
+    }
+}
+
+wire_struct! {
+    /// A conversation as the only argument.
+    pub struct ConversationArgument {
+        /// Which.
+        pub conversation: ConversationId,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `FindUser`.
+    pub struct FindUser {
+        /// The whole name.
+        pub name: String,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `CreateGroup`.
+    pub struct CreateGroup {
+        /// The group's name.
+        pub name: String,
+        /// Its members besides the caller.
+        pub members: Vec<UserId>,
+        /// Makes a repeated call find the group that the first one made.
+        pub client_msg_id: ClientMsgId,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `AddMembers`.
+    pub struct Members {
+        /// Which group.
+        pub conversation: ConversationId,
+        /// Whom.
+        pub users: Vec<UserId>,
+        /// The id of the entry that says so.
+        pub client_msg_id: ClientMsgId,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `RemoveMember`.
+    pub struct Member {
+        /// Which group.
+        pub conversation: ConversationId,
+        /// Whom.
+        pub user: UserId,
+        /// The id of the entry that says so.
+        pub client_msg_id: ClientMsgId,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Rename`.
+    pub struct Rename {
+        /// Which group.
+        pub conversation: ConversationId,
+        /// Its new name.
+        pub name: String,
+        /// The id of the entry that says so.
+        pub client_msg_id: ClientMsgId,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `ListMembers`.
+    pub struct ListMembers {
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// Members with a greater id only; 0 for the first page.
+        pub after: UserId,
+        /// At most so many.
+        pub limit: u32,
+    }
+}
+
+wire_code! {
+    /// Where a device that has no offsets yet starts to read.
+    pub enum Start {
+        /// At the heads of its first list: what lies before is history.
+        1 => Now,
+        /// At the beginning of what it may see.
+        2 => Beginning,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Sync`.
+    pub struct Sync {
+        /// Offsets that the application keeps itself; they win over the server's.
+        pub offsets: Vec<Position>,
+        /// Where to start without an offset. It counts on the device's first sync only.
+        pub start: Start,
+        /// Conversations with a greater id only; 0 for the first page.
+        pub after: ConversationId,
+        /// At most so many; 0 for as many as the server gives.
+        pub limit: u32,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Heads`.
+    pub struct Heads {
+        /// Which conversations.
+        pub conversations: Vec<ConversationId>,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Send`.
+    pub struct Send<B> {
+        /// Where to.
+        pub conversation: ConversationId,
+        /// A UUIDv7 minted on the server's time; a repetition names the same.
+        pub client_msg_id: ClientMsgId,
+        /// The device's send before it to this conversation, while that one is unanswered.
+        pub after: Option<ClientMsgId>,
+        /// Whether it may have been sent before.
+        pub retry: bool,
+        /// Encoded content.
+        pub body: B,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Pull`.
+    pub struct Pull {
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// Entries behind this offset.
+        pub after: Seq,
+        /// At most so many; 0 for as many as the server gives.
+        pub limit: u32,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `History`.
+    pub struct History {
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// Messages before this seq; 0 for the newest.
+        pub before: Seq,
+        /// At most so many; 0 for as many as the server gives.
+        pub limit: u32,
+    }
+}
+
+wire_struct! {
+    /// A place in a conversation.
+    pub struct Position {
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// Which place.
+        pub seq: Seq,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `Commit`.
+    pub struct Commit {
+        /// Everything up to and including these places has been handled.
+        pub offsets: Vec<Position>,
+    }
+}

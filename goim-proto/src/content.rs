@@ -1,0 +1,308 @@
+//! What an entry's body holds. A server looks into it once, when it arrives; stores and queues
+//! pass it through as bytes.
+
+use bytes::{Bytes, BytesMut};
+use goim_core::{ConversationId, Seq, UserId};
+
+use crate::limits::{BODY_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::wire::{Decode, DecodeError, Slice, decode, encode};
+
+wire_enum! {
+    /// What an entry says. Codes under 32 are messages, which people read and count.
+    pub enum Content {
+        /// A text.
+        1 => Text(TextContent),
+        /// Something that only the application understands.
+        2 => Custom(CustomContent),
+        /// The log's first entry: a group was made.
+        32 => GroupCreated(GroupCreated),
+        /// Members were added.
+        33 => MembersAdded(MembersAdded),
+        /// A member was removed.
+        34 => MemberRemoved(MemberRemoved),
+        /// The sender left.
+        35 => MemberLeft,
+        /// The group has a new name.
+        36 => Renamed(Renamed),
+        /// The log's first entry: a direct chat was opened.
+        37 => DirectOpened(DirectOpened),
+        /// In an inbox: its owner was added to a conversation.
+        64 => AddedTo(Place),
+        /// In an inbox: its owner was removed from a conversation, or left it.
+        65 => RemovedFrom(Place),
+    }
+}
+
+wire_struct! {
+    /// A text.
+    pub struct TextContent {
+        /// 1 to 65,536 bytes of UTF-8.
+        pub text: String,
+    }
+}
+
+wire_struct! {
+    /// Something that only the application understands.
+    pub struct CustomContent {
+        /// What the application calls it.
+        pub kind: String,
+        /// Its data.
+        pub data: Bytes,
+    }
+}
+
+wire_struct! {
+    /// A group was made.
+    pub struct GroupCreated {
+        /// Its name.
+        pub name: String,
+        /// Its first members besides the sender.
+        pub members: Vec<UserId>,
+    }
+}
+
+wire_struct! {
+    /// Members were added.
+    pub struct MembersAdded {
+        /// Who.
+        pub users: Vec<UserId>,
+    }
+}
+
+wire_struct! {
+    /// A member was removed.
+    pub struct MemberRemoved {
+        /// Who.
+        pub user: UserId,
+    }
+}
+
+wire_struct! {
+    /// The group has a new name.
+    pub struct Renamed {
+        /// The name.
+        pub name: String,
+    }
+}
+
+wire_struct! {
+    /// A direct chat was opened.
+    pub struct DirectOpened {
+        /// With whom.
+        pub user: UserId,
+    }
+}
+
+wire_struct! {
+    /// The entry elsewhere that an inbox entry tells of.
+    pub struct Place {
+        /// In which conversation.
+        pub conversation: ConversationId,
+        /// Where in it.
+        pub seq: Seq,
+    }
+}
+
+/// Why a content cannot be sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContentError {
+    /// A text without a character.
+    #[error("the text is empty; send at least one character")]
+    EmptyText,
+    /// A text that is too long.
+    #[error("the text has {0} bytes; at most 65,536 are allowed")]
+    TextTooLong(usize),
+    /// A text that is not UTF-8.
+    #[error("the text is not valid UTF-8; send other data as custom content")]
+    NotUtf8,
+    /// A body that is too long.
+    #[error("the body has {0} bytes; at most 69,632 are allowed")]
+    TooLarge(usize),
+    /// A content that clients do not send.
+    #[error("content {0} is written by the server only, or unknown to it")]
+    NotForClients(u64),
+    /// Bytes that are no content.
+    #[error("the body is not an encoded content")]
+    Malformed(#[from] DecodeError),
+}
+
+impl Content {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(TextContent { text: text.into() })
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(content) = self { Some(&content.text) } else { None }
+    }
+
+    /// The bytes of an entry's body.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut buffer = BytesMut::new();
+        encode(self, &mut buffer);
+        // Exactly sized: bodies are kept, and a growing buffer has up to twice what it holds.
+        Bytes::copy_from_slice(&buffer)
+    }
+
+    /// What an entry's body says.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the bytes are no content.
+    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        decode(body)
+    }
+
+    /// Looks at a body that a client sent, without a copy, and returns its code.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be sent.
+    pub fn check(body: &[u8]) -> Result<u64, ContentError> {
+        if body.len() > BODY_BYTES_MAX + 16 {
+            return Err(ContentError::TooLarge(body.len()));
+        }
+        match decode::<Sketch<'_>>(body)? {
+            Sketch::Text(text) => match text.text {
+                TextSlice::NotUtf8 => Err(ContentError::NotUtf8),
+                TextSlice::Text("") => Err(ContentError::EmptyText),
+                TextSlice::Text(text) if text.len() > TEXT_BYTES_MAX => {
+                    Err(ContentError::TextTooLong(text.len()))
+                }
+                TextSlice::Text(_) => Ok(1),
+            },
+            Sketch::Custom => Ok(2),
+            Sketch::Unknown(code) => Err(ContentError::NotForClients(code)),
+        }
+    }
+}
+
+/// As much of a content as [`Content::check`] looks at.
+enum Sketch<'a> {
+    Text(TextSketch<'a>),
+    Custom,
+    Unknown(u64),
+}
+
+struct TextSketch<'a> {
+    text: TextSlice<'a>,
+}
+
+#[allow(dead_code, reason = "decoding it is the check")]
+struct CustomSketch<'a> {
+    kind: &'a str,
+    data: Slice<'a>,
+}
+
+enum TextSlice<'a> {
+    Text(&'a str),
+    NotUtf8,
+}
+
+mod sketch {
+    //! Decoding of the borrowed forms, by hand: the macros make owned types.
+
+    use core::fmt;
+    use core::marker::PhantomData;
+
+    use serde::Deserializer;
+    use serde::de::{self, SeqAccess, Visitor};
+
+    use super::{CustomSketch, Decode, Sketch, Slice, TextSketch, TextSlice};
+    use crate::wire::{next, skip_rest};
+
+    /// Decodes an array by a function over its elements.
+    struct Array<T, F>(F, PhantomData<T>);
+
+    trait FromArray<'de>: Sized {
+        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error>;
+    }
+
+    impl<'de, T: FromArray<'de>> Visitor<'de> for Array<T, ()> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<T, A::Error> {
+            let value = T::from_array(&mut fields)?;
+            skip_rest(&mut fields)?;
+            Ok(value)
+        }
+    }
+
+    macro_rules! decode_array {
+        ($ty:ident, $absent:expr) => {
+            impl<'de: 'a, 'a> Decode<'de> for $ty<'a> {
+                fn absent() -> Self {
+                    $absent
+                }
+
+                fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    deserializer.deserialize_seq(Array((), PhantomData))
+                }
+            }
+        };
+    }
+
+    decode_array!(Sketch, Self::Unknown(0));
+    decode_array!(TextSketch, Self { text: TextSlice::Text("") });
+    decode_array!(CustomSketch, Self { kind: "", data: Slice(&[]) });
+
+    impl<'de: 'a, 'a> FromArray<'de> for Sketch<'a> {
+        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error> {
+            Ok(match next::<u64, A>(fields)? {
+                1 => Self::Text(next(fields)?),
+                2 => {
+                    next::<CustomSketch<'_>, A>(fields)?;
+                    Self::Custom
+                }
+                code => Self::Unknown(code),
+            })
+        }
+    }
+
+    impl<'de: 'a, 'a> FromArray<'de> for TextSketch<'a> {
+        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error> {
+            Ok(Self { text: next(fields)? })
+        }
+    }
+
+    impl<'de: 'a, 'a> FromArray<'de> for CustomSketch<'a> {
+        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error> {
+            Ok(Self { kind: fields.next_element()?.unwrap_or_default(), data: next(fields)? })
+        }
+    }
+
+    impl<'de: 'a, 'a> Decode<'de> for TextSlice<'a> {
+        fn absent() -> Self {
+            Self::Text("")
+        }
+
+        fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Text;
+            impl<'de> Visitor<'de> for Text {
+                type Value = TextSlice<'de>;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a string")
+                }
+
+                fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<TextSlice<'de>, E> {
+                    Ok(TextSlice::Text(text))
+                }
+
+                // What the format calls a string but is not UTF-8 arrives as bytes.
+                fn visit_borrowed_bytes<E: de::Error>(self, _: &'de [u8]) -> Result<TextSlice<'de>, E> {
+                    Ok(TextSlice::NotUtf8)
+                }
+            }
+            deserializer.deserialize_str(Text)
+        }
+    }
+}

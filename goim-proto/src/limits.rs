@@ -1,0 +1,33 @@
+//! The bounds that both sides know.
+
+/// A frame's array, without its length prefix. A pull of the largest texts fits 15 of them.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// A text, in bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// An encoded body: the largest text, with room for what a content carries beside it.
+pub const BODY_BYTES_MAX: usize = TEXT_BYTES_MAX + 4 * 1024;
+
+/// Entries in the answer to one pull or history call: with the median chat line of 44 bytes and
+/// about 40 bytes around it, 80 KiB.
+pub const PULL_LIMIT_MAX: u32 = 1_000;
+
+/// Positions in one commit or sync call: at most 20 bytes each, 20 KiB.
+pub const POSITIONS_MAX: usize = 1_000;
+
+/// Conversations in one page of a sync answer, and in one heads call.
+pub const SYNC_LIMIT_MAX: u32 = 1_000;
+
+/// Users named in one call.
+pub const USERS_MAX: usize = 1_000;
+
+/// A user's or a group's name, in bytes of UTF-8.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Levels of arrays within arrays. A notification needs 5.
+pub const DEPTH_MAX: usize = 16;
+
+/// A datagram's payload that every path carries: QUIC's least MTU of 1,200 bytes less the headers
+/// of packet and frame.
+pub const DATAGRAM_BYTES_MIN: usize = 1_150;

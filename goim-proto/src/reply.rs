@@ -1,0 +1,244 @@
+//! Every answer to a [`Call`](crate::Call).
+
+use goim_core::{ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
+
+use crate::Error;
+
+wire_enum! {
+    /// The answer to a call.
+    pub enum Reply<B> {
+        /// The call failed.
+        1 => Error(Error),
+        /// Done; there is nothing to tell.
+        2 => Done,
+        /// A session was opened.
+        3 => Session(Session),
+        /// The connection is authenticated.
+        4 => Authenticated(SessionInfo),
+        /// A bot was made.
+        5 => BotToken(BotToken),
+        /// A user.
+        6 => User(User),
+        /// A conversation.
+        20 => Conversation(ConversationInfo),
+        /// A page of members.
+        21 => Members(MemberPage),
+        /// A page of conversations past the device's offsets.
+        40 => Synced(Synced),
+        /// Where conversations stand.
+        41 => Heads(HeadList),
+        /// The entry is committed.
+        42 => Sent(Sent),
+        /// Entries after an offset.
+        43 => Pulled(Pulled<B>),
+        /// Messages before a seq.
+        44 => History(HistoryPage<B>),
+        /// The offsets are committed.
+        45 => Committed(Committed),
+    }
+}
+
+wire_struct! {
+    /// Who a connection speaks for.
+    pub struct SessionInfo {
+        /// The user.
+        pub user: UserId,
+        /// The device, which owns offsets.
+        pub device: DeviceId,
+        /// The user's inbox.
+        pub inbox: ConversationId,
+    }
+}
+
+wire_struct! {
+    /// A session with its tokens.
+    pub struct Session {
+        /// Who.
+        pub info: SessionInfo,
+        /// Authenticates connections.
+        pub access_token: String,
+        /// When the access token ends, in milliseconds since the Unix epoch.
+        pub access_expires_ms: u64,
+        /// Buys new tokens, once.
+        pub refresh_token: String,
+    }
+}
+
+wire_struct! {
+    /// A bot and its token.
+    pub struct BotToken {
+        /// The bot's user.
+        pub user: UserId,
+        /// Its token, shown this one time.
+        pub token: String,
+    }
+}
+
+wire_struct! {
+    /// A user.
+    pub struct User {
+        /// The id.
+        pub user: UserId,
+        /// The name.
+        pub name: String,
+    }
+}
+
+wire_code! {
+    /// The kind of a conversation.
+    pub enum ConversationKind {
+        /// Two people.
+        1 => Direct,
+        /// Any number of people.
+        2 => Group,
+        /// What the server tells one person.
+        3 => Inbox,
+    }
+}
+
+wire_struct! {
+    /// A conversation.
+    pub struct ConversationInfo {
+        /// The id.
+        pub conversation: ConversationId,
+        /// The kind.
+        pub kind: ConversationKind,
+        /// The group's name; empty for others.
+        pub title: String,
+        /// The highest committed seq.
+        pub head: Seq,
+    }
+}
+
+wire_code! {
+    /// What a member may do.
+    pub enum Role {
+        /// Everything.
+        1 => Owner,
+        /// Add and remove members.
+        2 => Admin,
+        /// Read and write.
+        3 => Member,
+    }
+}
+
+wire_struct! {
+    /// A member.
+    pub struct MemberInfo {
+        /// Who.
+        pub user: UserId,
+        /// What he may do.
+        pub role: Role,
+        /// The entry that let him in.
+        pub since: Seq,
+    }
+}
+
+wire_struct! {
+    /// A page of members, by ascending user id.
+    pub struct MemberPage {
+        /// The members.
+        pub members: Vec<MemberInfo>,
+        /// Whether more follow.
+        pub more: bool,
+    }
+}
+
+wire_struct! {
+    /// Where a conversation stands, for one reader.
+    pub struct SyncItem {
+        /// Which.
+        pub conversation: ConversationId,
+        /// Its kind.
+        pub kind: ConversationKind,
+        /// The highest seq that this reader may see.
+        pub head: Seq,
+        /// The messages up to the head.
+        pub count: u64,
+        /// The device's offset.
+        pub offset: Seq,
+        /// The user's read marker.
+        pub read_marker: Seq,
+    }
+}
+
+wire_struct! {
+    /// A page of conversations, by ascending id.
+    pub struct Synced {
+        /// Those past the device's offset.
+        pub items: Vec<SyncItem>,
+        /// Whether more follow, after the conversation `next`.
+        pub more: bool,
+        /// Where the next page starts.
+        pub next: ConversationId,
+        /// The store's epoch.
+        pub epoch: Epoch,
+    }
+}
+
+wire_struct! {
+    /// Where conversations stand, as the store's primary has it.
+    pub struct HeadList {
+        /// Those of the conversations asked for that the caller may read.
+        pub items: Vec<SyncItem>,
+        /// The store's epoch.
+        pub epoch: Epoch,
+    }
+}
+
+wire_struct! {
+    /// A committed entry.
+    pub struct Sent {
+        /// Its place.
+        pub seq: Seq,
+        /// Whether it was stored before.
+        pub duplicate: bool,
+        /// When it was committed, in milliseconds since the Unix epoch.
+        pub at_ms: u64,
+        /// The messages up to and including it.
+        pub count: u64,
+    }
+}
+
+wire_struct! {
+    /// Entries after an offset.
+    pub struct Pulled<B> {
+        /// Everything that this reader may see in (after, through], in order.
+        pub entries: Vec<Entry<B>>,
+        /// Where the offset may move. It passes over what the reader may not see or what retention
+        /// took.
+        pub through: Seq,
+        /// The highest seq that this reader may see, as whoever answered knew it.
+        pub head: Seq,
+        /// The store's epoch.
+        pub epoch: Epoch,
+    }
+}
+
+wire_struct! {
+    /// Messages before a seq, newest first.
+    pub struct HistoryPage<B> {
+        /// The messages.
+        pub entries: Vec<Entry<B>>,
+        /// Whether there are older ones.
+        pub more: bool,
+    }
+}
+
+wire_struct! {
+    /// The offsets are durable, but for those that were refused.
+    pub struct Committed {
+        /// Refused offsets, each with the error's code.
+        pub refused: Vec<RefusedOffset>,
+    }
+}
+
+wire_struct! {
+    /// An offset that was refused.
+    pub struct RefusedOffset {
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// `OffsetBeyondHead` or `NotMember`.
+        pub code: crate::ErrorCode,
+    }
+}
