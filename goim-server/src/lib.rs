@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod http;
 mod service;
+pub mod store;
 mod telemetry;
 
 pub use access::{Identity, IdentityError};

@@ -1,0 +1,257 @@
+use bytes::Bytes;
+use goim_core::lane::{Batch, LoadRequest, Loaded};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
+use goim_proto::{ConversationKind, ErrorCode, Role};
+
+/// An entry to append: what readers get, and what it does to the fold's tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryDraft {
+    /// The code of its content.
+    pub kind: EntryKind,
+    /// The encoded content.
+    pub body: Bytes,
+    /// What it changes.
+    pub effect: Effect,
+}
+
+/// The code of an entry's content, as a column holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryKind(pub i16);
+
+impl EntryKind {
+    /// Codes under this one are messages, which people read and count.
+    pub const MESSAGES_END: Self = Self(32);
+
+    /// Whether people read such an entry and count it.
+    #[must_use]
+    pub fn is_message(self) -> bool {
+        self < Self::MESSAGES_END
+    }
+}
+
+/// What an entry does to the tables that hold its conversation's fold, in its own transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Everybody of these becomes a member by this entry, and hears of it in his inbox.
+    Join {
+        /// Who, each once.
+        users: Vec<(UserId, Role)>,
+    },
+    /// The user's membership ends with this entry.
+    Part {
+        /// Who.
+        user: UserId,
+    },
+    /// The conversation has a new title.
+    Retitle {
+        /// Which.
+        title: String,
+    },
+}
+
+/// The fold of a conversation apart from its members, as far as rules look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Its kind.
+    pub kind: ConversationKind,
+    /// Who made it.
+    pub creator: UserId,
+    /// Whether its first entry is there.
+    pub opened: bool,
+}
+
+/// A member's row in the fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// What he may do.
+    pub role: Role,
+}
+
+/// A batch of this server's entries.
+pub type EntryBatch = Batch<EntryDraft>;
+/// What a lane asks for.
+pub type Load = LoadRequest;
+/// What a lane is answered.
+pub type LoadedState = Loaded<Settings, Member>;
+/// An entry as a store has it.
+pub type StoredEntry = Entry<Bytes>;
+
+/// Seqs that a reader may see: both ends included; an open end is the conversation's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The entry that let him in.
+    pub from: Seq,
+    /// The entry that put him out, if he is out.
+    pub until: Option<Seq>,
+}
+
+/// A conversation in which a user is a member now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The entry that let him in.
+    pub from: Seq,
+    /// The conversation's head.
+    pub head: Seq,
+}
+
+/// Where a conversation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Its highest committed seq.
+    pub head: Seq,
+}
+
+/// Entries that a reader may see after an offset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// All of (after, through] that he may see, in order.
+    pub entries: Vec<StoredEntry>,
+    /// Where his offset may move.
+    pub through: Seq,
+    /// The highest seq that he may see.
+    pub head: Seq,
+}
+
+/// Where a conversation stands, for one reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReaderState {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Its kind.
+    pub kind: ConversationKind,
+    /// The highest seq that he may see.
+    pub head: Seq,
+    /// The messages up to there.
+    pub count: u64,
+    /// The device's offset.
+    pub offset: Seq,
+    /// The user's read marker.
+    pub read_marker: Seq,
+}
+
+/// An offset to commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetCommit {
+    /// Whose.
+    pub device: DeviceId,
+    /// The device's user.
+    pub user: UserId,
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// Everything up to here was handled.
+    pub seq: Seq,
+}
+
+/// An offset that was refused: its place in the list, and why.
+pub type OffsetRefusal = (usize, ErrorCode);
+
+/// A user, as accounts keep him.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserRow {
+    /// The id.
+    pub user: UserId,
+    /// The unique name.
+    pub name: String,
+    /// His inbox.
+    pub inbox: ConversationId,
+    /// Argon2id, in PHC form; bots have none.
+    pub password_hash: Option<String>,
+    /// The person whose bot this is.
+    pub owner: Option<UserId>,
+}
+
+impl core::fmt::Debug for UserRow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Not the hash: rows end up in logs.
+        f.debug_struct("UserRow")
+            .field("user", &self.user)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A device, with what a session needs of its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// The id.
+    pub device: DeviceId,
+    /// Whose it is.
+    pub user: UserId,
+    /// His inbox.
+    pub inbox: ConversationId,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// A conversation, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationRow {
+    /// The id.
+    pub conversation: ConversationId,
+    /// Its kind.
+    pub kind: ConversationKind,
+    /// Its title.
+    pub title: String,
+    /// Its head.
+    pub head: Seq,
+}
+
+/// A member, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberRow {
+    /// Who.
+    pub user: UserId,
+    /// What he may do.
+    pub role: Role,
+    /// The entry that let him in.
+    pub since: Seq,
+}
+
+/// A conversation to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewConversation {
+    /// Its kind.
+    pub kind: ConversationKind,
+    /// Who makes it.
+    pub creator: UserId,
+    /// Makes a repetition find the first one.
+    pub client_msg_id: ClientMsgId,
+    /// Its title.
+    pub title: String,
+}
+
+/// An entry that is owed to a user's inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueRow {
+    /// The row.
+    pub id: i64,
+    /// His inbox.
+    pub inbox: ConversationId,
+    /// To whom.
+    pub user: UserId,
+    /// The content's code.
+    pub kind: EntryKind,
+    /// The entry that owes it: where.
+    pub conversation: ConversationId,
+    /// The entry that owes it: its place.
+    pub seq: Seq,
+    /// Who appended that entry.
+    pub sender: UserId,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
+/// The epoch with the heads that were asked for, from one look at the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    /// The store's epoch.
+    pub epoch: Epoch,
+    /// Those of the conversations that exist.
+    pub heads: Vec<Head>,
+}
