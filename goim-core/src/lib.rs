@@ -4,9 +4,13 @@ pub mod entry;
 pub mod hash;
 pub mod id;
 pub mod lane;
+pub mod msg_list;
+pub mod sequence;
 pub mod time;
 
 pub use entry::Entry;
 pub use id::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
 pub use lane::Lane;
+pub use msg_list::{ListLimits, Msg, MsgList};
+pub use sequence::SeqRange;
 pub use time::{Duration, Time};

@@ -1,0 +1,408 @@
+//! A window of one conversation's newest entries, filled in any order and read in order.
+//!
+//! ```
+//! use goim_core::{Seq, msg_list::{ListLimits, Msg, MsgList}};
+//!
+//! struct Line(u64, &'static str);
+//! impl Msg for Line {
+//!     fn seq(&self) -> Seq { Seq::new(self.0) }
+//!     fn bytes(&self) -> usize { self.1.len() }
+//! }
+//!
+//! let mut list = MsgList::new(ListLimits::default());
+//! list.insert(Line(7, "who is there?"));
+//! list.insert(Line(9, "only me"));
+//! assert_eq!(list.missing().map(|gap| gap.first), Some(Seq::new(8)));
+//! assert_eq!(list.head(), Seq::new(7));
+//!
+//! list.insert(Line(8, "nobody"));
+//! let texts: Vec<_> = list.after(Seq::new(6), 10).unwrap().iter().map(|line| line.1).collect();
+//! assert_eq!(texts, ["who is there?", "nobody", "only me"]);
+//! assert!(list.after(Seq::new(3), 10).is_none(), "entries 4 to 6 are the store's to tell");
+//! ```
+//!
+//! # Readers, in constant time
+//!
+//! An entry that every reader has passed is the first to be given up. The list does not know its
+//! readers; it counts them where they stand. Each entry in the window carries the number of
+//! readers whose offset is exactly that entry's seq, and one more number, `behind`, counts those
+//! at or before the window's start. So:
+//!
+//! - `join`, `ack` and `leave` change at most two counts, found by subtraction.
+//! - The oldest entry is passed by everyone exactly if `behind` is 0, because whoever has not
+//!   passed it stands at the window's start or before. Whether there is something to give up is
+//!   therefore one comparison, and no minimum over readers is ever kept or searched.
+//! - Giving up the oldest entry moves the start onto it, so its readers are now at the start:
+//!   `behind += count`. One addition, however many they are.
+//!
+//! Every step is O(1) in the worst case in the number of readers and of entries; an entry is put
+//! in once and given up once, so a list's whole work is O(1) per entry and per reader's step.
+//! (Growing and shrinking the buffer is amortised O(1): it doubles when full, and halves only when
+//! three quarters are empty.) An entry that comes out of order costs a search and a shift in the
+//! buffer of those, which is bounded: see [`ListLimits::ahead_entries_max`].
+
+mod ahead;
+mod entries;
+mod msg;
+mod readers;
+#[cfg(test)]
+mod tests;
+
+use core::mem::size_of;
+use std::collections::VecDeque;
+
+pub use entries::{Entries, Iter};
+pub use msg::{Inserted, ListLimits, Msg};
+pub use readers::Reader;
+
+use crate::{Seq, sequence::SeqRange};
+
+#[derive(Debug)]
+struct Slot<M> {
+    msg: M,
+    /// Readers whose offset is this entry's seq.
+    readers: usize,
+}
+
+/// A window of one conversation's newest entries.
+///
+/// The window is contiguous: it holds every entry in `(start, head]`. The first entry ever inserted
+/// says where it starts. What is older is the store's, and [`after`](Self::after) says so.
+///
+/// # Bounds
+/// [`ListLimits`], strictly and after every call: the oldest entries make room, passed or not.
+/// The list's own `size_of` comes on top.
+#[derive(Debug)]
+pub struct MsgList<M> {
+    limits: ListLimits,
+    /// Whether an entry has said where the window starts. Until then all readers are `behind`.
+    anchored: bool,
+    /// The seq before the window's first.
+    start: Seq,
+    window: VecDeque<Slot<M>>,
+    window_bytes: usize,
+    /// In order of seq, all beyond `head + 1`.
+    ahead: VecDeque<M>,
+    ahead_bytes: usize,
+    /// The highest seq heard of, kept or not.
+    seen: Seq,
+    /// Readers at or before `start`.
+    behind: usize,
+    /// All readers.
+    readers: usize,
+}
+
+impl<M> MsgList<M> {
+    /// An empty list; it allocates nothing.
+    #[must_use]
+    pub fn new(limits: ListLimits) -> Self {
+        let entries_max = limits.entries_max.max(1);
+        Self {
+            limits: ListLimits { entries_max, ..limits },
+            anchored: false,
+            start: Seq::ZERO,
+            window: VecDeque::new(),
+            window_bytes: 0,
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            seen: Seq::ZERO,
+            behind: 0,
+            readers: 0,
+        }
+    }
+
+    /// The newest entry that can be read; [`Seq::ZERO`] before the first insert.
+    #[must_use]
+    pub fn head(&self) -> Seq {
+        self.start.plus(self.window.len() as u64)
+    }
+
+    /// The seq before the window's first: an older offset is the store's to serve.
+    #[must_use]
+    pub const fn start(&self) -> Seq {
+        self.start
+    }
+
+    /// How many entries can be read.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.window.len()
+    }
+
+    /// Whether nothing can be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.window.is_empty()
+    }
+
+    /// The entries behind `seq`, at most `limit`, oldest first; O(1) to find.
+    ///
+    /// Empty if nothing newer is here. `None` if the window starts later than `seq`: ask the store.
+    #[must_use]
+    pub fn after(&self, seq: Seq, limit: usize) -> Option<Entries<'_, M>> {
+        if !self.anchored || seq < self.start {
+            return None;
+        }
+        let from = self.index_behind(seq);
+        let to = from.saturating_add(limit).min(self.window.len());
+        Some(Entries::new(&self.window, from, to))
+    }
+
+    /// The newest `limit` entries, or as many as there are, oldest first; O(1) to find.
+    #[must_use]
+    pub fn newest(&self, limit: usize) -> Entries<'_, M> {
+        let len = self.window.len();
+        Entries::new(&self.window, len.saturating_sub(limit), len)
+    }
+
+    /// Bytes held on the heap, as far as [`Msg::bytes`] tells the truth.
+    #[must_use]
+    pub fn bytes_held(&self) -> usize {
+        self.window_bytes
+            + self.ahead_bytes
+            + self.window.capacity() * size_of::<Slot<M>>()
+            + self.ahead.capacity() * size_of::<M>()
+    }
+
+    /// Hears that the conversation has reached `head`, so that [`missing`](Self::missing) names
+    /// what did not come. Of no effect before the first insert.
+    pub fn hear_head(&mut self, head: Seq) {
+        if self.anchored {
+            self.seen = self.seen.max(head);
+        }
+    }
+
+    /// Where in the window the entry behind `seq` stands, `seq` being at or after the start.
+    fn index_behind(&self, seq: Seq) -> usize {
+        let distance = seq.distance_from(self.start);
+        usize::try_from(distance).map_or(self.window.len(), |n| n.min(self.window.len()))
+    }
+}
+
+impl<M: Msg> MsgList<M> {
+    /// Puts in an entry, whenever it comes.
+    pub fn insert(&mut self, msg: M) -> Inserted {
+        let seq = msg.seq();
+        if seq == Seq::ZERO {
+            return Inserted::Below;
+        }
+        if !self.anchored {
+            self.anchored = true;
+            self.start = seq.prev();
+        }
+        let head = self.head();
+        if seq <= self.start {
+            return Inserted::Below;
+        }
+        if seq <= head {
+            return Inserted::Duplicate;
+        }
+        self.seen = self.seen.max(seq);
+        if seq > head.next() {
+            return self.set_aside(msg);
+        }
+        let inserted = self.append(msg);
+        if !self.ahead.is_empty() {
+            self.take_in_ahead();
+        }
+        inserted
+    }
+
+    /// Puts in many; returns the head they lead to.
+    pub fn insert_all(&mut self, msgs: impl IntoIterator<Item = M>) -> Seq {
+        for msg in msgs {
+            self.insert(msg);
+        }
+        self.head()
+    }
+
+    /// The first gap: entries that were heard of, or that something waits behind, and that are not
+    /// here. Whoever fills a list asks the store for what stays missing.
+    #[must_use]
+    pub fn missing(&self) -> Option<SeqRange> {
+        let first = self.head().next();
+        let last = self.ahead.front().map_or(self.seen, |msg| msg.seq().prev());
+        (self.anchored && first <= last && last > self.head()).then_some(SeqRange { first, last })
+    }
+
+    /// Replaces an entry by what a recall left of it: a stub with the same seq.
+    ///
+    /// A target that has not come yet is put in as the stub, and its late original is then a
+    /// duplicate. Returns whether the stub is now here; a target below the window needs none, the
+    /// store has its own.
+    pub fn blank(&mut self, stub: M) -> bool {
+        let seq = stub.seq();
+        if !self.anchored || seq <= self.start {
+            return false;
+        }
+        let bytes = stub.bytes();
+        if seq > self.head() {
+            if let Ok(at) = self.ahead.binary_search_by_key(&seq, Msg::seq) {
+                let old = core::mem::replace(&mut self.ahead[at], stub);
+                self.ahead_bytes = self.ahead_bytes - old.bytes() + bytes;
+                self.trim_ahead();
+                self.trim_window();
+                return true;
+            }
+            return matches!(self.insert(stub), Inserted::Visible | Inserted::Ahead);
+        }
+        let at = self.index_behind(seq.prev());
+        let old = core::mem::replace(&mut self.window[at].msg, stub);
+        self.window_bytes = self.window_bytes - old.bytes() + bytes;
+        self.trim_window();
+        seq > self.start
+    }
+
+    /// Gives up everything through `seq`: the window starts behind it, be it beyond the head (a
+    /// gap that is too wide to be worth filling) or within the window (retention).
+    pub fn drop_through(&mut self, seq: Seq) {
+        if seq >= self.head() {
+            self.start_behind(seq);
+            while self.ahead.front().is_some_and(|msg| msg.seq() <= seq) {
+                self.pop_ahead();
+            }
+            self.take_in_ahead();
+        } else {
+            while self.start < seq {
+                self.evict_oldest();
+            }
+        }
+        self.shrink();
+    }
+
+    /// Gives up entries that every reader has passed, oldest first, until `bytes` are free or
+    /// there is none left. Returns the bytes freed.
+    pub fn evict_passed(&mut self, bytes: usize) -> usize {
+        let held = self.bytes_held();
+        let mut freed = 0;
+        while freed < bytes && self.has_passed() {
+            freed += self.evict_oldest();
+        }
+        self.shrink();
+        held - self.bytes_held()
+    }
+
+    /// Gives up every entry and every buffer; readers and the head stay known.
+    pub fn evict_all(&mut self) {
+        self.start_behind(self.head());
+        self.ahead = VecDeque::new();
+        self.ahead_bytes = 0;
+        self.window.shrink_to_fit();
+    }
+
+    /// The most by which [`bytes_held`](Self::bytes_held) can grow if `msg` is put in.
+    #[must_use]
+    pub fn cost(&self, msg: &M) -> usize {
+        // What waits may follow into the window.
+        let window = self.window_capacity_for(1 + self.ahead.len()) - self.window.capacity();
+        let ahead = if self.anchored && msg.seq() > self.head().next() {
+            self.ahead_capacity_for_one() - self.ahead.capacity()
+        } else {
+            0
+        };
+        msg.bytes() + window * size_of::<Slot<M>>() + ahead * size_of::<M>()
+    }
+
+    fn append(&mut self, msg: M) -> Inserted {
+        let bytes = msg.bytes();
+        if !self.make_room(bytes) {
+            self.start_behind(msg.seq());
+            return Inserted::TooLarge;
+        }
+        self.window.push_back(Slot { msg, readers: 0 });
+        self.window_bytes += bytes;
+        Inserted::Visible
+    }
+
+    /// Makes room for one more entry in the window, at the cost of the oldest.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        if self.window.len() >= self.limits.entries_max {
+            self.evict_oldest();
+        }
+        let len = self.window.len();
+        let capacity = self.window.capacity();
+        if len == capacity {
+            let more = self.window_capacity_for(1) - capacity;
+            let grown = self.bytes_held() + more * size_of::<Slot<M>>() + bytes;
+            if grown <= self.limits.bytes_max || len == 0 {
+                self.window.reserve_exact(more);
+            } else {
+                self.evict_oldest();
+            }
+        }
+        while self.bytes_held() + bytes > self.limits.bytes_max && !self.window.is_empty() {
+            self.evict_oldest();
+        }
+        if self.bytes_held() + bytes <= self.limits.bytes_max {
+            return true;
+        }
+        // Only buffers are left of the window, and the smallest will do for one entry. What waits
+        // out of order gives way too: it can be had again, and this entry is next.
+        self.window.shrink_to(1);
+        self.ahead = VecDeque::new();
+        self.ahead_bytes = 0;
+        if self.bytes_held() + bytes <= self.limits.bytes_max {
+            return true;
+        }
+        self.window.shrink_to_fit();
+        false
+    }
+
+    /// The window's capacity once it has taken `more` entries: doubled as often as that needs.
+    fn window_capacity_for(&self, more: usize) -> usize {
+        let capacity = self.window.capacity();
+        grown(capacity, self.window.len() + more).min(self.limits.entries_max.max(capacity))
+    }
+
+    fn trim_window(&mut self) {
+        while self.bytes_held() > self.limits.bytes_max && !self.window.is_empty() {
+            self.evict_oldest();
+        }
+        if self.bytes_held() > self.limits.bytes_max {
+            self.window.shrink_to_fit();
+        }
+    }
+
+    /// Gives up the oldest entry; returns its bytes.
+    fn evict_oldest(&mut self) -> usize {
+        let Some(slot) = self.window.pop_front() else {
+            return 0;
+        };
+        let bytes = slot.msg.bytes();
+        self.start = self.start.next();
+        self.behind += slot.readers;
+        self.window_bytes -= bytes;
+        bytes
+    }
+
+    fn start_behind(&mut self, seq: Seq) {
+        self.window.clear();
+        self.window_bytes = 0;
+        self.behind = self.readers;
+        self.start = self.start.max(seq);
+        self.anchored = self.anchored || seq > Seq::ZERO;
+        self.seen = self.seen.max(self.start);
+    }
+
+    /// Halves the buffer when three quarters of it are empty, never below [`BUFFER_MIN`].
+    fn shrink(&mut self) {
+        let len = self.window.len();
+        if len < self.window.capacity() / 4 {
+            self.window.shrink_to((len * 2).max(BUFFER_MIN));
+        }
+    }
+}
+
+/// The smallest buffer that is allocated, in entries, and the largest that is kept empty.
+const BUFFER_MIN: usize = 4;
+
+/// `capacity` doubled until it holds `len`.
+fn grown(capacity: usize, len: usize) -> usize {
+    // Doubling, not `max(len, 2 * capacity)`: so that growing at once by n and n times by one end
+    // at the same capacity, which is what `cost` promises.
+    let mut grown = capacity;
+    while grown < len {
+        grown = grown.saturating_mul(2).max(BUFFER_MIN);
+    }
+    grown
+}

@@ -1,0 +1,106 @@
+//! A view of neighbouring entries of a list.
+
+use std::collections::{VecDeque, vec_deque};
+
+use super::Slot;
+
+/// Neighbouring entries of a [`MsgList`](super::MsgList), oldest first; used like a slice.
+#[derive(Debug)]
+pub struct Entries<'a, M> {
+    window: &'a VecDeque<Slot<M>>,
+    from: usize,
+    to: usize,
+}
+
+impl<M> Clone for Entries<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Entries<'_, M> {}
+
+impl<'a, M> Entries<'a, M> {
+    /// `from <= to <= window.len()`.
+    pub(super) const fn new(window: &'a VecDeque<Slot<M>>, from: usize, to: usize) -> Self {
+        Self { window, from, to }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.from == self.to
+    }
+
+    /// The entry at `index`, counted from the oldest.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'a M> {
+        if index >= self.len() {
+            return None;
+        }
+        self.window.get(self.from + index).map(|slot| &slot.msg)
+    }
+
+    /// The oldest.
+    #[must_use]
+    pub fn first(&self) -> Option<&'a M> {
+        self.get(0)
+    }
+
+    /// The newest.
+    #[must_use]
+    pub fn last(&self) -> Option<&'a M> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'a, M> {
+        Iter { slots: self.window.range(self.from..self.to) }
+    }
+}
+
+impl<'a, M> IntoIterator for Entries<'a, M> {
+    type Item = &'a M;
+    type IntoIter = Iter<'a, M>;
+
+    fn into_iter(self) -> Iter<'a, M> {
+        self.iter()
+    }
+}
+
+/// Iterates over [`Entries`].
+#[derive(Debug)]
+pub struct Iter<'a, M> {
+    slots: vec_deque::Iter<'a, Slot<M>>,
+}
+
+impl<'a, M> Iterator for Iter<'a, M> {
+    type Item = &'a M;
+
+    fn next(&mut self) -> Option<&'a M> {
+        self.slots.next().map(|slot| &slot.msg)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.slots.size_hint()
+    }
+
+    fn fold<B, F: FnMut(B, &'a M) -> B>(self, init: B, mut f: F) -> B {
+        self.slots.fold(init, |acc, slot| f(acc, &slot.msg))
+    }
+}
+
+impl<M> DoubleEndedIterator for Iter<'_, M> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.slots.next_back().map(|slot| &slot.msg)
+    }
+}
+
+impl<M> ExactSizeIterator for Iter<'_, M> {}
