@@ -2,13 +2,22 @@
 //!
 //! The lane's append is the law of the system (see [`LaneConnection::append`]); everything else
 //! here reads, or moves numbers that only grow.
+//!
+//! What both engines say in the same words stands once, in `shared/`, as macros that write it for
+//! each; what differs (arrays, appending, connections) stands in `postgres/` and `sqlite/`.
+
+#[macro_use]
+mod shared;
 
 mod error;
+mod open;
+mod postgres;
 mod ranges;
+mod sqlite;
 mod traits;
 mod types;
 
 pub use error::{StoreError, StoreResult};
-pub use traits::derived_id;
-pub use traits::{Accounts, LaneConnection, Log, Readers, Store};
+pub use open::{Options, open};
+pub use traits::{Accounts, LaneConnection, Log, Readers, Store, derived_id};
 pub use types::*;

@@ -4,24 +4,25 @@ use goim_core::Seq;
 
 use super::types::{Page, Range, StoredEntry};
 
+/// The parts of a log that a reader with these ranges may see behind `after`: pairs of "behind
+/// this" and "up to this".
+pub(super) fn windows(ranges: &[Range], after: Seq) -> impl DoubleEndedIterator<Item = (Seq, Seq)> {
+    let parts =
+        ranges.iter().map(move |range| (range.from.prev().max(after), range.until.unwrap_or(Seq::MAX)));
+    parts.filter(|(behind, until)| behind < until)
+}
+
 /// The highest seq that a reader with these ranges may see of a log with this head.
 pub(super) fn readable_head(ranges: &[Range], head: Seq) -> Seq {
-    ranges.last().map_or(Seq::ZERO, |range| range.until.unwrap_or(head).min(head))
+    ranges.last().map_or(Seq::ZERO, |range| range.until.unwrap_or(head))
 }
 
-/// Whether a seq lies in one of the ranges.
-pub(super) fn contains(ranges: &[Range], seq: Seq) -> bool {
-    ranges.iter().any(|range| range.from <= seq && range.until.is_none_or(|until| seq <= until))
-}
-
-/// Makes a page of the rows of (after, …] that were read, `whole` saying that there are no more
-/// rows of the log than these up to its head.
-pub(super) fn page(ranges: &[Range], head: Seq, after: Seq, rows: Vec<StoredEntry>, whole: bool) -> Page {
-    let last_row = rows.last().map(|entry| entry.seq);
-    let head = readable_head(ranges, head.max(last_row.unwrap_or(Seq::ZERO)));
-    let read = if whole { head } else { last_row.unwrap_or(after) };
-    let entries = rows.into_iter().filter(|entry| contains(ranges, entry.seq)).collect();
-    Page { entries, through: read.max(after).min(head.max(after)), head }
+/// Makes a page of the entries that were read behind `after`; `whole` says that a reader may see
+/// no more than these up to the head, which was read before them.
+pub(super) fn page(ranges: &[Range], head: Seq, after: Seq, entries: Vec<StoredEntry>, whole: bool) -> Page {
+    let last = entries.last().map_or(after, |entry| entry.seq);
+    let head = readable_head(ranges, head).max(last);
+    Page { entries, through: if whole { head } else { last }, head }
 }
 
 #[cfg(test)]
@@ -47,31 +48,41 @@ mod tests {
         .collect()
     }
 
-    fn seqs(page: &Page) -> Vec<u64> {
-        page.entries.iter().map(|entry| entry.seq.as_u64()).collect()
+    fn windows_of(ranges: &[Range], after: u64) -> Vec<(u64, u64)> {
+        windows(ranges, Seq::new(after)).map(|(a, b)| (a.as_u64(), b.as_u64())).collect()
     }
 
     #[test]
-    fn a_page_stops_at_the_entry_that_put_the_reader_out() {
-        let ranges = [range(2, Some(4))];
-        let page = page(&ranges, Seq::new(9), Seq::ZERO, rows(1..=9), true);
-        assert_eq!(seqs(&page), [2, 3, 4]);
-        assert_eq!((page.through, page.head), (Seq::new(4), Seq::new(4)));
+    fn windows_end_at_the_entry_that_put_the_reader_out() {
+        assert_eq!(windows_of(&[range(2, Some(4))], 0), [(1, 4)]);
+        assert_eq!(windows_of(&[range(2, Some(4))], 3), [(3, 4)]);
+        assert_eq!(windows_of(&[range(2, Some(4))], 4), []);
     }
 
     #[test]
-    fn the_offset_passes_over_what_lies_between_two_ranges() {
-        let ranges = [range(1, Some(2)), range(6, None)];
-        let page = page(&ranges, Seq::new(5), Seq::new(2), rows(3..=5), false);
-        assert_eq!(seqs(&page), [0u64; 0]);
-        assert_eq!((page.through, page.head), (Seq::new(5), Seq::new(5)));
+    fn windows_leave_out_what_lies_between_two_ranges() {
+        let open = Seq::MAX.as_u64();
+        assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 1), [(1, 2), (5, open)]);
+        assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 7), [(7, open)]);
     }
 
     #[test]
-    fn a_full_page_ends_at_its_last_row() {
-        let ranges = [range(1, None)];
-        let page = page(&ranges, Seq::new(9), Seq::new(1), rows(2..=3), false);
-        assert_eq!(seqs(&page), [2, 3]);
+    fn a_whole_page_moves_the_offset_to_the_readable_head() {
+        let out = page(&[range(1, Some(2))], Seq::new(9), Seq::new(2), Vec::new(), true);
+        assert_eq!((out.through, out.head), (Seq::new(2), Seq::new(2)));
+        let back = page(&[range(1, Some(2)), range(6, None)], Seq::new(9), Seq::new(2), rows(6..=9), true);
+        assert_eq!((back.through, back.head), (Seq::new(9), Seq::new(9)));
+    }
+
+    #[test]
+    fn a_page_that_was_cut_ends_at_its_last_entry() {
+        let page = page(&[range(1, None)], Seq::new(9), Seq::new(1), rows(2..=3), false);
         assert_eq!((page.through, page.head), (Seq::new(3), Seq::new(9)));
+    }
+
+    #[test]
+    fn an_entry_younger_than_the_head_that_was_read_counts() {
+        let page = page(&[range(1, None)], Seq::new(2), Seq::new(1), rows(2..=3), true);
+        assert_eq!((page.through, page.head), (Seq::new(3), Seq::new(3)));
     }
 }

@@ -1,0 +1,135 @@
+//! The store in PostgreSQL.
+
+mod append;
+mod open;
+
+use async_trait::async_trait;
+use goim_core::lane::Found;
+use goim_core::{ClientMsgId, Epoch, Seq, UserId};
+use goim_proto::ErrorCode;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, Postgres};
+
+use super::shared::rows;
+use super::{LaneConnection, Load, OffsetCommit, OffsetRefusal, Store, StoreResult};
+
+/// Logs in PostgreSQL.
+#[derive(Debug)]
+pub(super) struct PostgresStore {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+/// A list parameter as a subquery of one column `id`.
+macro_rules! list {
+    ($parameter:literal) => {
+        concat!("(SELECT unnest(", $parameter, "::bigint[]) AS id)")
+    };
+}
+
+fn bind_list(ids: &[i64]) -> Vec<i64> {
+    ids.to_vec()
+}
+
+accounts!(PostgresStore, PgConnection, list, bind_list);
+log!(PostgresStore, list, bind_list);
+readers!(PostgresStore, PgConnection);
+effects!(PgConnection, list, bind_list);
+
+impl PostgresStore {
+    async fn read(&self) -> StoreResult<PoolConnection<Postgres>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    async fn write(&self) -> StoreResult<PoolConnection<Postgres>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    async fn find_ids(connection: &mut PgConnection, load: &Load) -> StoreResult<Vec<Found>> {
+        if load.ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let senders: Vec<i64> = load.ids.iter().map(|(sender, _)| sender.as_i64()).collect();
+        let ids: Vec<uuid::Uuid> = load.ids.iter().map(|(_, id)| *id.as_uuid()).collect();
+        let found: Vec<(i64, uuid::Uuid, i64, i64, i64)> = sqlx::query_as(
+            "SELECT m.sender, m.client_msg_id, m.seq, m.count, m.at \
+             FROM unnest($2::bigint[], $3::uuid[]) i(sender, id) \
+             JOIN messages m ON m.conversation = $1 AND m.sender = i.sender AND m.client_msg_id = i.id",
+        )
+        .bind(load.conversation.as_i64())
+        .bind(senders)
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
+        let found = found.into_iter().map(|(sender, id, seq, count, at)| Found {
+            sender: UserId::from_i64(sender),
+            client_msg_id: ClientMsgId::from_uuid(id),
+            seq: Seq::from_i64(seq),
+            count: rows::number(count),
+            at_ms: rows::number(at),
+        });
+        Ok(found.collect())
+    }
+
+    async fn commit_offsets_in_bulk(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>> {
+        let column = |of: fn(&OffsetCommit) -> i64| offsets.iter().map(of).collect::<Vec<i64>>();
+        let mut connection = self.write().await?;
+        // In key order, so that two of these never wait for each other in a circle.
+        let verdicts: Vec<(i64, bool, bool)> = sqlx::query_as(
+            "WITH i AS MATERIALIZED ( \
+                 SELECT t.*, c.head >= t.seq AS within, \
+                     EXISTS (SELECT 1 FROM members m WHERE m.conversation = t.conversation \
+                             AND m.user_id = t.user_id) AS member \
+                 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) WITH ORDINALITY \
+                     t(device, user_id, conversation, seq, place) \
+                 LEFT JOIN conversations c ON c.id = t.conversation), \
+             w AS ( \
+                 INSERT INTO offsets (device, conversation, seq) \
+                 SELECT device, conversation, max(seq) FROM i WHERE within AND member \
+                 GROUP BY device, conversation ORDER BY device, conversation \
+                 ON CONFLICT (device, conversation) DO UPDATE SET seq = GREATEST(offsets.seq, excluded.seq) \
+                 WHERE offsets.seq < excluded.seq) \
+             SELECT place, COALESCE(within, false), member FROM i WHERE NOT (COALESCE(within, false) AND member)",
+        )
+        .bind(column(|offset| offset.device.as_i64()))
+        .bind(column(|offset| offset.user.as_i64()))
+        .bind(column(|offset| offset.conversation.as_i64()))
+        .bind(column(|offset| offset.seq.as_i64()))
+        .fetch_all(&mut *connection)
+        .await?;
+        let refusal = |(place, _, member): (i64, bool, bool)| {
+            let code = if member { ErrorCode::OffsetBeyondHead } else { ErrorCode::NotMember };
+            (usize::try_from(place - 1).unwrap_or(usize::MAX), code)
+        };
+        Ok(verdicts.into_iter().map(refusal).collect())
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn epoch(&self) -> StoreResult<Epoch> {
+        let (epoch,): (i64,) = sqlx::query_as("SELECT epoch FROM meta").fetch_one(&self.pool).await?;
+        Ok(Epoch::from_i64(epoch))
+    }
+
+    async fn new_epoch(&self) -> StoreResult<Epoch> {
+        let (epoch,): (i64,) = sqlx::query_as(open::NEW_EPOCH).fetch_one(&self.pool).await?;
+        Ok(Epoch::from_i64(epoch))
+    }
+
+    fn lanes_max(&self) -> usize {
+        64
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
+        Ok(Box::new(append::PostgresLane::connect(&self.options).await?))
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

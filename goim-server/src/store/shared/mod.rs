@@ -1,0 +1,14 @@
+//! What both engines say in the same words.
+//!
+//! Each macro takes the store's type and a macro that writes a list parameter as a subquery of
+//! one column `id`; the type gives `read()` and `write()` connections and binds lists by `list()`.
+
+#[macro_use]
+mod accounts;
+#[macro_use]
+mod effects;
+#[macro_use]
+mod log;
+#[macro_use]
+mod readers;
+pub(super) mod rows;

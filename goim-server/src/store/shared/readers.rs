@@ -1,0 +1,304 @@
+/// `Readers` for both engines, but for the bulk commit of offsets.
+macro_rules! readers {
+    ($store:ty, $connection:ty) => {
+        impl $store {
+            /// Reads a window of a log in order, up to the limits; the flag says that nothing of
+            /// the window was left.
+            async fn read_window(
+                connection: &mut $connection,
+                conversation: goim_core::ConversationId,
+                (behind, until): (goim_core::Seq, goim_core::Seq),
+                limit: u32,
+                bytes_max: usize,
+            ) -> $crate::store::StoreResult<(Vec<$crate::store::StoredEntry>, bool)> {
+                use futures_util::TryStreamExt as _;
+                let mut rows = sqlx::query_as(
+                    "SELECT seq, sender, client_msg_id, at, count, body FROM messages \
+                     WHERE conversation = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
+                )
+                .bind(conversation.as_i64())
+                .bind(behind.as_i64())
+                .bind(until.as_i64())
+                .bind(i64::from(limit))
+                .fetch(connection);
+                let mut entries = Vec::new();
+                let mut bytes = 0;
+                while let Some(columns) = rows.try_next().await? {
+                    let entry = $crate::store::shared::rows::entry(columns);
+                    bytes += entry.body.len();
+                    if bytes > bytes_max && !entries.is_empty() {
+                        return Ok((entries, false));
+                    }
+                    entries.push(entry);
+                }
+                let whole = entries.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+                Ok((entries, whole))
+            }
+
+            async fn read_ranges(
+                connection: &mut $connection,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+            ) -> $crate::store::StoreResult<Vec<$crate::store::Range>> {
+                let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
+                    "SELECT from_seq, until_seq FROM members WHERE conversation = $1 AND user_id = $2 \
+                     ORDER BY from_seq",
+                )
+                .bind(conversation.as_i64())
+                .bind(user.as_i64())
+                .fetch_all(connection)
+                .await?;
+                let range = |(from, until): (i64, Option<i64>)| $crate::store::Range {
+                    from: goim_core::Seq::from_i64(from),
+                    until: until.map(goim_core::Seq::from_i64),
+                };
+                Ok(rows.into_iter().map(range).collect())
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::store::Readers for $store {
+            async fn ranges(
+                &self,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+            ) -> $crate::store::StoreResult<Vec<$crate::store::Range>> {
+                let mut connection = self.read().await?;
+                Self::read_ranges(&mut *connection, user, conversation).await
+            }
+
+            async fn pull(
+                &self,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+                after: goim_core::Seq,
+                limit: u32,
+                bytes_max: usize,
+            ) -> Result<$crate::store::Page, $crate::store::StoreError> {
+                let mut connection = self.read().await?;
+                let head: Option<(i64,)> = sqlx::query_as("SELECT head FROM conversations WHERE id = $1")
+                    .bind(conversation.as_i64())
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                let ranges = Self::read_ranges(&mut *connection, user, conversation).await?;
+                let (Some((head,)), false) = (head, ranges.is_empty()) else {
+                    return Err($crate::store::StoreError::NotMember);
+                };
+                let (mut entries, mut bytes, mut whole) = (Vec::new(), 0, true);
+                for window in $crate::store::ranges::windows(&ranges, after) {
+                    let left = limit.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+                    whole = left > 0 && bytes < bytes_max;
+                    if !whole {
+                        break;
+                    }
+                    let part =
+                        Self::read_window(&mut *connection, conversation, window, left, bytes_max - bytes);
+                    let (read, all) = part.await?;
+                    bytes += read.iter().map(|entry: &$crate::store::StoredEntry| entry.body.len()).sum::<usize>();
+                    entries.extend(read);
+                    whole = all;
+                    if !all {
+                        break;
+                    }
+                }
+                let head = goim_core::Seq::from_i64(head);
+                Ok($crate::store::ranges::page(&ranges, head, after, entries, whole))
+            }
+
+            async fn history(
+                &self,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+                before: goim_core::Seq,
+                limit: u32,
+                bytes_max: usize,
+            ) -> Result<Vec<$crate::store::StoredEntry>, $crate::store::StoreError> {
+                use futures_util::TryStreamExt as _;
+                let mut connection = self.read().await?;
+                let ranges = Self::read_ranges(&mut *connection, user, conversation).await?;
+                if ranges.is_empty() {
+                    return Err($crate::store::StoreError::NotMember);
+                }
+                let (mut entries, mut bytes) = (Vec::new(), 0);
+                for (behind, until) in $crate::store::ranges::windows(&ranges, goim_core::Seq::ZERO).rev() {
+                    let left = i64::from(limit) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
+                    if left <= 0 || bytes > bytes_max {
+                        break;
+                    }
+                    let mut rows = sqlx::query_as(
+                        "SELECT seq, sender, client_msg_id, at, count, body FROM messages \
+                         WHERE conversation = $1 AND seq > $2 AND seq <= $3 AND kind < 32 \
+                         ORDER BY seq DESC LIMIT $4",
+                    )
+                    .bind(conversation.as_i64())
+                    .bind(behind.as_i64())
+                    .bind(until.min(before.prev()).as_i64())
+                    .bind(left)
+                    .fetch(&mut *connection);
+                    while let Some(columns) = rows.try_next().await? {
+                        let entry = $crate::store::shared::rows::entry(columns);
+                        bytes += entry.body.len();
+                        if bytes > bytes_max && !entries.is_empty() {
+                            break;
+                        }
+                        entries.push(entry);
+                    }
+                }
+                Ok(entries)
+            }
+
+            async fn memberships(
+                &self,
+                user: goim_core::UserId,
+            ) -> $crate::store::StoreResult<Vec<$crate::store::Membership>> {
+                let mut connection = self.read().await?;
+                let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+                    "SELECT m.conversation, m.from_seq, c.head FROM members m \
+                     JOIN conversations c ON c.id = m.conversation \
+                     WHERE m.user_id = $1 AND m.until_seq IS NULL ORDER BY m.conversation",
+                )
+                .bind(user.as_i64())
+                .fetch_all(&mut *connection)
+                .await?;
+                let membership = |(conversation, from, head)| $crate::store::Membership {
+                    conversation: goim_core::ConversationId::from_i64(conversation),
+                    from: goim_core::Seq::from_i64(from),
+                    head: goim_core::Seq::from_i64(head),
+                };
+                Ok(rows.into_iter().map(membership).collect())
+            }
+
+            async fn start_device(
+                &self,
+                user: goim_core::UserId,
+                device: goim_core::DeviceId,
+                start: goim_proto::Start,
+            ) -> $crate::store::StoreResult<()> {
+                let mut connection = self.write().await?;
+                let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+                let first: Option<(i64,)> =
+                    sqlx::query_as("UPDATE devices SET started = true WHERE id = $1 AND NOT started RETURNING id")
+                        .bind(device.as_i64())
+                        .fetch_optional(&mut *transaction)
+                        .await?;
+                if first.is_some() {
+                    // An inbox (kind 3) starts at its head in any case.
+                    sqlx::query(
+                        "INSERT INTO offsets (device, conversation, seq) \
+                         SELECT $1, m.conversation, max(COALESCE(m.until_seq, c.head)) \
+                         FROM members m JOIN conversations c ON c.id = m.conversation \
+                         WHERE m.user_id = $2 AND (c.kind = 3 OR $3) GROUP BY m.conversation \
+                         ON CONFLICT (device, conversation) DO NOTHING",
+                    )
+                    .bind(device.as_i64())
+                    .bind(user.as_i64())
+                    .bind(start != goim_proto::Start::Beginning)
+                    .execute(&mut *transaction)
+                    .await?;
+                }
+                transaction.commit().await?;
+                Ok(())
+            }
+
+            async fn reader_states(
+                &self,
+                user: goim_core::UserId,
+                device: goim_core::DeviceId,
+                own: &[goim_proto::Position],
+                after: goim_core::ConversationId,
+                limit: u32,
+            ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
+                let mut connection = self.read().await?;
+                let rows: Vec<(i64, i16, i64, i64, i64, i64)> = sqlx::query_as(
+                    "SELECT g.conversation, c.kind, CASE WHEN g.open = 1 THEN c.head ELSE g.until END, \
+                     COALESCE(e.count, c.count), COALESCE(o.seq, 0), COALESCE(r.seq, 0) \
+                     FROM (SELECT conversation, max(CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END) AS open, \
+                           max(until_seq) AS until FROM members \
+                           WHERE user_id = $1 AND conversation > $3 \
+                           GROUP BY conversation ORDER BY conversation LIMIT $4) g \
+                     JOIN conversations c ON c.id = g.conversation \
+                     LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
+                     LEFT JOIN offsets o ON o.device = $2 AND o.conversation = g.conversation \
+                     LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation \
+                     ORDER BY g.conversation",
+                )
+                .bind(user.as_i64())
+                .bind(device.as_i64())
+                .bind(after.as_i64())
+                .bind(i64::from(limit))
+                .fetch_all(&mut *connection)
+                .await?;
+                let own: std::collections::HashMap<_, _> =
+                    own.iter().map(|position| (position.conversation, position.seq)).collect();
+                let state = |(conversation, kind, head, count, offset, marker)| {
+                    let conversation = goim_core::ConversationId::from_i64(conversation);
+                    let committed = goim_core::Seq::from_i64(offset);
+                    $crate::store::ReaderState {
+                        conversation,
+                        kind: $crate::store::shared::rows::kind(kind),
+                        head: goim_core::Seq::from_i64(head),
+                        count: $crate::store::shared::rows::number(count),
+                        offset: own.get(&conversation).copied().unwrap_or(committed),
+                        read_marker: goim_core::Seq::from_i64(marker),
+                    }
+                };
+                Ok(rows.into_iter().map(state).collect())
+            }
+
+            async fn commit_offsets(
+                &self,
+                offsets: &[$crate::store::OffsetCommit],
+            ) -> $crate::store::StoreResult<Vec<$crate::store::OffsetRefusal>> {
+                if offsets.is_empty() {
+                    return Ok(Vec::new());
+                }
+                self.commit_offsets_in_bulk(offsets).await
+            }
+
+            async fn mark_read(
+                &self,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+                seq: goim_core::Seq,
+            ) -> $crate::store::StoreResult<()> {
+                let mut connection = self.write().await?;
+                sqlx::query(
+                    "INSERT INTO read_markers (user_id, conversation, seq) \
+                     SELECT $1, id, CASE WHEN head < $3 THEN head ELSE $3 END FROM conversations WHERE id = $2 \
+                     ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq \
+                     WHERE read_markers.seq < excluded.seq",
+                )
+                .bind(user.as_i64())
+                .bind(conversation.as_i64())
+                .bind(seq.as_i64())
+                .execute(&mut *connection)
+                .await?;
+                Ok(())
+            }
+
+            async fn members(
+                &self,
+                conversation: goim_core::ConversationId,
+                after: goim_core::UserId,
+                limit: u32,
+            ) -> $crate::store::StoreResult<Vec<$crate::store::MemberRow>> {
+                let mut connection = self.read().await?;
+                let rows: Vec<(i64, i16, i64)> = sqlx::query_as(
+                    "SELECT user_id, role, from_seq FROM members \
+                     WHERE conversation = $1 AND until_seq IS NULL AND user_id > $2 ORDER BY user_id LIMIT $3",
+                )
+                .bind(conversation.as_i64())
+                .bind(after.as_i64())
+                .bind(i64::from(limit))
+                .fetch_all(&mut *connection)
+                .await?;
+                let member = |(user, role, since)| $crate::store::MemberRow {
+                    user: goim_core::UserId::from_i64(user),
+                    role: $crate::store::shared::rows::role(role),
+                    since: goim_core::Seq::from_i64(since),
+                };
+                Ok(rows.into_iter().map(member).collect())
+            }
+        }
+    };
+}

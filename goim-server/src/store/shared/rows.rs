@@ -1,0 +1,51 @@
+//! Columns to types.
+
+use bytes::Bytes;
+use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+use goim_proto::{ConversationKind, Role};
+
+use crate::store::types::StoredEntry;
+
+/// A message's columns: seq, sender, client_msg_id, at, count, body.
+pub(in crate::store) type EntryColumns = (i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
+
+pub(in crate::store) fn entry((seq, sender, id, at, count, body): EntryColumns) -> StoredEntry {
+    StoredEntry {
+        seq: Seq::from_i64(seq),
+        sender: UserId::from_i64(sender),
+        client_msg_id: ClientMsgId::from_uuid(id),
+        at_ms: number(at),
+        count: number(count),
+        body: Bytes::from(body),
+    }
+}
+
+/// A column that is never negative.
+pub(in crate::store) fn number(column: i64) -> u64 {
+    u64::try_from(column).unwrap_or(0)
+}
+
+/// A number as a column; the store's range is all that a number here can mean.
+pub(in crate::store) fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(in crate::store) fn kind(column: i16) -> ConversationKind {
+    ConversationKind::from_code(number(i64::from(column)))
+}
+
+pub(in crate::store) fn kind_column(kind: ConversationKind) -> i16 {
+    i16::try_from(kind.code()).unwrap_or(i16::MAX)
+}
+
+pub(in crate::store) fn role(column: i16) -> Role {
+    Role::from_code(number(i64::from(column)))
+}
+
+pub(in crate::store) fn role_column(role: Role) -> i16 {
+    i16::try_from(role.code()).unwrap_or(i16::MAX)
+}
+
+pub(in crate::store) fn conversations(ids: &[ConversationId]) -> Vec<i64> {
+    ids.iter().map(|id| id.as_i64()).collect()
+}

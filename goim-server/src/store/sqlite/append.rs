@@ -1,0 +1,158 @@
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use goim_core::ConversationId;
+use goim_core::lane::{AppendResult, Expect, Row};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Mutex;
+
+use super::{apply_effects, rows};
+use crate::store::error::append_fault;
+use crate::store::{EntryBatch, EntryDraft, LaneConnection};
+
+/// Rows in one statement. A few sizes only, so that each stays prepared; 64 rows of 8 columns are
+/// 512 parameters of SQLite's 32,766.
+const CHUNKS: [usize; 3] = [64, 8, 1];
+
+/// A statement for each of [`CHUNKS`].
+type Statements = [String; CHUNKS.len()];
+
+static COMPARE: LazyLock<Statements> = LazyLock::new(|| {
+    CHUNKS.map(|rows| {
+        let values = values(rows, 6);
+        format!(
+            "WITH r (conversation, base, rev, n, count, at) AS (VALUES {values}) \
+             UPDATE conversations SET head = r.base + r.n, count = r.count, last_at = r.at FROM r \
+             WHERE id = r.conversation AND head = r.base AND conversations.rev = r.rev RETURNING id"
+        )
+    })
+});
+
+static INSERT: LazyLock<Statements> = LazyLock::new(|| {
+    CHUNKS.map(|rows| {
+        let values = values(rows, 8);
+        format!(
+            "INSERT INTO messages (conversation, seq, sender, client_msg_id, kind, count, at, body) \
+             VALUES {values}"
+        )
+    })
+});
+
+fn values(rows: usize, columns: usize) -> String {
+    let mut sql = String::new();
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let separator = if column == 0 { "" } else { ", " };
+            // Writing to a string does not fail.
+            let _ = write!(sql, "{separator}?{}", row * columns + column + 1);
+        }
+        sql.push(')');
+    }
+    sql
+}
+
+/// A lane's turn on the one writing connection.
+pub(super) struct SqliteLane {
+    writer: Arc<Mutex<SqliteConnection>>,
+}
+
+impl SqliteLane {
+    pub(super) fn new(writer: Arc<Mutex<SqliteConnection>>) -> Self {
+        Self { writer }
+    }
+}
+
+#[async_trait]
+impl LaneConnection for SqliteLane {
+    async fn append(&mut self, batch: &EntryBatch) -> AppendResult {
+        let mut connection = self.writer.lock().await;
+        match append(&mut connection, batch).await {
+            Ok(stale) => AppendResult::Written { stale },
+            Err(error) => {
+                tracing::warn!(%error, rows = batch.rows.len(), "append failed");
+                append_fault(&error)
+            }
+        }
+    }
+}
+
+/// Returns the conversations of which nothing was written.
+async fn append(
+    connection: &mut SqliteConnection,
+    batch: &EntryBatch,
+) -> Result<Vec<ConversationId>, sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut written = HashSet::new();
+    for (sql, expects) in chunks(&COMPARE, &batch.expects) {
+        written.extend(compare(&mut transaction, sql, expects).await?);
+    }
+    let fresh: Vec<&Row<EntryDraft>> =
+        batch.rows.iter().filter(|row| written.contains(&row.conversation)).collect();
+    for (sql, rows) in chunks(&INSERT, &fresh) {
+        insert(&mut transaction, sql, rows).await?;
+    }
+    let stale = batch.expects.iter().map(|expect| expect.conversation);
+    let stale: Vec<_> = stale.filter(|conversation| !written.contains(conversation)).collect();
+    if batch.effects {
+        apply_effects(&mut transaction, batch, &stale).await?;
+    }
+    transaction.commit().await?;
+    Ok(stale)
+}
+
+async fn compare(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    expects: &[Expect],
+) -> Result<Vec<ConversationId>, sqlx::Error> {
+    let mut query = sqlx::query_as(sql);
+    for expect in expects {
+        query = query
+            .bind(expect.conversation.as_i64())
+            .bind(expect.base.as_i64())
+            .bind(rows::column(expect.rev))
+            .bind(rows::column(expect.n))
+            .bind(rows::column(expect.count))
+            .bind(rows::column(expect.at_ms));
+    }
+    let written: Vec<(i64,)> = query.fetch_all(connection).await?;
+    Ok(written.into_iter().map(|(id,)| ConversationId::from_i64(id)).collect())
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    all: &[&Row<EntryDraft>],
+) -> Result<(), sqlx::Error> {
+    let mut query = sqlx::query(sql);
+    for row in all {
+        query = query
+            .bind(row.conversation.as_i64())
+            .bind(row.seq.as_i64())
+            .bind(row.sender.as_i64())
+            .bind(*row.client_msg_id.as_uuid())
+            .bind(row.entry.kind.0)
+            .bind(rows::column(row.count))
+            .bind(rows::column(row.at_ms))
+            .bind(row.entry.body.as_ref());
+    }
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Cuts a list into the largest chunks for which there is a statement.
+fn chunks<'a, T>(
+    statements: &'static Statements,
+    mut rest: &'a [T],
+) -> impl Iterator<Item = (&'static str, &'a [T])> {
+    core::iter::from_fn(move || {
+        let fits = CHUNKS.iter().position(|size| *size <= rest.len())?;
+        let (chunk, left) = rest.split_at(CHUNKS[fits]);
+        rest = left;
+        Some((statements[fits].as_str(), chunk))
+    })
+}

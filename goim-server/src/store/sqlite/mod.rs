@@ -1,0 +1,151 @@
+//! The store in an SQLite file, in this process alone.
+
+mod append;
+mod open;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use goim_core::lane::Found;
+use goim_core::{ClientMsgId, Epoch, Seq, UserId};
+use goim_proto::ErrorCode;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::shared::rows;
+use super::{LaneConnection, Load, OffsetCommit, OffsetRefusal, Store, StoreResult};
+
+/// Logs in an SQLite file.
+///
+/// SQLite has one writer at a time. Its own way to wait for it is to sleep and try again, so
+/// everybody here who writes takes turns on one connection instead.
+#[derive(Debug)]
+pub(super) struct SqliteStore {
+    writer: Arc<Mutex<SqliteConnection>>,
+    readers: SqlitePool,
+}
+
+/// A list parameter as a subquery of one column `id`.
+macro_rules! list {
+    ($parameter:literal) => {
+        concat!("(SELECT value AS id FROM json_each(", $parameter, "))")
+    };
+}
+
+fn bind_list(ids: &[i64]) -> String {
+    let mut json = String::with_capacity(2 + ids.len() * 8);
+    json.push('[');
+    for (place, id) in ids.iter().enumerate() {
+        if place > 0 {
+            json.push(',');
+        }
+        json.push_str(&id.to_string());
+    }
+    json.push(']');
+    json
+}
+
+accounts!(SqliteStore, SqliteConnection, list, bind_list);
+log!(SqliteStore, list, bind_list);
+readers!(SqliteStore, SqliteConnection);
+effects!(SqliteConnection, list, bind_list);
+
+impl SqliteStore {
+    async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    // Fallible for the other engine's sake: both are written by the same macros.
+    #[allow(clippy::unnecessary_wraps, reason = "the shared macros ask both engines alike")]
+    async fn write(&self) -> StoreResult<OwnedMutexGuard<SqliteConnection>> {
+        Ok(Arc::clone(&self.writer).lock_owned().await)
+    }
+
+    async fn find_ids(connection: &mut SqliteConnection, load: &Load) -> StoreResult<Vec<Found>> {
+        let mut all = Vec::new();
+        for (sender, id) in &load.ids {
+            let found: Option<(i64, i64, i64)> = sqlx::query_as(
+                "SELECT seq, count, at FROM messages \
+                 WHERE conversation = $1 AND sender = $2 AND client_msg_id = $3",
+            )
+            .bind(load.conversation.as_i64())
+            .bind(sender.as_i64())
+            .bind(id.as_uuid())
+            .fetch_optional(&mut *connection)
+            .await?;
+            all.extend(found.map(|(seq, count, at)| Found {
+                sender: UserId::from_i64(sender.as_i64()),
+                client_msg_id: ClientMsgId::from_uuid(*id.as_uuid()),
+                seq: Seq::from_i64(seq),
+                count: rows::number(count),
+                at_ms: rows::number(at),
+            }));
+        }
+        Ok(all)
+    }
+
+    async fn commit_offsets_in_bulk(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>> {
+        let mut connection = self.write().await?;
+        let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+        let mut refused = Vec::new();
+        for (place, offset) in offsets.iter().enumerate() {
+            let (within, member): (bool, bool) = sqlx::query_as(
+                "SELECT COALESCE((SELECT head >= $3 FROM conversations WHERE id = $1), false), \
+                 EXISTS (SELECT 1 FROM members WHERE conversation = $1 AND user_id = $2)",
+            )
+            .bind(offset.conversation.as_i64())
+            .bind(offset.user.as_i64())
+            .bind(offset.seq.as_i64())
+            .fetch_one(&mut *transaction)
+            .await?;
+            if !member || !within {
+                refused
+                    .push((place, if member { ErrorCode::OffsetBeyondHead } else { ErrorCode::NotMember }));
+                continue;
+            }
+            sqlx::query(
+                "INSERT INTO offsets (device, conversation, seq) VALUES ($1, $2, $3) \
+                 ON CONFLICT (device, conversation) DO UPDATE SET seq = excluded.seq \
+                 WHERE offsets.seq < excluded.seq",
+            )
+            .bind(offset.device.as_i64())
+            .bind(offset.conversation.as_i64())
+            .bind(offset.seq.as_i64())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(refused)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn epoch(&self) -> StoreResult<Epoch> {
+        let (epoch,): (i64,) = sqlx::query_as("SELECT epoch FROM meta").fetch_one(&self.readers).await?;
+        Ok(Epoch::from_i64(epoch))
+    }
+
+    async fn new_epoch(&self) -> StoreResult<Epoch> {
+        let mut connection = self.write().await?;
+        let (epoch,): (i64,) = sqlx::query_as(open::NEW_EPOCH).fetch_one(&mut *connection).await?;
+        Ok(Epoch::from_i64(epoch))
+    }
+
+    fn lanes_max(&self) -> usize {
+        1
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
+        Ok(Box::new(append::SqliteLane::new(Arc::clone(&self.writer))))
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+    }
+}
