@@ -1,16 +1,21 @@
 //! The ideas of goim without a runtime: no socket, clock, thread, database or wire format.
 
+pub mod ack_queue;
 pub mod entry;
 pub mod hash;
 pub mod id;
 pub mod lane;
+pub mod limits;
 pub mod msg_list;
+pub mod rtt;
 pub mod sequence;
 pub mod time;
 
+pub use ack_queue::{AckId, AckQueue, AckQueueConfig};
 pub use entry::Entry;
 pub use id::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
 pub use lane::Lane;
 pub use msg_list::{ListLimits, Msg, MsgList};
+pub use rtt::{Rtt, RttConfig};
 pub use sequence::SeqRange;
 pub use time::{Duration, Time};
