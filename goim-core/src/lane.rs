@@ -24,8 +24,12 @@
 //! An entry that will not be written is answered only while nothing of its conversation is in
 //! flight. Therefore a refusal never rests on an effect that was not committed, and the answers
 //! to what a device sent to one conversation come in the order of its sends. And a refusal is
-//! given only by a state that was loaded after the entry arrived: a cache may be old, and a
-//! member whom a rival has just let in must not be turned away for good.
+//! given only by a state that a load has confirmed after the entry arrived: a cache may be old,
+//! and a member whom a rival has just let in must not be turned away for good.
+//!
+//! A batch that the store refuses for one of its entries goes again by itself, before anything
+//! new: after look-ups if an id was stored already, in halves if the data was at fault. So the
+//! offender ends alone, however many new entries press on.
 //!
 //! # Panics
 //!

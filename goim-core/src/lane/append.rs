@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::conversation::{Conversation, Pending, Place};
+use super::conversation::{Conversation, Held, Pending, Place};
 use super::load::is_judgeable;
-use super::machine::{Flight, Held};
+use super::machine::Flight;
+use super::recent::Recent;
 use super::{Batch, Expect, Lane, Outcome, Row, Rules};
 use crate::{ConversationId, UserId};
 
@@ -13,7 +14,24 @@ struct Draft<E, T> {
     batch: Batch<E>,
     held: Vec<Held<T>>,
     bytes: usize,
+    entries_max: usize,
+    bytes_max: usize,
+    at_ms: u64,
+    /// Only suspects may come in, so that an offender is not mixed with ever new entries.
+    search: bool,
     scratch: Vec<UserId>,
+}
+
+impl<E, T> Draft<E, T> {
+    fn has_room(&self) -> bool {
+        self.batch.rows.len() < self.entries_max && self.bytes < self.bytes_max
+    }
+
+    /// What each of `conversations` may take of the room that is left.
+    fn share(&self, conversations: usize) -> usize {
+        let room = self.entries_max.saturating_sub(self.batch.rows.len());
+        (room / conversations.max(1)).max(1)
+    }
 }
 
 /// What to do with the entry at the front of a conversation's queue.
@@ -22,8 +40,18 @@ enum Verdict<F> {
     Answer(Outcome<F>),
     /// Something about it has to be loaded first.
     Load,
-    /// The belief that it was judged by is older than the entry: load, then judge again.
-    Reload,
+}
+
+/// Why no more of a conversation's entries were numbered.
+enum Stop<F> {
+    /// Its share or the batch is full, and it has more.
+    Full,
+    /// Nothing more of it can go into this batch.
+    Done,
+    /// The front entry will not be written.
+    Answer(Outcome<F>),
+    /// The front entry waits for a load.
+    Load,
 }
 
 impl<R: Rules, T> Lane<R, T> {
@@ -32,192 +60,190 @@ impl<R: Rules, T> Lane<R, T> {
     /// `at_ms` becomes the time of its entries, in milliseconds since the Unix epoch. Let go of
     /// the batch before [`Lane::handle_appended`], or its entries are cloned there.
     pub fn poll_append(&mut self, at_ms: u64) -> Option<Arc<Batch<R::Entry>>> {
-        if self.flight.is_some() {
+        if self.flight.is_some() || self.ready.is_empty() {
             return None;
         }
-        let cap = self.batch_cap.min(self.waiting);
-        let batch = Batch { expects: Vec::new(), rows: Vec::with_capacity(cap), effects: false };
-        let mut draft = Draft { batch, held: Vec::with_capacity(cap), bytes: 0, scratch: Vec::new() };
+        let mut draft = self.new_draft(at_ms);
         // Fair shares, so that a hot conversation cannot fill the batch while others wait.
-        while !self.ready.is_empty() && draft.has_room(self.batch_cap, self.limits.batch_bytes_max) {
-            let share = (self.batch_cap / self.ready.len()).max(1);
-            for _ in 0..self.ready.len() {
-                let Some(id) = self.ready.pop_front() else { break };
-                self.take_share(id, share, at_ms, &mut draft);
+        let mut more = Vec::new();
+        let share = draft.share(self.ready.len());
+        for _ in 0..self.ready.len() {
+            if !draft.has_room() {
+                break;
+            }
+            let Some(id) = self.ready.pop_front() else { break };
+            if draft.search && !self.front_is_suspect(id) {
+                self.ready.push_back(id);
+            } else if self.take_share(id, share, &mut draft) {
+                more.push(id);
             }
         }
-        self.park_all(&draft.batch.expects);
+        while !more.is_empty() && draft.has_room() {
+            let share = draft.share(more.len());
+            more.retain(|id| self.take_share(*id, share, &mut draft));
+        }
+        for id in more {
+            self.schedule(id);
+        }
+        self.take_off(draft)
+    }
+
+    fn new_draft(&self, at_ms: u64) -> Draft<R::Entry, T> {
+        let search = self.suspects > 0 && self.ready.iter().any(|id| self.front_is_suspect(*id));
+        let entries_max = if search { self.batch_cap } else { self.limits.batch_max.max(1) };
+        let expected = entries_max.min(self.waiting);
+        Draft {
+            batch: Batch { expects: Vec::new(), rows: Vec::with_capacity(expected), effects: false },
+            held: Vec::with_capacity(expected),
+            bytes: 0,
+            entries_max,
+            bytes_max: self.limits.batch_bytes_max,
+            at_ms,
+            search,
+            scratch: Vec::new(),
+        }
+    }
+
+    fn take_off(&mut self, mut draft: Draft<R::Entry, T>) -> Option<Arc<Batch<R::Entry>>> {
         if draft.batch.rows.is_empty() {
             return None;
         }
         draft.batch.expects.sort_unstable_by_key(|expect| expect.conversation);
         let batch = Arc::new(draft.batch);
-        self.flight = Some(Flight { batch: Arc::clone(&batch), held: draft.held });
+        self.flight = Some(Flight { batch: Arc::clone(&batch), held: draft.held, search: draft.search });
         Some(batch)
     }
 
-    /// Moves up to `share` entries of one conversation into the draft, and puts the conversation
-    /// where it belongs next.
-    fn take_share(&mut self, id: ConversationId, share: usize, at_ms: u64, draft: &mut Draft<R::Entry, T>) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        conversation.place = Place::Idle;
-        for _ in 0..share {
-            if !draft.has_room(self.batch_cap, self.limits.batch_bytes_max) {
-                break;
-            }
-            let waiting = self.conversations.get(&id).and_then(|conversation| conversation.queue.front());
-            let Some(front) = waiting else { return };
-            match self.verdict(id, front, draft) {
-                Verdict::Write => self.number(id, at_ms, draft),
-                // Nothing is answered past entries in flight: see the module's page.
-                Verdict::Answer(_) | Verdict::Reload if self.in_flight(id) => return,
-                Verdict::Answer(outcome) => self.answer_front(id, outcome),
-                Verdict::Load if self.in_flight(id) => return,
-                Verdict::Load => return self.queue_load(id),
-                Verdict::Reload => return self.forget(id),
-            }
-        }
-        if let Some(conversation) = self.conversations.get_mut(&id)
-            && !conversation.queue.is_empty()
-        {
-            conversation.place = Place::Ready;
-            self.ready.push_back(id);
-        }
+    fn front_is_suspect(&self, id: ConversationId) -> bool {
+        self.conversations.get(&id).is_some_and(Conversation::front_is_suspect)
     }
 
-    fn in_flight(&self, id: ConversationId) -> bool {
-        self.conversations.get(&id).is_some_and(|conversation| conversation.in_flight > 0)
-    }
-
-    fn answer_front(&mut self, id: ConversationId, outcome: Outcome<R::Refusal>) {
-        let front = self.conversations.get_mut(&id).and_then(|conversation| conversation.queue.pop_front());
-        if let Some(pending) = front {
-            self.suspects = self.suspects.saturating_sub(1);
-            self.answer(id, pending, outcome);
-        }
-    }
-
-    fn queue_load(&mut self, id: ConversationId) {
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.place = Place::ToLoad;
-            self.to_load.push_back(id);
-        }
-    }
-
-    /// Conversations with rows in this batch wait for its outcome before they are looked at again.
-    fn park_all(&mut self, expects: &[Expect]) {
-        if self.ready.is_empty() {
-            return;
-        }
-        for expect in expects {
-            if let Some(conversation) = self.conversations.get_mut(&expect.conversation)
-                && conversation.place == Place::Ready
-            {
-                conversation.place = Place::Idle;
+    /// Moves up to `share` entries of one conversation into the draft; `true` if it has more that
+    /// may go into this batch.
+    fn take_share(&mut self, id: ConversationId, share: usize, draft: &mut Draft<R::Entry, T>) -> bool {
+        let mut left = share;
+        loop {
+            let Some(conversation) = self.conversations.get_mut(&id) else { return false };
+            conversation.place = Place::Idle;
+            match conversation.fill(id, &self.rules, &self.recent, &mut left, draft) {
+                Stop::Full => return true,
+                Stop::Done => {
+                    self.schedule(id);
+                    return false;
+                }
+                // Nothing is answered past entries in flight: see the module's page. The entry is
+                // looked at again when the batch has come back.
+                Stop::Answer(_) | Stop::Load if conversation.in_flight > 0 => return false,
+                Stop::Answer(outcome) => {
+                    let Some(pending) = conversation.queue.pop_front() else { return false };
+                    self.answer(id, pending, outcome);
+                }
+                Stop::Load => {
+                    conversation.place = Place::ToLoad;
+                    self.to_load.push_back(id);
+                    return false;
+                }
             }
         }
-        let conversations = &self.conversations;
-        self.ready.retain(|id| conversations.get(id).is_some_and(|c| c.place == Place::Ready));
+    }
+}
+
+impl<R: Rules, T> Conversation<R, T> {
+    /// Judges and numbers entries from the front of the queue.
+    fn fill(
+        &mut self,
+        id: ConversationId,
+        rules: &R,
+        recent: &Recent,
+        left: &mut usize,
+        draft: &mut Draft<R::Entry, T>,
+    ) -> Stop<R::Refusal> {
+        while let Some(front) = self.queue.front() {
+            if draft.search && !front.held.suspect {
+                return Stop::Done;
+            }
+            if *left == 0 || !draft.has_room() {
+                return Stop::Full;
+            }
+            match self.verdict(id, rules, recent, front, &mut draft.scratch) {
+                Verdict::Write => self.number(id, rules, draft),
+                Verdict::Answer(outcome) => return Stop::Answer(outcome),
+                Verdict::Load => return Stop::Load,
+            }
+            *left -= 1;
+        }
+        Stop::Done
     }
 
     fn verdict(
         &self,
         id: ConversationId,
+        rules: &R,
+        recent: &Recent,
         pending: &Pending<R::Entry, T>,
-        draft: &mut Draft<R::Entry, T>,
+        scratch: &mut Vec<UserId>,
     ) -> Verdict<R::Refusal> {
-        if let Some(stored) = self.recent.get(&pending.key(id)) {
-            let unmarked = pending.suspect;
+        if let Some(stored) = recent.find(&pending.key(id)) {
+            let unmarked = pending.held.unmarked;
             let (seq, count, at_ms) = (stored.seq, stored.count, stored.at_ms);
             return Verdict::Answer(Outcome::Duplicate { seq, count, at_ms, unmarked });
         }
-        let Some(conversation) = self.conversations.get(&id) else { return Verdict::Load };
-        if !is_judgeable(&self.rules, conversation, pending, &mut draft.scratch) {
+        let Some(known) = &self.known else { return Verdict::Load };
+        if !is_judgeable(rules, &known.fold, pending, scratch) {
             return Verdict::Load;
         }
-        let Some(known) = &conversation.known else { return Verdict::Load };
-        if !self.is_in_order(id, conversation, pending, draft) {
-            return match pending.looked_up {
-                true => Verdict::Answer(Outcome::OutOfOrder),
-                false => Verdict::Load,
-            };
+        if !self.is_in_order(id, recent, pending) {
+            return if pending.looked_up { Verdict::Answer(Outcome::OutOfOrder) } else { Verdict::Load };
         }
-        match self.rules.judge(&known.fold, pending.sender, &pending.entry) {
+        match rules.judge(&known.fold, pending.sender, &pending.entry) {
             Ok(()) => Verdict::Write,
-            Err(_) if known.stamp < pending.stamp => Verdict::Reload,
+            // A wrong yes is caught by the append; a wrong no would be final.
+            Err(_) if known.stamp < pending.held.stamp => Verdict::Load,
             Err(refusal) => Verdict::Answer(Outcome::Refused(refusal)),
         }
     }
 
-    /// Whether the send that this one names in `after` is committed, or ahead of it in the draft.
-    fn is_in_order(
-        &self,
-        id: ConversationId,
-        conversation: &Conversation<R, T>,
-        pending: &Pending<R::Entry, T>,
-        draft: &Draft<R::Entry, T>,
-    ) -> bool {
-        let Some(after) = pending.after else { return true };
-        if conversation.last_of_device.get(&pending.device) == Some(&after) {
-            return true;
-        }
-        let key = (id, pending.sender, after);
-        self.recent.get(&key).is_some()
-            || draft.batch.rows.iter().any(|row| (row.conversation, row.sender, row.client_msg_id) == key)
+    /// Whether the send that this one names in `after` is committed, or ahead of it in the batch.
+    fn is_in_order(&self, id: ConversationId, recent: &Recent, pending: &Pending<R::Entry, T>) -> bool {
+        let Some(after) = pending.held.after else { return true };
+        self.last_of_device.get(&pending.device) == Some(&after)
+            || recent.find(&(id, pending.sender, after)).is_some()
     }
 
     /// Gives the front entry the next number, and the conversation the state after it.
-    fn number(&mut self, id: ConversationId, at_ms: u64, draft: &mut Draft<R::Entry, T>) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let Some(known) = &mut conversation.known else { return };
-        let Some(pending) = conversation.queue.pop_front() else { return };
+    fn number(&mut self, id: ConversationId, rules: &R, draft: &mut Draft<R::Entry, T>) {
+        let Some(known) = &mut self.known else { return };
+        let Some(pending) = self.queue.pop_front() else { return };
         let base = known.head;
         known.head = known.head.next();
-        known.count += u64::from(self.rules.counts(&pending.entry));
-        if self.rules.has_effects(&pending.entry) {
-            self.rules.apply(&mut known.fold, known.head, pending.sender, &pending.entry);
+        known.count += u64::from(rules.counts(&pending.entry));
+        if rules.has_effects(&pending.entry) {
+            rules.apply(&mut known.fold, known.head, pending.sender, &pending.entry);
             known.fold_seq = known.head;
             draft.batch.effects = true;
         }
-        if conversation.in_flight == 0 {
-            let (rev, count) = (known.rev, known.count);
+        let (at_ms, count) = (draft.at_ms, known.count);
+        if self.in_flight == 0 {
+            self.expect = draft.batch.expects.len();
+            let rev = known.rev;
             draft.batch.expects.push(Expect { conversation: id, base, rev, n: 1, count, at_ms });
-            conversation.expect = draft.batch.expects.len() - 1;
-        } else if let Some(expect) = draft.batch.expects.get_mut(conversation.expect) {
+        } else if let Some(expect) = draft.batch.expects.get_mut(self.expect) {
             expect.n += 1;
-            expect.count = known.count;
+            expect.count = count;
         }
-        conversation.in_flight += 1;
-        if conversation.last_of_device.len() >= self.limits.devices_max {
-            conversation.last_of_device.clear();
-        }
-        conversation.last_of_device.insert(pending.device, pending.client_msg_id);
-        draft.bytes += self.rules.bytes(&pending.entry);
+        self.in_flight += 1;
+        self.last_of_device.insert(pending.device, pending.client_msg_id);
+        draft.bytes += rules.bytes(&pending.entry);
         draft.batch.rows.push(Row {
             conversation: id,
             seq: known.head,
             sender: pending.sender,
             device: pending.device,
             client_msg_id: pending.client_msg_id,
-            count: known.count,
+            count,
             at_ms,
             entry: pending.entry,
         });
-        draft.held.push(Held {
-            ticket: pending.ticket,
-            after: pending.after,
-            offered_at: pending.offered_at,
-            stamp: pending.stamp,
-            look_up: pending.look_up,
-            suspect: pending.suspect,
-            tries: pending.tries,
-            attached: pending.attached,
-        });
-    }
-}
-
-impl<E, T> Draft<E, T> {
-    fn has_room(&self, entries_max: usize, bytes_max: usize) -> bool {
-        self.batch.rows.len() < entries_max && self.bytes < bytes_max
+        draft.held.push(pending.held);
     }
 }

@@ -5,46 +5,54 @@ use super::{Fold, Offer, Rules};
 use crate::hash::IdMap;
 use crate::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
 
-/// An entry that waits or is in flight.
-pub(super) struct Pending<E, T> {
+/// What a lane remembers of an entry besides the row that it becomes.
+pub(super) struct Held<T> {
     pub(super) ticket: T,
-    pub(super) sender: UserId,
-    pub(super) device: DeviceId,
-    pub(super) client_msg_id: ClientMsgId,
     pub(super) after: Option<ClientMsgId>,
-    pub(super) entry: E,
     pub(super) offered_at: Time,
-    /// The lane's count of offers when it arrived: a refusal needs a state loaded after that.
+    /// The lane's count of offers when it arrived: a refusal needs a state confirmed after that.
     pub(super) stamp: u64,
     /// It may be stored already, so it is looked up before it is written.
     pub(super) look_up: bool,
-    /// The look-up was done since the conversation was last forgotten.
-    pub(super) looked_up: bool,
-    /// The store found it to be a duplicate although nobody had said so, or one of its batch.
+    /// If it turns out to be stored, then nobody had said so before the store did.
+    pub(super) unmarked: bool,
+    /// It was in a batch that the store refused for one of its entries. Within a conversation's
+    /// queue the suspects stand first.
     pub(super) suspect: bool,
+    /// How often it was numbered in vain because of rivals.
     pub(super) tries: u32,
-    /// Tickets of second copies.
-    pub(super) attached: Vec<T>,
+}
+
+/// An entry that waits.
+pub(super) struct Pending<E, T> {
+    pub(super) held: Held<T>,
+    pub(super) sender: UserId,
+    pub(super) device: DeviceId,
+    pub(super) client_msg_id: ClientMsgId,
+    pub(super) entry: E,
+    /// Its look-ups were done since the conversation was last forgotten.
+    pub(super) looked_up: bool,
 }
 
 impl<E, T> Pending<E, T> {
-    pub(super) fn new(offer: Offer<E, T>, now: Time, stamp: u64) -> (ConversationId, Self) {
-        let pending = Self {
-            ticket: offer.ticket,
+    pub(super) fn new(offer: Offer<E, T>, now: Time, stamp: u64) -> Self {
+        Self {
+            held: Held {
+                ticket: offer.ticket,
+                after: offer.after,
+                offered_at: now,
+                stamp,
+                look_up: offer.retry,
+                unmarked: false,
+                suspect: false,
+                tries: 0,
+            },
             sender: offer.sender,
             device: offer.device,
             client_msg_id: offer.client_msg_id,
-            after: offer.after,
             entry: offer.entry,
-            offered_at: now,
-            stamp,
-            look_up: offer.retry,
             looked_up: false,
-            suspect: false,
-            tries: 0,
-            attached: Vec::new(),
-        };
-        (offer.conversation, pending)
+        }
     }
 
     pub(super) fn key(&self, conversation: ConversationId) -> Key {
@@ -58,9 +66,9 @@ pub(super) struct Known<S, M> {
     pub(super) count: u64,
     pub(super) rev: u64,
     pub(super) fold: Fold<S, M>,
-    /// A member row from a snapshot before this seq may lack an effect that the lane knows.
+    /// A snapshot from before this seq lacks an effect that the lane knows.
     pub(super) fold_seq: Seq,
-    /// The lane's count of offers when the load was asked for.
+    /// The lane's count of offers when the newest load that agreed with this was asked for.
     pub(super) stamp: u64,
 }
 
@@ -118,7 +126,22 @@ impl<R: Rules, T> Conversation<R, T> {
         }
     }
 
+    /// Brings what is remembered between batches within its bounds.
+    pub(super) fn trim(&mut self, members_max: usize, devices_max: usize) {
+        if let Some(known) = &mut self.known {
+            known.fold.trim(members_max);
+        }
+        if self.last_of_device.len() > devices_max {
+            // The lane's recent ids answer what these did, one look further away.
+            self.last_of_device.clear();
+        }
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.in_flight == 0 && self.place == Place::Idle
+    }
+
+    pub(super) fn front_is_suspect(&self) -> bool {
+        self.queue.front().is_some_and(|front| front.held.suspect)
     }
 }

@@ -15,10 +15,11 @@ pub struct LaneLimits {
     pub batch_max: usize,
     /// Bytes in one batch; a single larger entry still goes, alone.
     pub batch_bytes_max: usize,
-    /// Conversations kept in memory. Those with something waiting are never evicted, so their
-    /// number is bounded by `waiting_max`.
+    /// Conversations kept in memory. Those with something waiting are never evicted, and eviction
+    /// goes in small steps, so there may be up to an eighth of it and `waiting_max` more.
     pub conversations_max: usize,
-    /// Member rows kept per conversation between batches.
+    /// Member rows kept per conversation between batches and loads; those that one load asks for
+    /// come on top.
     pub members_max: usize,
     /// Devices per conversation whose last committed id is kept.
     pub devices_max: usize,
@@ -28,7 +29,7 @@ pub struct LaneLimits {
     pub loads_max: usize,
     /// Waiting entries that one load may ask about.
     pub load_entries_max: usize,
-    /// How often an entry may be numbered before it is given up as contended.
+    /// How often rivals may make an entry be numbered in vain before it is given up as contended.
     pub tries_max: u32,
     /// How long an entry may wait before it is refused.
     pub wait_max: Duration,

@@ -1,6 +1,6 @@
 //! Loading beside the lane: what is asked, and which answers may be believed.
 
-use super::conversation::{Conversation, Known, Pending, Place};
+use super::conversation::{Known, Pending, Place};
 use super::recent::Stored;
 use super::{Fold, Lane, LoadFailed, LoadRequest, Loaded, Outcome, Rules, Unavailable};
 use crate::hash::IdSet;
@@ -28,12 +28,15 @@ impl<R: Rules, T> Lane<R, T> {
     fn request(&mut self, id: ConversationId) -> Option<LoadRequest> {
         let conversation = self.conversations.get_mut(&id)?;
         conversation.place = Place::Loading;
+        // Now, because what is asked for here has to be there all at once when it has come.
+        conversation.trim(self.limits.members_max, self.limits.devices_max);
         let mut request = LoadRequest {
             conversation: id,
             members: Vec::new(),
             ids: Vec::new(),
             generation: conversation.generation,
             stamp: self.stamp,
+            covers: 0,
         };
         let mut users = IdSet::default();
         let mut ids: IdSet<(UserId, ClientMsgId)> = IdSet::default();
@@ -41,6 +44,7 @@ impl<R: Rules, T> Lane<R, T> {
         let mut ahead: IdSet<(UserId, ClientMsgId)> = IdSet::default();
         let mut involved = Vec::new();
         for pending in conversation.queue.iter().take(self.limits.load_entries_max) {
+            request.covers = pending.held.stamp;
             involved.push(pending.sender);
             self.rules.involved(&pending.entry, &mut involved);
             let fold = conversation.known.as_ref().map(|known| &known.fold);
@@ -50,10 +54,10 @@ impl<R: Rules, T> Lane<R, T> {
                 }
             }
             let own = (pending.sender, pending.client_msg_id);
-            let after = pending.after.map(|after| (pending.sender, after));
-            let look_up = [pending.look_up.then_some(own), after.filter(|after| !ahead.contains(after))];
+            let after = pending.held.after.map(|after| (pending.sender, after));
+            let look_up = [pending.held.look_up.then_some(own), after.filter(|after| !ahead.contains(after))];
             for (sender, client_msg_id) in look_up.into_iter().flatten() {
-                let unknown = self.recent.get(&(id, sender, client_msg_id)).is_none();
+                let unknown = self.recent.find(&(id, sender, client_msg_id)).is_none();
                 if unknown && ids.insert((sender, client_msg_id)) {
                     request.ids.push((sender, client_msg_id));
                 }
@@ -98,7 +102,7 @@ impl<R: Rules, T> Lane<R, T> {
     /// Answers what had arrived when a load was asked for; what came later is loaded for again.
     fn refuse_waiting(&mut self, id: ConversationId, stamp: u64, outcome: &Outcome<R::Refusal>) {
         while let Some(conversation) = self.conversations.get_mut(&id)
-            && let Some(pending) = conversation.queue.pop_front_if(|front| front.stamp <= stamp)
+            && let Some(pending) = conversation.queue.pop_front_if(|front| front.held.stamp <= stamp)
         {
             self.answer(id, pending, outcome.clone());
         }
@@ -111,33 +115,42 @@ impl<R: Rules, T> Lane<R, T> {
             self.recent.insert((id, found.sender, found.client_msg_id), stored);
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        if let Some(known) = &conversation.known {
-            if loaded.head > known.head || loaded.rev != known.rev {
-                // Somebody else commits here: nothing of the old belief holds for sure.
+        match &mut conversation.known {
+            // It lacks an effect that is known here: ask again.
+            Some(known) if loaded.head < known.fold_seq || loaded.rev < known.rev => return,
+            Some(known) if loaded.head <= known.head && loaded.rev == known.rev => {
+                // Nobody else committed here until after it was asked for.
+                known.stamp = known.stamp.max(request.stamp);
+            }
+            // New here, or somebody else commits here and nothing of the old belief holds for sure.
+            _ => {
                 conversation.forget();
-                return;
+                conversation.known = Some(Known {
+                    head: loaded.head,
+                    count: loaded.count,
+                    rev: loaded.rev,
+                    fold: Fold::new(loaded.settings),
+                    fold_seq: loaded.head,
+                    stamp: request.stamp,
+                });
             }
-            if loaded.head < known.fold_seq {
-                // The rows lack an effect that is known here: ask again.
-                return;
-            }
-        } else {
-            conversation.known = Some(Known {
-                head: loaded.head,
-                count: loaded.count,
-                rev: loaded.rev,
-                fold: Fold::new(loaded.settings),
-                fold_seq: loaded.head,
-                stamp: request.stamp,
-            });
         }
         if let Some(known) = &mut conversation.known {
             for (user, row) in loaded.members {
                 known.fold.set_member(user, row);
             }
+            for user in request.members.iter().copied() {
+                if !known.fold.knows(user) {
+                    known.fold.set_member(user, None);
+                }
+            }
         }
-        let asked = conversation.queue.iter_mut().take_while(|pending| pending.stamp <= request.stamp);
-        asked.take(self.limits.load_entries_max).for_each(|pending| pending.looked_up = true);
+        for pending in &mut conversation.queue {
+            if pending.held.stamp > request.covers {
+                break;
+            }
+            pending.looked_up = true;
+        }
     }
 }
 
@@ -147,16 +160,15 @@ pub type LoadResult<S, M> = Result<Option<Loaded<S, M>>, LoadFailed>;
 /// Whether everything that judging this entry needs is in memory.
 pub(super) fn is_judgeable<R: Rules, T>(
     rules: &R,
-    conversation: &Conversation<R, T>,
+    fold: &Fold<R::Settings, R::Member>,
     pending: &Pending<R::Entry, T>,
     scratch: &mut Vec<UserId>,
 ) -> bool {
-    let Some(known) = &conversation.known else { return false };
-    if pending.look_up && !pending.looked_up {
+    if pending.held.look_up && !pending.looked_up {
         return false;
     }
     scratch.clear();
     scratch.push(pending.sender);
     rules.involved(&pending.entry, scratch);
-    scratch.iter().all(|user| known.fold.knows(*user))
+    scratch.iter().all(|user| fold.knows(*user))
 }

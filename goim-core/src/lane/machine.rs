@@ -1,12 +1,17 @@
 use core::fmt;
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::conversation::{Conversation, Pending, Place};
-use super::recent::{Key, Recent, Stored};
+use super::conversation::{Conversation, Held, Pending, Place};
+use super::recent::{Key, Recent};
 use super::{Answer, Batch, Committed, LaneLimits, Offer, Outcome, Rules, Unavailable};
-use crate::hash::{IdMap, IdSet};
+use crate::hash::IdMap;
 use crate::{ConversationId, Time};
+
+/// Conversations that eviction looks at for each new one: a bounded step, at the price that a round
+/// in which none may go lets an eighth more of them in.
+const EVICTION_LOOKS: usize = 8;
 
 /// One serial committer. See the [module](super) for how to drive it.
 pub struct Lane<R: Rules, T> {
@@ -19,15 +24,17 @@ pub struct Lane<R: Rules, T> {
     pub(super) to_load: VecDeque<ConversationId>,
     pub(super) loads: usize,
     pub(super) recent: Recent,
-    /// The keys of all that waits or is in flight, for second copies.
-    pub(super) waiting_keys: IdSet<Key>,
+    /// All that waits or is in flight, and the tickets of second copies of it.
+    copies: IdMap<Key, Vec<T>>,
     pub(super) waiting: usize,
     pub(super) waiting_bytes: usize,
     pub(super) stamp: u64,
     pub(super) flight: Option<Flight<R::Entry, T>>,
-    /// Entries that one batch may have now: fewer while an offender is sought.
+    /// Entries that a batch of suspects may have now.
     pub(super) batch_cap: usize,
-    /// Entries that are left of a batch which the store could not take.
+    /// Entries that are left of batches which the store refused for one of their entries. They go
+    /// again by themselves: were they mixed with new entries, each batch could meet a new
+    /// offender, and the old one would never stand alone.
     pub(super) suspects: usize,
     pub(super) answers: VecDeque<Answer<R::Refusal, T>>,
     pub(super) committed: VecDeque<Committed<R::Entry>>,
@@ -38,17 +45,8 @@ pub struct Lane<R: Rules, T> {
 pub(super) struct Flight<E, T> {
     pub(super) batch: Arc<Batch<E>>,
     pub(super) held: Vec<Held<T>>,
-}
-
-pub(super) struct Held<T> {
-    pub(super) ticket: T,
-    pub(super) after: Option<crate::ClientMsgId>,
-    pub(super) offered_at: Time,
-    pub(super) stamp: u64,
-    pub(super) look_up: bool,
-    pub(super) suspect: bool,
-    pub(super) tries: u32,
-    pub(super) attached: Vec<T>,
+    /// It consists of suspects.
+    pub(super) search: bool,
 }
 
 impl<R: Rules, T> Lane<R, T> {
@@ -62,7 +60,7 @@ impl<R: Rules, T> Lane<R, T> {
             to_load: VecDeque::new(),
             loads: 0,
             recent: Recent::new(limits.recent_max),
-            waiting_keys: IdSet::default(),
+            copies: IdMap::default(),
             waiting: 0,
             waiting_bytes: 0,
             stamp: 0,
@@ -93,13 +91,16 @@ impl<R: Rules, T> Lane<R, T> {
         }
         self.waiting += 1;
         self.stamp += 1;
-        let key = (offer.conversation, offer.sender, offer.client_msg_id);
-        if !self.waiting_keys.insert(key) {
-            self.attach(key, offer.ticket);
-            return Ok(());
-        }
+        let id = offer.conversation;
+        match self.copies.entry((id, offer.sender, offer.client_msg_id)) {
+            Entry::Occupied(mut copies) => {
+                copies.get_mut().push(offer.ticket);
+                return Ok(());
+            }
+            Entry::Vacant(first) => first.insert(Vec::new()),
+        };
         self.waiting_bytes += bytes;
-        let (id, pending) = Pending::new(offer, now, self.stamp);
+        let pending = Pending::new(offer, now, self.stamp);
         self.conversation_mut(id).queue.push_back(pending);
         self.schedule(id);
         if self.next_sweep.is_none() {
@@ -124,7 +125,8 @@ impl<R: Rules, T> Lane<R, T> {
         self.next_sweep
     }
 
-    /// Refuses what has waited too long. Entries in flight are left to their batch.
+    /// Refuses what has waited too long. Entries in flight are left to their batch, and so are those
+    /// behind them, whose answers come after theirs.
     pub fn handle_timeout(&mut self, now: Time) {
         if self.next_sweep.is_none_or(|at| now < at) {
             return;
@@ -132,19 +134,22 @@ impl<R: Rules, T> Lane<R, T> {
         let mut overdue = Vec::new();
         let mut oldest: Option<Time> = None;
         for (id, conversation) in &mut self.conversations {
-            while let Some(front) = conversation.queue.front() {
-                if now < front.offered_at + self.limits.wait_max {
-                    oldest = Some(oldest.map_or(front.offered_at, |o| o.min(front.offered_at)));
-                    break;
-                }
-                overdue.extend(conversation.queue.pop_front().map(|pending| (*id, pending)));
+            if conversation.in_flight > 0 {
+                continue;
             }
+            let is_overdue = |front: &mut Pending<_, _>| now >= front.held.offered_at + self.limits.wait_max;
+            while let Some(pending) = conversation.queue.pop_front_if(is_overdue) {
+                overdue.push((*id, pending));
+            }
+            let front = conversation.queue.front().map(|front| front.held.offered_at);
+            oldest = oldest.into_iter().chain(front).min();
         }
         for (id, pending) in overdue {
             self.answer(id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
         }
+        let waiting = oldest.map(|at| at + self.limits.wait_max);
         let flying = self.flight.as_ref().map(|_| now + self.limits.wait_max / 8);
-        self.next_sweep = oldest.map(|at| at + self.limits.wait_max).or(flying);
+        self.next_sweep = waiting.into_iter().chain(flying).min();
     }
 
     /// Forgets all that is believed about heads and members, for whenever the store's connection
@@ -174,28 +179,7 @@ impl<R: Rules, T> Lane<R, T> {
         self.waiting
     }
 
-    fn attach(&mut self, key: Key, ticket: T) {
-        if let Some(flight) = &mut self.flight {
-            let rows = flight.batch.rows.iter().zip(&mut flight.held);
-            for (row, held) in rows {
-                if (row.conversation, row.sender, row.client_msg_id) == key {
-                    held.attached.push(ticket);
-                    return;
-                }
-            }
-        }
-        let queue = self.conversations.get_mut(&key.0).map(|conversation| &mut conversation.queue);
-        let first = queue.and_then(|q| q.iter_mut().find(|p| (p.sender, p.client_msg_id) == (key.1, key.2)));
-        if let Some(first) = first {
-            first.attached.push(ticket);
-        } else {
-            // A key without its entry would be a bug of ours; the sender can still try again.
-            self.waiting -= 1;
-            self.answers.push_back(Answer { ticket, outcome: Outcome::Unavailable(Unavailable::Contended) });
-        }
-    }
-
-    pub(super) fn conversation_mut(&mut self, id: ConversationId) -> &mut Conversation<R, T> {
+    fn conversation_mut(&mut self, id: ConversationId) -> &mut Conversation<R, T> {
         if !self.conversations.contains_key(&id) {
             self.evict();
             self.ring.push_back(id);
@@ -207,9 +191,10 @@ impl<R: Rules, T> Lane<R, T> {
 
     /// Makes room by second chance: whoever was used since the last round stays for another.
     fn evict(&mut self) {
-        let mut looks = 2 * self.ring.len();
-        while self.ring.len() >= self.limits.conversations_max.max(1) && looks > 0 {
-            looks -= 1;
+        for _ in 0..EVICTION_LOOKS {
+            if self.ring.len() < self.limits.conversations_max.max(1) {
+                return;
+            }
             let Some(id) = self.ring.pop_front() else { return };
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             if conversation.is_idle() && !conversation.touched {
@@ -238,13 +223,11 @@ impl<R: Rules, T> Lane<R, T> {
 
     /// Drops what is believed about a conversation and has it loaded if anything waits.
     pub(super) fn forget(&mut self, id: ConversationId) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        conversation.forget();
-        if conversation.place == Place::Ready {
-            conversation.place = Place::Idle;
-            self.ready.retain(|ready| *ready != id);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            // One that is ready stays so: the next batch finds that it has to be loaded.
+            conversation.forget();
+            self.schedule(id);
         }
-        self.schedule(id);
     }
 
     /// Answers an entry that has left the queue, and whoever is attached to it.
@@ -255,33 +238,25 @@ impl<R: Rules, T> Lane<R, T> {
         outcome: Outcome<R::Refusal>,
     ) {
         self.waiting_bytes -= self.rules.bytes(&pending.entry);
-        self.settle(pending.key(id), pending.ticket, pending.attached, outcome);
+        self.settle(pending.key(id), pending.held, outcome);
     }
 
     /// Answers a ticket and the tickets of its second copies, for which "committed" reads
     /// "duplicate".
-    pub(super) fn settle(&mut self, key: Key, ticket: T, attached: Vec<T>, outcome: Outcome<R::Refusal>) {
-        self.waiting_keys.remove(&key);
-        self.waiting -= 1 + attached.len();
-        for ticket in attached {
-            let outcome = match outcome.clone() {
-                Outcome::Committed { seq, count, at_ms } => {
-                    Outcome::Duplicate { seq, count, at_ms, unmarked: false }
-                }
-                other @ (Outcome::Duplicate { .. }
-                | Outcome::Refused(_)
-                | Outcome::NoSuchConversation
-                | Outcome::OutOfOrder
-                | Outcome::Rejected
-                | Outcome::Unavailable(_)) => other,
-            };
+    pub(super) fn settle(&mut self, key: Key, held: Held<T>, outcome: Outcome<R::Refusal>) {
+        let copies = self.copies.remove(&key).unwrap_or_default();
+        self.waiting -= 1 + copies.len();
+        if held.suspect {
+            self.suspects -= 1;
+            if self.suspects == 0 {
+                self.batch_cap = self.limits.batch_max.max(1);
+            }
+        }
+        let of_copies = (!copies.is_empty()).then(|| outcome.clone().of_copy());
+        self.answers.push_back(Answer { ticket: held.ticket, outcome });
+        for (ticket, outcome) in copies.into_iter().zip(core::iter::repeat(of_copies).flatten()) {
             self.answers.push_back(Answer { ticket, outcome });
         }
-        self.answers.push_back(Answer { ticket, outcome });
-    }
-
-    pub(super) fn remember(&mut self, key: Key, stored: Stored) {
-        self.recent.insert(key, stored);
     }
 }
 

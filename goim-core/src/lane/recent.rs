@@ -28,7 +28,7 @@ impl Recent {
         Self { ids: IdMap::default(), order: VecDeque::new(), max }
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<Stored> {
+    pub(super) fn find(&self, key: &Key) -> Option<Stored> {
         self.ids.get(key).copied()
     }
 

@@ -2,48 +2,55 @@
 
 use std::sync::Arc;
 
-use super::conversation::Pending;
-use super::machine::Held;
+use super::conversation::{Held, Pending};
+use super::machine::Flight;
 use super::recent::Stored;
 use super::{AppendResult, Batch, Committed, Lane, Outcome, Row, Rules, Unavailable};
 use crate::hash::IdSet;
 use crate::{ConversationId, Time};
 
 /// Why an entry goes back to the front of its queue.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Again {
     /// Its conversation stood elsewhere, or the answer was lost: it may be stored meanwhile.
     LookUp,
+    /// A deadlock: nothing is known against it.
+    Conflict,
     /// The store says that one of its batch is stored.
-    Suspect,
-    /// Nothing is known against it.
-    AsIs,
+    Duplicate,
+    /// The store cannot take one of its batch.
+    Data,
 }
 
 impl<R: Rules, T> Lane<R, T> {
     /// Takes what came of the batch that is out.
     pub fn handle_appended(&mut self, now: Time, result: AppendResult) {
-        let Some(flight) = self.flight.take() else { return };
-        let batch = Arc::unwrap_or_clone(flight.batch);
+        let Some(Flight { batch, held, search }) = self.flight.take() else { return };
+        let batch = Arc::unwrap_or_clone(batch);
         for expect in &batch.expects {
             if let Some(conversation) = self.conversations.get_mut(&expect.conversation) {
                 conversation.in_flight = 0;
             }
         }
         match result {
-            AppendResult::Written { stale } => self.written(batch, flight.held, &stale),
-            AppendResult::Duplicate => self.again(batch, flight.held, Again::Suspect),
-            AppendResult::Conflict => self.again(batch, flight.held, Again::AsIs),
-            AppendResult::Data => self.bad_data(batch, flight.held),
+            AppendResult::Written { stale } => {
+                if search {
+                    self.batch_cap = (self.batch_cap * 2).min(self.limits.batch_max.max(1));
+                }
+                self.written(batch, held, &stale);
+            }
+            AppendResult::Duplicate => self.duplicate(batch, held),
+            AppendResult::Conflict => self.again(batch, held, Again::Conflict),
+            AppendResult::Data => self.halve(batch, held, Again::Data, &Outcome::Rejected),
             AppendResult::InDoubt => {
-                self.again(batch, flight.held, Again::LookUp);
+                self.again(batch, held, Again::LookUp);
                 self.forget_all();
             }
             AppendResult::Down => {
-                self.refuse(batch, flight.held, &Outcome::Unavailable(Unavailable::StoreDown));
+                self.refuse(batch, held, &Outcome::Unavailable(Unavailable::StoreDown));
             }
             AppendResult::Full => {
-                self.refuse(batch, flight.held, &Outcome::Unavailable(Unavailable::StoreFull));
+                self.refuse(batch, held, &Outcome::Unavailable(Unavailable::StoreFull));
             }
         }
         self.handle_timeout(now);
@@ -73,9 +80,9 @@ impl<R: Rules, T> Lane<R, T> {
     fn commit(&mut self, row: Row<R::Entry>, held: Held<T>) {
         let Row { conversation, seq, sender, device, client_msg_id, count, at_ms, entry } = row;
         let key = (conversation, sender, client_msg_id);
-        self.passed(&entry);
-        self.remember(key, Stored { seq, count, at_ms });
-        self.settle(key, held.ticket, held.attached, Outcome::Committed { seq, count, at_ms });
+        self.waiting_bytes -= self.rules.bytes(&entry);
+        self.recent.insert(key, Stored { seq, count, at_ms });
+        self.settle(key, held, Outcome::Committed { seq, count, at_ms });
         self.committed.push_back(Committed {
             conversation,
             seq,
@@ -88,19 +95,9 @@ impl<R: Rules, T> Lane<R, T> {
         });
     }
 
-    /// An entry leaves the lane: its bytes are free, and it was no offender.
-    fn passed(&mut self, entry: &R::Entry) {
-        self.waiting_bytes -= self.rules.bytes(entry);
-        self.suspects = self.suspects.saturating_sub(1);
-        if self.suspects == 0 {
-            self.batch_cap = self.limits.batch_max.max(1);
-        }
-    }
-
     fn trim(&mut self, id: ConversationId) {
-        let members_max = self.limits.members_max;
-        if let Some(known) = self.conversations.get_mut(&id).and_then(|c| c.known.as_mut()) {
-            known.fold.trim(members_max);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.trim(self.limits.members_max, self.limits.devices_max);
         }
     }
 
@@ -112,22 +109,31 @@ impl<R: Rules, T> Lane<R, T> {
         }
     }
 
-    /// Halves until the offender stands alone and gets it.
-    fn bad_data(&mut self, batch: Batch<R::Entry>, held: Vec<Held<T>>) {
+    /// Has all ids looked up. If that was done already, then the look-ups do not find what the
+    /// store complains of, and whoever it is must not hold up the others for ever.
+    fn duplicate(&mut self, batch: Batch<R::Entry>, held: Vec<Held<T>>) {
+        if held.iter().all(|held| held.look_up) {
+            let alone = Outcome::Unavailable(Unavailable::Contended);
+            self.halve(batch, held, Again::Duplicate, &alone);
+        } else {
+            self.again(batch, held, Again::Duplicate);
+        }
+    }
+
+    /// Halves until the offender stands alone and gets its answer.
+    fn halve(&mut self, batch: Batch<R::Entry>, held: Vec<Held<T>>, why: Again, alone: &Outcome<R::Refusal>) {
         if batch.rows.len() == 1 {
-            self.refuse(batch, held, &Outcome::Rejected);
+            self.refuse(batch, held, alone);
             return;
         }
-        self.batch_cap = (batch.rows.len() / 2).max(1);
-        self.suspects = self.suspects.max(batch.rows.len());
-        self.again(batch, held, Again::AsIs);
+        self.batch_cap = self.batch_cap.min(batch.rows.len() / 2);
+        self.again(batch, held, why);
     }
 
     fn refuse(&mut self, batch: Batch<R::Entry>, held: Vec<Held<T>>, outcome: &Outcome<R::Refusal>) {
         for (row, held) in batch.rows.into_iter().zip(held) {
-            self.passed(&row.entry);
-            let key = (row.conversation, row.sender, row.client_msg_id);
-            self.settle(key, held.ticket, held.attached, outcome.clone());
+            self.waiting_bytes -= self.rules.bytes(&row.entry);
+            self.settle((row.conversation, row.sender, row.client_msg_id), held, outcome.clone());
         }
         for expect in &batch.expects {
             self.forget(expect.conversation);
@@ -137,24 +143,25 @@ impl<R: Rules, T> Lane<R, T> {
     /// Puts rows back to the fronts of their queues, in order; those tried too often are refused.
     fn requeue(&mut self, rows: Vec<(Row<R::Entry>, Held<T>)>, why: Again) {
         let mut contended = Vec::new();
-        for (row, held) in rows.into_iter().rev() {
+        for (row, mut held) in rows.into_iter().rev() {
             let id = row.conversation;
-            let pending = Pending {
-                ticket: held.ticket,
-                sender: row.sender,
-                device: row.device,
-                client_msg_id: row.client_msg_id,
-                after: held.after,
-                entry: row.entry,
-                offered_at: held.offered_at,
-                stamp: held.stamp,
-                look_up: held.look_up || !matches!(why, Again::AsIs),
-                looked_up: false,
-                suspect: held.suspect || (matches!(why, Again::Suspect) && !held.look_up),
-                tries: held.tries + 1,
-                attached: held.attached,
-            };
-            if pending.tries >= self.limits.tries_max && self.suspects == 0 {
+            match why {
+                Again::LookUp => held.look_up = true,
+                Again::Duplicate if !held.look_up => (held.look_up, held.unmarked) = (true, true),
+                Again::Duplicate | Again::Conflict | Again::Data => {}
+            }
+            match why {
+                // One entry's fault is not counted against the others of its batch.
+                Again::Duplicate | Again::Data => {
+                    self.suspects += usize::from(!held.suspect);
+                    held.suspect = true;
+                }
+                Again::LookUp | Again::Conflict => held.tries += 1,
+            }
+            let given_up = held.tries >= self.limits.tries_max;
+            let Row { sender, device, client_msg_id, entry, .. } = row;
+            let pending = Pending { held, sender, device, client_msg_id, entry, looked_up: false };
+            if given_up {
                 contended.push((id, pending));
             } else if let Some(conversation) = self.conversations.get_mut(&id) {
                 conversation.queue.push_front(pending);

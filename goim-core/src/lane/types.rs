@@ -58,6 +58,22 @@ pub enum Outcome<R> {
     Unavailable(Unavailable),
 }
 
+impl<R> Outcome<R> {
+    /// What a second copy is told when the first was told this: the first alone went to the store.
+    pub(super) fn of_copy(self) -> Self {
+        match self {
+            Self::Committed { seq, count, at_ms } | Self::Duplicate { seq, count, at_ms, .. } => {
+                Self::Duplicate { seq, count, at_ms, unmarked: false }
+            }
+            Self::Refused(_)
+            | Self::NoSuchConversation
+            | Self::OutOfOrder
+            | Self::Rejected
+            | Self::Unavailable(_) => self,
+        }
+    }
+}
+
 /// Why an entry could not be appended now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unavailable {
@@ -117,6 +133,8 @@ pub struct LoadRequest {
     pub(super) generation: u64,
     /// The offers that had arrived when it asked.
     pub(super) stamp: u64,
+    /// The last of them that it asked for.
+    pub(super) covers: u64,
 }
 
 /// The answer to a [`LoadRequest`].
@@ -130,7 +148,8 @@ pub struct Loaded<S, M> {
     pub rev: u64,
     /// The fold apart from its members.
     pub settings: S,
-    /// For each user asked about, the row, or `None` for who is not a member.
+    /// For each user asked about, the row, or `None` for who is not a member; who is left out is not
+    /// one either.
     pub members: Vec<(UserId, Option<M>)>,
     /// Those of the ids that are stored.
     pub found: Vec<Found>,
