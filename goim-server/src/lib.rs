@@ -2,6 +2,8 @@
 
 mod access;
 mod cli;
+mod clock;
+pub mod commit;
 mod config;
 mod http;
 mod service;
@@ -11,4 +13,5 @@ mod telemetry;
 pub use access::{Identity, IdentityError};
 pub use cli::{Args, LogFormat};
 pub use config::{Config, ConfigError, ENVIRONMENT_PREFIX, Limits};
+pub use service::rules::{ChatRules, Refusal};
 pub use telemetry::init_logs;

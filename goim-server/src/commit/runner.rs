@@ -1,0 +1,213 @@
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use goim_core::Lane;
+use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer};
+
+use super::committer::{Mailbox, Sink};
+use crate::clock::{Clock, unix_ms};
+use crate::service::rules::ChatRules;
+use crate::store::{EntryBatch, EntryDraft, LaneConnection, Load, LoadedState, Store, StoreError};
+
+/// Between tries to reach the store, growing from the first to the second.
+const RECONNECT_MIN: Duration = Duration::from_millis(50);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
+
+type Boxed<V> = Pin<Box<dyn Future<Output = V> + Send>>;
+type Connected = Box<dyn LaneConnection>;
+type LoadEnd = (Load, Result<Option<LoadedState>, LoadFailed>);
+
+/// The lane's one connection: at most one statement in flight.
+enum Link {
+    Free(Connected),
+    Appending(Boxed<(Connected, AppendResult)>),
+    Connecting(Boxed<Result<Connected, StoreError>>),
+}
+
+enum Event {
+    Woken,
+    Loaded(Box<LoadEnd>),
+    Appended(Connected, AppendResult),
+    Connected(Result<Connected, StoreError>),
+    TimedOut,
+}
+
+struct Runner<T> {
+    mailbox: Arc<Mailbox<T>>,
+    store: Arc<dyn Store>,
+    sink: Arc<dyn Sink<T>>,
+    clock: Clock,
+    lane: Lane<ChatRules, T>,
+    /// What the lane had no room for, by bytes; bounded by the mailbox, by number.
+    overflow: VecDeque<Offer<EntryDraft, T>>,
+    loads: FuturesUnordered<Boxed<LoadEnd>>,
+    reconnect_after: Duration,
+}
+
+/// Runs one lane until its mailbox is closed and empty.
+pub(super) async fn run<T: Send + Sync + 'static>(
+    mailbox: Arc<Mailbox<T>>,
+    store: Arc<dyn Store>,
+    limits: LaneLimits,
+    sink: Arc<dyn Sink<T>>,
+) {
+    let mut link = Link::Connecting(connect(&store, Duration::ZERO));
+    let mut runner = Runner {
+        lane: Lane::new(ChatRules, limits),
+        overflow: VecDeque::new(),
+        loads: FuturesUnordered::new(),
+        clock: Clock::start(),
+        reconnect_after: RECONNECT_MIN,
+        mailbox,
+        store,
+        sink,
+    };
+    while !runner.mailbox.is_finished() {
+        runner.take_offers();
+        runner.start_loads();
+        link = runner.start_append(link);
+        runner.deliver();
+        let event = runner.next_event(&mut link).await;
+        link = runner.handle(event, link);
+        runner.deliver();
+    }
+}
+
+impl<T: Send + Sync + 'static> Runner<T> {
+    fn take_offers(&mut self) {
+        if self.mailbox.take_epoch_changed() {
+            self.lane.handle_new_epoch();
+        }
+        let now = self.clock.now();
+        self.overflow.extend(self.mailbox.take());
+        while let Some(offer) = self.overflow.pop_front() {
+            if let Err(offer) = self.lane.offer(now, offer) {
+                self.overflow.push_front(offer);
+                return;
+            }
+        }
+    }
+
+    fn start_loads(&mut self) {
+        while let Some(load) = self.lane.poll_load() {
+            let store = Arc::clone(&self.store);
+            self.loads.push(Box::pin(async move {
+                let loaded = store.load(&load).await.map_err(|error| {
+                    tracing::warn!(%error, conversation = %load.conversation, "load failed");
+                    LoadFailed
+                });
+                (load, loaded)
+            }));
+        }
+    }
+
+    fn start_append(&mut self, link: Link) -> Link {
+        match link {
+            Link::Free(connection) => match self.lane.poll_append(unix_ms()) {
+                Some(batch) => Link::Appending(append(connection, batch)),
+                None => Link::Free(connection),
+            },
+            other @ (Link::Appending(_) | Link::Connecting(_)) => other,
+        }
+    }
+
+    fn deliver(&mut self) {
+        let answers: Vec<_> = std::iter::from_fn(|| self.lane.poll_answer()).collect();
+        if !answers.is_empty() {
+            let answered = answers.len();
+            self.sink.answers(answers);
+            self.mailbox.answered(answered);
+        }
+        let committed: Vec<_> = std::iter::from_fn(|| self.lane.poll_committed()).collect();
+        if !committed.is_empty() {
+            self.sink.committed(committed);
+        }
+    }
+
+    async fn next_event(&mut self, link: &mut Link) -> Event {
+        let timeout = self.lane.poll_timeout().map(|at| at.since(self.clock.now()));
+        let link = async {
+            match link {
+                Link::Free(_) => pending().await,
+                Link::Appending(append) => {
+                    let (connection, result) = append.await;
+                    Event::Appended(connection, result)
+                }
+                Link::Connecting(connect) => Event::Connected(connect.await),
+            }
+        };
+        let timed_out = async {
+            match timeout {
+                Some(after) => tokio::time::sleep(after).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            event = link => event,
+            Some(end) = self.loads.next() => Event::Loaded(Box::new(end)),
+            () = self.mailbox.woken() => Event::Woken,
+            () = timed_out => Event::TimedOut,
+        }
+    }
+
+    fn handle(&mut self, event: Event, link: Link) -> Link {
+        let now = self.clock.now();
+        match event {
+            Event::Woken => {}
+            Event::TimedOut => self.lane.handle_timeout(now),
+            Event::Loaded(end) => self.lane.handle_loaded(now, &end.0, end.1),
+            Event::Appended(connection, result) => {
+                let lost = matches!(result, AppendResult::InDoubt | AppendResult::Down);
+                self.lane.handle_appended(now, result);
+                if lost {
+                    return Link::Connecting(connect(&self.store, Duration::ZERO));
+                }
+                return Link::Free(connection);
+            }
+            Event::Connected(Ok(connection)) => {
+                self.reconnect_after = RECONNECT_MIN;
+                // What was known of heads was learnt before this connection.
+                self.lane.forget_all();
+                return Link::Free(connection);
+            }
+            Event::Connected(Err(error)) => {
+                tracing::warn!(%error, retry_ms = self.reconnect_after.as_millis(), "no store connection");
+                self.refuse_ready();
+                let after = self.reconnect_after;
+                self.reconnect_after = (after * 2).min(RECONNECT_MAX);
+                return Link::Connecting(connect(&self.store, after));
+            }
+        }
+        link
+    }
+
+    /// Answers what could be written if there were a connection, so that senders keep it and try
+    /// again instead of waiting here.
+    fn refuse_ready(&mut self) {
+        while self.lane.poll_append(unix_ms()).is_some() {
+            self.lane.handle_appended(self.clock.now(), AppendResult::Down);
+        }
+    }
+}
+
+fn append(mut connection: Connected, batch: Arc<EntryBatch>) -> Boxed<(Connected, AppendResult)> {
+    Box::pin(async move {
+        let result = connection.append(&batch).await;
+        // Let go of before the lane hears of it, so that the lane need not clone the entries.
+        drop(batch);
+        (connection, result)
+    })
+}
+
+fn connect(store: &Arc<dyn Store>, after: Duration) -> Boxed<Result<Connected, StoreError>> {
+    let store = Arc::clone(store);
+    Box::pin(async move {
+        tokio::time::sleep(after).await;
+        store.lane_connection().await
+    })
+}
