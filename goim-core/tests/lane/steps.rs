@@ -316,3 +316,25 @@ fn a_full_lane_hands_the_offer_back() {
     bytes.offer(say(HERE, ANN, 1));
     assert!(bytes.lane.offer(bytes.now, say(HERE, ANN, 2)).is_err(), "bytes are bounded too");
 }
+
+#[test]
+fn a_load_vouches_only_for_what_it_asked_for() {
+    let mut bench = Bench::new(LaneLimits { load_entries_max: 1, ..LaneLimits::default() });
+    bench.rival(say(HERE, ANN, 1));
+    bench.rival(say(HERE, ANN, 2));
+    bench.offer(retry(say(HERE, ANN, 1)));
+    bench.offer(retry(say(HERE, ANN, 2)));
+    assert_eq!(bench.run(), [(1, duplicate(1, false)), (2, duplicate(2, false))]);
+}
+
+#[test]
+fn a_load_from_before_all_was_forgotten_is_void() {
+    let mut bench = bench();
+    bench.offer(say(HERE, ANN, 1));
+    let request = bench.lane.poll_load().unwrap();
+    let result = Ok(bench.store.load(&request));
+    bench.lane.forget_all();
+    bench.lane.handle_loaded(bench.now, &request, result);
+    assert!(bench.lane.poll_append(7).is_none());
+    assert_eq!(bench.run(), [(1, committed(1))]);
+}
