@@ -303,6 +303,13 @@ impl<M: Msg> MsgList<M> {
         msg.bytes() + window * size_of::<Slot<M>>() + ahead * size_of::<M>()
     }
 
+    /// The most by which [`bytes_held`](Self::bytes_held) can grow by
+    /// [`drop_through`](Self::drop_through): what waits may come into the window.
+    pub(crate) fn cost_of_drop(&self) -> usize {
+        let more = self.window_capacity_for(self.ahead.len()) - self.window.capacity();
+        more * size_of::<Slot<M>>()
+    }
+
     fn append(&mut self, msg: M) -> Inserted {
         let bytes = msg.bytes();
         if !self.make_room(bytes) {

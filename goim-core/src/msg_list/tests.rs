@@ -354,8 +354,10 @@ proptest! {
         let mut list = MsgList::new(ListLimits { entries_max, bytes_max });
         for (seq, bytes, what) in msgs {
             let msg = Line { seq, bytes, blank: false };
-            let at_most = list.bytes_held() + list.cost(&msg);
+            let cost = if what == 2 { list.cost_of_drop() } else { list.cost(&msg) };
+            let at_most = list.bytes_held() + cost;
             match what {
+                2 => list.drop_through(Seq::new(seq)),
                 0 => drop(list.evict_passed(bytes)),
                 1 => drop(list.blank(msg)),
                 _ => drop(list.insert(msg)),

@@ -1,0 +1,330 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    seq: u64,
+    bytes: usize,
+}
+
+impl Msg for Line {
+    fn seq(&self) -> Seq {
+        Seq::new(self.seq)
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+fn line(seq: u64, bytes: usize) -> Arc<Line> {
+    Arc::new(Line { seq, bytes })
+}
+
+fn conversation(n: u64) -> ConversationId {
+    ConversationId::new(n)
+}
+
+fn small_box(bytes_max: usize, shards: usize) -> MsgBox<Arc<Line>> {
+    MsgBox::new(BoxLimits { bytes_max, shards, list: ListLimits::default() })
+}
+
+fn seqs(msgs: &MsgBox<Arc<Line>>, id: u64, after: u64) -> Option<Vec<u64>> {
+    let mut out = Vec::new();
+    msgs.after(conversation(id), Seq::new(after), usize::MAX, &mut out)?;
+    Some(out.iter().map(|line| line.seq).collect())
+}
+
+/// What is really held, against what the box believes and may hold.
+fn check(msgs: &MsgBox<Arc<Line>>) {
+    let fixed = size_of::<MsgBox<Arc<Line>>>() + msgs.shards.len() * size_of::<Padded<Arc<Line>>>();
+    let really: usize = msgs.shards.iter().map(|shard| lock(shard).recount()).sum();
+    assert_eq!(msgs.bytes_held(), really + fixed);
+    assert!(msgs.bytes_held() <= msgs.limits.bytes_max);
+}
+
+#[test]
+fn conversations_are_apart() {
+    let msgs = small_box(1 << 20, 4);
+    let reached = msgs.insert_all(conversation(1), (1..=3).map(|seq| line(seq, 10)));
+    assert_eq!(reached, Reached { head: Seq::new(3), missing: None });
+    let reached = msgs.insert_all(conversation(2), [line(7, 10), line(9, 10)]);
+    let gap = SeqRange { first: Seq::new(8), last: Seq::new(8) };
+    assert_eq!(reached, Reached { head: Seq::new(7), missing: Some(gap) });
+    assert_eq!(msgs.missing(conversation(2)), Some(gap));
+    assert_eq!(seqs(&msgs, 1, 1), Some(vec![2, 3]));
+    assert_eq!(seqs(&msgs, 2, 1), None);
+    assert_eq!(seqs(&msgs, 3, 0), None);
+    let bytes = msgs.look_after(conversation(1), Seq::ZERO, 2, |entries| {
+        entries.iter().map(|line| line.bytes).sum::<usize>()
+    });
+    assert_eq!(bytes, Some(20));
+    check(&msgs);
+}
+
+#[test]
+fn passed_entries_go_first_then_idle_lists() {
+    let msgs = small_box(100_000, 1);
+    msgs.insert_all(conversation(1), (1..=100).map(|seq| line(seq, 200)));
+    msgs.insert_all(conversation(2), (1..=100).map(|seq| line(seq, 200)));
+    let waiting = msgs.join(conversation(1), Seq::ZERO);
+    let mut passed = msgs.join(conversation(2), Seq::ZERO);
+    msgs.ack(conversation(2), &mut passed, Seq::new(50));
+    let third = msgs.join(conversation(3), Seq::ZERO);
+    let fill = |through: u64| {
+        let head = msgs.head(conversation(3)).map_or(0, Seq::as_u64);
+        msgs.insert_all(conversation(3), (head + 1..=through).map(|seq| line(seq, 200)));
+        check(&msgs);
+    };
+    let mut through = 10;
+    while seqs(&msgs, 2, 0).is_some() {
+        fill(through);
+        through += 10;
+        assert!(through < 2_000);
+    }
+    assert!(seqs(&msgs, 1, 0).is_some(), "not passed, and 2 had passed entries");
+    assert!(seqs(&msgs, 2, 50).is_some(), "only what was passed went");
+    while lock(&msgs.shards[0]).list(conversation(2)).is_some_and(|list| !list.is_empty()) {
+        assert!(seqs(&msgs, 1, 0).is_some(), "it is read all the time, and 2 is not");
+        fill(through);
+        through += 10;
+        assert!(through < 2_000);
+    }
+    msgs.leave(conversation(1), waiting);
+    msgs.leave(conversation(2), passed);
+    msgs.leave(conversation(3), third);
+    check(&msgs);
+}
+
+#[test]
+fn an_idle_list_goes_before_one_in_use() {
+    let msgs = small_box(40_000, 1);
+    let mut readers = Vec::new();
+    for id in 1..=3 {
+        readers.push(msgs.join(conversation(id), Seq::ZERO));
+        msgs.insert_all(conversation(id), (1..=40).map(|seq| line(seq, 150)));
+    }
+    let mut head = 40;
+    while msgs
+        .head(conversation(2))
+        .is_some_and(|_| lock(&msgs.shards[0]).list(conversation(2)).is_some_and(|list| !list.is_empty()))
+    {
+        assert!(seqs(&msgs, 1, 0).is_some(), "it is read all the time");
+        head += 1;
+        msgs.insert(conversation(3), line(head, 150));
+        check(&msgs);
+        assert!(head < 10_000);
+    }
+    assert!(seqs(&msgs, 1, 0).is_some());
+}
+
+#[test]
+fn readers_of_a_list_that_was_given_up_are_counted_again() {
+    let msgs = small_box(1 << 20, 1);
+    msgs.insert(conversation(1), line(1, 10));
+    let mut reader = msgs.join(conversation(1), Seq::ZERO);
+    msgs.clear();
+    assert_eq!(msgs.conversations(), 0);
+    check(&msgs);
+    msgs.ack(conversation(1), &mut reader, Seq::new(1));
+    msgs.insert_all(conversation(1), [line(2, 10), line(3, 10)]);
+    let count = || lock(&msgs.shards[0]).list(conversation(1)).map(MsgList::readers);
+    assert_eq!(count(), Some(0));
+    msgs.ack(conversation(1), &mut reader, Seq::new(2));
+    assert_eq!(count(), Some(1));
+    msgs.leave(conversation(1), reader);
+    assert_eq!(count(), Some(0));
+}
+
+#[test]
+fn a_box_without_room_keeps_nothing_and_says_so() {
+    let msgs = small_box(0, 1);
+    let reader = msgs.join(conversation(1), Seq::ZERO);
+    assert_eq!(msgs.insert(conversation(1), line(1, 10)).head, Seq::ZERO);
+    assert_eq!(seqs(&msgs, 1, 0), None);
+    assert!(!msgs.blank(conversation(1), line(1, 0)));
+    msgs.leave(conversation(1), reader);
+}
+
+#[test]
+fn a_stub_that_finds_no_room_still_hides_its_target() {
+    let msgs = small_box(9_000, 1);
+    msgs.insert_all(conversation(1), (1..=3).map(|seq| line(seq, 100)));
+    assert!(!msgs.blank(conversation(1), line(2, 1 << 20)));
+    assert_eq!(seqs(&msgs, 1, 1), None);
+    check(&msgs);
+}
+
+#[test]
+fn threads_share_it_within_the_bound() {
+    let msgs = small_box(300_000, 8);
+    let heads: u64 = 3_000;
+    std::thread::scope(|scope| {
+        for writer in 0..2u64 {
+            let msgs = &msgs;
+            scope.spawn(move || {
+                for seq in 1..=heads {
+                    for id in 0..8 {
+                        msgs.insert(conversation(id * 2 + writer), line(seq, 150));
+                    }
+                }
+            });
+            scope.spawn(move || {
+                let mut offset = Seq::ZERO;
+                let mut out = Vec::new();
+                let mut reader = msgs.join(conversation(writer), offset);
+                for _ in 0..20_000 {
+                    out.clear();
+                    let seen = msgs.after(conversation(writer), offset, 10, &mut out);
+                    let from = offset.as_u64() + 1;
+                    assert!(out.iter().zip(from..).all(|(line, seq)| line.seq == seq));
+                    offset = out.last().map_or(offset, Msg::seq);
+                    // Fallen behind: the store would serve what lies between.
+                    if seen.is_none() {
+                        offset = msgs.head(conversation(writer)).unwrap_or(offset).max(offset);
+                    }
+                    msgs.ack(conversation(writer), &mut reader, offset);
+                    assert!(msgs.bytes_held() <= 300_000);
+                }
+                msgs.leave(conversation(writer), reader);
+            });
+        }
+    });
+    check(&msgs);
+    assert!(msgs.bytes_held() > 200_000, "a full box is used: {}", msgs.bytes_held());
+}
+
+fn index(seq: u64) -> usize {
+    usize::try_from(seq).unwrap() - 1
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Append { id: u64, count: u64, bytes: usize },
+    Skip { id: u64, seq: u64 },
+    Blank { id: u64, back: u64, bytes: usize },
+    DropThrough { id: u64, back: u64 },
+    Join { id: u64, back: u64 },
+    Ack { reader: usize, forward: u64 },
+    Leave { reader: usize },
+    Read { id: u64, back: u64 },
+    Clear,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let id = 0..12u64;
+    prop_oneof![
+        12 => (id.clone(), 1..20u64, 0..400usize).prop_map(|(id, count, bytes)| Op::Append { id, count, bytes }),
+        2 => (id.clone(), 2..5u64).prop_map(|(id, seq)| Op::Skip { id, seq }),
+        1 => (id.clone(), 0..9u64, 0..400usize).prop_map(|(id, back, bytes)| Op::Blank { id, back, bytes }),
+        1 => (id.clone(), 0..9u64).prop_map(|(id, back)| Op::DropThrough { id, back }),
+        3 => (id.clone(), 0..30u64).prop_map(|(id, back)| Op::Join { id, back }),
+        6 => (any::<usize>(), 0..30u64).prop_map(|(reader, forward)| Op::Ack { reader, forward }),
+        2 => any::<usize>().prop_map(|reader| Op::Leave { reader }),
+        6 => (id, 0..30u64).prop_map(|(id, back)| Op::Read { id, back }),
+        1 => Just(Op::Clear),
+    ]
+}
+
+proptest! {
+    /// The model is the whole log of each conversation: what a box tells is a piece of it without
+    /// a hole, and what it holds is what it says, within the limit.
+    #[test]
+    fn it_tells_the_log_or_nothing_within_its_bytes(
+        bytes_max in 2_000..60_000usize,
+        shards in 1..4usize,
+        ops in proptest::collection::vec(op(), 1..150),
+    ) {
+        let list = ListLimits { entries_max: 64, bytes_max: 10_000 };
+        let msgs = MsgBox::new(BoxLimits { bytes_max, shards, list });
+        let mut logs: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        let mut readers: Vec<(u64, BoxReader, u64)> = Vec::new();
+        for op in ops {
+            match op {
+                Op::Append { id, count, bytes } => {
+                    let log = logs.entry(id).or_default();
+                    let from = log.len() as u64 + 1;
+                    log.extend((0..count).map(|_| bytes));
+                    msgs.insert_all(conversation(id), (from..from + count).map(|seq| line(seq, bytes)));
+                }
+                Op::Skip { id, seq } => {
+                    let log = logs.entry(id).or_default();
+                    log.extend((0..seq).map(|_| 33));
+                    msgs.insert(conversation(id), line(log.len() as u64, log[log.len() - 1]));
+                }
+                Op::Blank { id, back, bytes } => {
+                    let log = logs.entry(id).or_default();
+                    let seq = (log.len() as u64).saturating_sub(back);
+                    if seq > 0 {
+                        log[index(seq)] = bytes;
+                        msgs.blank(conversation(id), line(seq, bytes));
+                    }
+                }
+                Op::DropThrough { id, back } => {
+                    let seq = (logs.entry(id).or_default().len() as u64).saturating_sub(back);
+                    msgs.drop_through(conversation(id), Seq::new(seq));
+                }
+                Op::Join { id, back } => {
+                    let at = (logs.entry(id).or_default().len() as u64).saturating_sub(back);
+                    readers.push((id, msgs.join(conversation(id), Seq::new(at)), at));
+                }
+                Op::Ack { reader, forward } => {
+                    if !readers.is_empty() {
+                        let at = reader % readers.len();
+                        let (id, reader, offset) = &mut readers[at];
+                        *offset += forward;
+                        msgs.ack(conversation(*id), reader, Seq::new(*offset));
+                    }
+                }
+                Op::Leave { reader } => {
+                    if !readers.is_empty() {
+                        let at = reader % readers.len();
+                        let (id, reader, _) = readers.swap_remove(at);
+                        msgs.leave(conversation(id), reader);
+                    }
+                }
+                Op::Read { id, back } => {
+                    let log = logs.entry(id).or_default();
+                    let after = (log.len() as u64).saturating_sub(back);
+                    let mut out = Vec::new();
+                    if let Some(head) = msgs.after(conversation(id), Seq::new(after), 25, &mut out) {
+                        prop_assert!(head.as_u64() <= log.len() as u64);
+                        prop_assert_eq!(out.len() as u64, head.as_u64().saturating_sub(after).min(25));
+                        for (line, seq) in out.iter().zip(after + 1..) {
+                            prop_assert_eq!((line.seq, line.bytes), (seq, log[index(seq)]));
+                        }
+                    }
+                }
+                Op::Clear => msgs.clear(),
+            }
+            let fixed = size_of::<MsgBox<Arc<Line>>>() + msgs.shards.len() * size_of::<Padded<Arc<Line>>>();
+            if fixed <= bytes_max {
+                check(&msgs);
+            }
+        }
+    }
+
+    /// With room for everything, a box is its lists.
+    #[test]
+    fn with_room_it_is_one_list_per_conversation(
+        entries in proptest::collection::vec((0..5u64, 1..40u64, 0..50usize), 1..200),
+    ) {
+        let list = ListLimits { entries_max: 16, bytes_max: 4_000 };
+        let msgs = MsgBox::new(BoxLimits { bytes_max: 1 << 20, shards: 4, list });
+        let mut lists: BTreeMap<u64, MsgList<Arc<Line>>> = BTreeMap::new();
+        for (id, seq, bytes) in entries {
+            let alone = lists.entry(id).or_insert_with(|| MsgList::new(list));
+            alone.insert(line(seq, bytes));
+            let reached = msgs.insert(conversation(id), line(seq, bytes));
+            prop_assert_eq!(reached, Reached { head: alone.head(), missing: alone.missing() });
+            let mut out = Vec::new();
+            msgs.newest(conversation(id), usize::MAX, &mut out);
+            prop_assert!(out.iter().eq(alone.newest(usize::MAX).iter()));
+        }
+        check(&msgs);
+    }
+}
