@@ -19,5 +19,5 @@ pub use lane::Lane;
 pub use msg_box::{BoxLimits, BoxReader, MsgBox, Reached};
 pub use msg_list::{ListLimits, Msg, MsgList};
 pub use rtt::{Rtt, RttConfig};
-pub use sequence::SeqRange;
+pub use sequence::{SegmentAllocator, SeqRange, SequenceAllocator};
 pub use time::{Duration, Time};

@@ -1,4 +1,15 @@
 //! Numbers in order: runs of seqs, and who gives out the next ones.
+//!
+//! - [`SequenceAllocator`]: dense. The next seqs of many conversations, given out before they are
+//!   stored and taken back if that fails.
+//! - [`SegmentAllocator`]: not dense, but without a store write each. Numbers ahead of a durable
+//!   ceiling.
+
+mod allocator;
+mod segment;
+
+pub use allocator::{Reserve, SequenceAllocator};
+pub use segment::{Ceiling, Next, NumberRange, Section, SegmentAllocator, SegmentConfig};
 
 use crate::Seq;
 
