@@ -7,10 +7,11 @@ use goim_core::{
 };
 
 const WINDOW: u64 = 64;
+const WINDOW_SLOTS: usize = 64;
 
 /// Fills the window, lets a third expire, and acknowledges everything.
 fn queue_round(queue: &mut AckQueue<u64>, now: &mut Time) {
-    let mut ids = [None; WINDOW as usize];
+    let mut ids = [None; WINDOW_SLOTS];
     for (n, id) in (0..WINDOW).zip(&mut ids) {
         *id = if n % 4 == 0 { queue.push_ordered(*now, n) } else { queue.push(*now, n) }.ok();
     }
@@ -30,7 +31,7 @@ fn queue_round(queue: &mut AckQueue<u64>, now: &mut Time) {
 
 #[test]
 fn an_ack_queue_allocates_nothing_in_steady_state() {
-    let config = AckQueueConfig { window: WINDOW as usize, retries_max: 2, rtt: RttConfig::default() };
+    let config = AckQueueConfig { window: WINDOW_SLOTS, retries_max: 2, rtt: RttConfig::default() };
     let (mut queue, mut now) = (AckQueue::new(config), Time::ZERO);
     let first = measure(|| queue_round(&mut queue, &mut now));
     assert!(first.count_total > 0, "the counter counts");
@@ -44,7 +45,7 @@ fn notifier_round(notifier: &mut Notifier, now: &mut Time, round: u64) {
     for n in 1..=WINDOW {
         notifier.mark(ConversationId::new(n), Seq::new(round), Seq::ZERO);
     }
-    let mut acked = [false; WINDOW as usize + 1];
+    let mut acked = [false; WINDOW_SLOTS + 1];
     while !notifier.is_idle() {
         while let Some(announce) = notifier.poll_announce(*now) {
             notifier.announced(announce.id, announce.head);
