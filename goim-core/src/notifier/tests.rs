@@ -103,7 +103,7 @@ fn after_the_last_try_a_mark_goes_on_the_stream_and_holds_its_place() {
     n.mark(C, seq(1), Seq::ZERO);
     assert_eq!(heads(&mut n, ms(0)), [(1, 1, false)]);
     let mut tries = Vec::new();
-    while let Some(at) = n.poll_timeout() {
+    while let Some(at) = n.poll_timeout().filter(|_| tries.len() < 9) {
         tries.extend(heads(&mut n, at).into_iter().map(|(_, _, reliable)| (at.as_micros() / 1000, reliable)));
     }
     assert_eq!(tries, [(400, false), (1200, false), (2800, false), (6000, true)]);
