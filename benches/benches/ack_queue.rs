@@ -23,7 +23,10 @@ fn ack_queue(size: usize) -> (AckQueue<u64>, VecDeque<AckId>, u64) {
     (queue, ids, size as u64)
 }
 
-fn heap(size: usize) -> (HashMap<u64, u64>, BinaryHeap<Reverse<(u64, u64)>>, u64) {
+/// Deadline and id, earliest first.
+type Deadlines = BinaryHeap<Reverse<(u64, u64)>>;
+
+fn heap(size: usize) -> (HashMap<u64, u64>, Deadlines, u64) {
     let (mut map, mut heap) = (HashMap::new(), BinaryHeap::new());
     for n in 0..size as u64 {
         map.insert(n, n);
