@@ -102,12 +102,6 @@ pub struct Limits {
     pub group_members_max: usize,
     /// Conversations that one user is a member of.
     pub conversations_per_user_max: usize,
-    /// Bots of one owner.
-    pub bots_per_user_max: usize,
-    /// Bytes of a user's, device's or bot instance's name.
-    pub name_bytes_max: usize,
-    /// Bytes of a group's name.
-    pub title_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -126,9 +120,6 @@ impl Default for Limits {
             msg_box_bytes_max: 128 << 20,
             group_members_max: 10_000,
             conversations_per_user_max: 10_000,
-            bots_per_user_max: 10_000,
-            name_bytes_max: 64,
-            title_bytes_max: 256,
         }
     }
 }
@@ -189,6 +180,7 @@ impl Config {
         for (name, text) in variables {
             if let Some(field) = name.strip_prefix(ENVIRONMENT_PREFIX)
                 && !field.is_empty()
+                && field != "LOG"
             {
                 overlay(&mut table, field, &text);
             }
@@ -210,8 +202,6 @@ impl Config {
             ("limits.send_bytes_in_flight_max", limits.send_bytes_in_flight_max),
             ("limits.node_send_bytes_in_flight_max", limits.node_send_bytes_in_flight_max),
             ("limits.msg_box_bytes_max", limits.msg_box_bytes_max),
-            ("limits.name_bytes_max", limits.name_bytes_max),
-            ("limits.title_bytes_max", limits.title_bytes_max),
         ];
         for (field, value) in positive {
             if value == 0 {
@@ -238,6 +228,12 @@ impl Config {
             .clone()
             .unwrap_or_else(|| format!("sqlite:{}", self.data_dir.join("goim.sqlite").display()))
     }
+}
+
+/// What the log shows, from `GOIM_LOG` or `RUST_LOG`.
+#[must_use]
+pub fn log_filter() -> Option<String> {
+    std::env::var("GOIM_LOG").or_else(|_| std::env::var("RUST_LOG")).ok()
 }
 
 fn read_table(path: &Path) -> Result<toml::Table, ConfigError> {

@@ -80,6 +80,21 @@ impl Notifier {
         self.settle(slot);
     }
 
+    /// The ordered stream brought, or will bring, one entry that the reader knows anyway, such as
+    /// its own. Counts as [`Notifier::sent_through`] if everything before it was sent.
+    pub fn sent_one(&mut self, conversation: ConversationId, seq: Seq) {
+        let sent = self.table.find(conversation).map(|slot| self.table.entry(slot).sent);
+        if sent.is_none_or(|sent| sent.next() == seq) {
+            self.sent_through(conversation, seq);
+        }
+    }
+
+    /// Whether [`Notifier::poll_announce`] may have something that is not only due again.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.table.first(DIRTY).is_some()
+    }
+
     /// What to send next, as of `now`; `None` until something is marked, acknowledged or due.
     /// What it gives counts as sent at `now`, so call it only while the connection has room.
     pub fn poll_announce(&mut self, now: Time) -> Option<Announce> {

@@ -1,5 +1,27 @@
 //! The rules: who may do what, and how it is done. No rule lives in a door.
 
+mod accounts;
+mod answers;
+mod calls;
+mod conversations;
+mod draft;
+mod due;
+mod errors;
+mod messages;
+mod offsets;
 mod passwords;
 pub(crate) mod rules;
+mod state;
+mod sync;
 mod tokens;
+mod upkeep;
+
+pub(crate) use answers::{Outcomes, SendTicket, Ticket};
+pub(crate) use draft::Offers;
+pub(crate) use passwords::Passwords;
+pub(crate) use rules::Refusal;
+pub(crate) use state::{Parts, Service};
+pub(crate) use tokens::Tokens;
+
+use errors::{Answered, failed, refuse};
+use state::end_session;

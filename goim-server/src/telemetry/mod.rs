@@ -6,4 +6,4 @@ mod logs;
 mod metrics;
 
 pub use logs::init_logs;
-pub(crate) use metrics::{Counter, Metrics, Open};
+pub(crate) use metrics::{Metrics, Open};

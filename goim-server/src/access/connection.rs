@@ -1,0 +1,306 @@
+//! One client's connection, as everyone but its own two tasks sees it.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use goim_core::hash::IdMap;
+use goim_core::{ConversationId, Notifier, NotifierConfig, Seq, Time};
+use goim_proto::{Ack, SessionInfo};
+use tokio::sync::{Notify, Semaphore};
+
+use super::budget::Budget;
+use super::outgoing::Outgoing;
+use crate::config::Limits;
+use crate::telemetry::Open;
+
+/// Bytes of answers that may wait to be written before the connection is read further: at about
+/// 200 bytes for a send's, 2,600 of them.
+const REPLY_BYTES_WAITING_MAX: usize = 512 << 10;
+/// What a send on its way holds beside its body, in the lane and in its ticket.
+const SEND_OVERHEAD_BYTES: usize = 400;
+
+/// Answers with entries in them that one connection gets at once; 256 KiB each.
+const LARGE_REPLIES_MAX: usize = 4;
+
+/// One client's connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) quic: quinn::Connection,
+    session: OnceLock<SessionInfo>,
+    /// When the session ends, in milliseconds since the Unix epoch.
+    expires_ms: AtomicU64,
+    shared: Mutex<Shared>,
+    pub(crate) large_replies: Semaphore,
+    /// Something waits for the writer.
+    for_writer: Notify,
+    /// Something was answered or written: the reader may go on.
+    for_reader: Notify,
+    send_bytes: AtomicUsize,
+    reply_bytes: AtomicUsize,
+    /// Tokens owed for repeated sends that were not marked.
+    debt: AtomicU32,
+    _open: Open,
+}
+
+/// What the tasks of the connection and everybody else change.
+#[derive(Debug)]
+struct Shared {
+    notifier: Notifier,
+    replies: Vec<Outgoing>,
+    /// Conversations that it is registered for, with the first seq that it may be given from
+    /// memory; [`Seq::MAX`] until that is known.
+    subscriptions: IdMap<ConversationId, Seq>,
+    /// The writer has been told that something waits.
+    told: bool,
+    closed: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(quic: quinn::Connection, open: Open) -> Self {
+        Self {
+            quic,
+            session: OnceLock::new(),
+            expires_ms: AtomicU64::new(0),
+            shared: Mutex::new(Shared {
+                notifier: Notifier::new(NotifierConfig { datagrams: false, ..NotifierConfig::default() }),
+                replies: Vec::new(),
+                subscriptions: IdMap::default(),
+                told: false,
+                closed: false,
+            }),
+            large_replies: Semaphore::new(LARGE_REPLIES_MAX),
+            for_writer: Notify::new(),
+            for_reader: Notify::new(),
+            send_bytes: AtomicUsize::new(0),
+            reply_bytes: AtomicUsize::new(0),
+            debt: AtomicU32::new(0),
+            _open: open,
+        }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session, once there is one; its user and device never change.
+    pub(crate) fn session(&self) -> Option<&SessionInfo> {
+        self.session.get()
+    }
+
+    /// When the session ends, in milliseconds since the Unix epoch.
+    pub(crate) fn expires_ms(&self) -> u64 {
+        self.expires_ms.load(Ordering::Relaxed)
+    }
+
+    /// Opens or renews the session.
+    pub(crate) fn authenticate(&self, session: &SessionInfo, expires_ms: u64) -> Opened {
+        let opened = match self.session.set(session.clone()) {
+            Ok(()) => Opened::New,
+            Err(_) if self.session.get() == Some(session) => Opened::Renewed,
+            Err(_) => return Opened::OtherDevice,
+        };
+        self.expires_ms.store(expires_ms, Ordering::Relaxed);
+        opened
+    }
+
+    /// Ends the session; the client is still to be told.
+    pub(crate) fn expire(&self) {
+        self.expires_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Registers a conversation; false if it is registered already or the connection has ended.
+    pub(super) fn subscribe(&self, conversation: ConversationId, from: Seq) -> bool {
+        let mut shared = self.shared();
+        if shared.closed || shared.subscriptions.contains_key(&conversation) {
+            return false;
+        }
+        shared.subscriptions.insert(conversation, from);
+        if from != Seq::MAX {
+            shared.notifier.sent_through(conversation, from.prev());
+        }
+        true
+    }
+
+    /// It is known from where on the conversation may be read, and up to where the client knows
+    /// that there is something.
+    pub(super) fn reads_from(&self, conversation: ConversationId, from: Seq, told: Seq) {
+        let mut shared = self.shared();
+        if let Some(known) = shared.subscriptions.get_mut(&conversation) {
+            *known = from;
+            shared.notifier.sent_through(conversation, told.max(from.prev()));
+        }
+    }
+
+    /// Has the connection's announcements go through this notifier, from the start.
+    pub(super) fn set_notifier(&self, notifier: Notifier) {
+        self.shared().notifier = notifier;
+    }
+
+    /// Forgets a conversation.
+    pub(super) fn unsubscribe(&self, conversation: ConversationId) {
+        let mut shared = self.shared();
+        shared.subscriptions.remove(&conversation);
+        shared.notifier.unsubscribe(conversation);
+    }
+
+    /// Stops at the entry that removed the user, of which he is still told; whether the writer
+    /// has to be woken.
+    pub(super) fn stop_reading(&self, conversation: ConversationId, last: Seq) -> bool {
+        let mut shared = self.shared();
+        shared.subscriptions.remove(&conversation);
+        shared.notifier.mark(conversation, last, Seq::ZERO);
+        !std::mem::replace(&mut shared.told, true)
+    }
+
+    /// Ends all subscriptions for good, and says which there were.
+    pub(super) fn close_subscriptions(&self) -> Vec<ConversationId> {
+        let mut shared = self.shared();
+        shared.closed = true;
+        shared.replies = Vec::new();
+        std::mem::take(&mut shared.subscriptions).into_keys().collect()
+    }
+
+    /// The first seq of the range that the user reads now, if the conversation is registered.
+    pub(crate) fn reading_from(&self, conversation: ConversationId) -> Option<Seq> {
+        self.shared().subscriptions.get(&conversation).copied()
+    }
+
+    /// Notes a newer head; whether the writer has to be woken.
+    pub(super) fn mark(&self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
+        let mut shared = self.shared();
+        shared.notifier.mark(conversation, head, marker) && !std::mem::replace(&mut shared.told, true)
+    }
+
+    /// An answer brought the client everything up to `seq`.
+    pub(crate) fn sent_through(&self, conversation: ConversationId, seq: Seq) {
+        self.shared().notifier.sent_through(conversation, seq);
+    }
+
+    /// The answer to a send told the client of that entry, which it has: nothing to announce if it
+    /// had everything before.
+    pub(crate) fn own_sent(&self, conversation: ConversationId, seq: Seq) {
+        self.shared().notifier.sent_one(conversation, seq);
+    }
+
+    /// The client has heard of this head.
+    pub(super) fn handle_ack(&self, now: Time, ack: &Ack) {
+        let mut shared = self.shared();
+        shared.notifier.handle_ack(now, ack.conversation, ack.head);
+        // Something may have waited for room in the window.
+        let wake = shared.notifier.has_news() && !std::mem::replace(&mut shared.told, true);
+        drop(shared);
+        if wake {
+            self.wake();
+        }
+    }
+
+    /// Queues an answer; whether the writer has to be woken.
+    pub(crate) fn queue(&self, outgoing: Outgoing) -> bool {
+        let mut shared = self.shared();
+        if shared.closed {
+            return false;
+        }
+        self.reply_bytes.fetch_add(outgoing.bytes(), Ordering::SeqCst);
+        shared.replies.push(outgoing);
+        !std::mem::replace(&mut shared.told, true)
+    }
+
+    /// Queues an answer and wakes the writer.
+    pub(crate) fn answer(&self, outgoing: Outgoing) {
+        if self.queue(outgoing) {
+            self.wake();
+        }
+    }
+
+    /// Wakes the writer.
+    pub(crate) fn wake(&self) {
+        self.for_writer.notify_one();
+    }
+
+    /// Waits until something waits for the writer.
+    pub(super) async fn woken(&self) {
+        self.for_writer.notified().await;
+    }
+
+    /// Takes what waits to be written, leaving `replies` in its place.
+    pub(super) fn take_replies(&self, replies: &mut Vec<Outgoing>) {
+        let mut shared = self.shared();
+        shared.told = false;
+        std::mem::swap(&mut shared.replies, replies);
+        drop(shared);
+        let bytes = replies.iter().map(Outgoing::bytes).sum();
+        if bytes > 0 {
+            self.reply_bytes.fetch_sub(bytes, Ordering::SeqCst);
+            self.for_reader.notify_one();
+        }
+    }
+
+    /// Runs `with` on the notifier.
+    pub(super) fn with_notifier<T>(&self, with: impl FnOnce(&mut Notifier) -> T) -> T {
+        with(&mut self.shared().notifier)
+    }
+
+    /// Whether the connection may be read further.
+    pub(super) fn may_read(&self, limits: &Limits) -> bool {
+        self.reply_bytes.load(Ordering::SeqCst) < REPLY_BYTES_WAITING_MAX
+            && self.send_bytes.load(Ordering::SeqCst) < limits.send_bytes_in_flight_max
+    }
+
+    /// Waits until something was answered or written. There may be no room yet: look.
+    pub(super) async fn room(&self) {
+        self.for_reader.notified().await;
+    }
+
+    /// Makes the user pay for a repeated send that he did not mark.
+    pub(crate) fn owe(&self, cost: u32) {
+        self.debt.fetch_add(cost, Ordering::Relaxed);
+    }
+
+    /// What is to be paid before the next send.
+    pub(super) fn take_debt(&self) -> u32 {
+        match self.debt.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.debt.swap(0, Ordering::Relaxed),
+        }
+    }
+}
+
+/// What became of an authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// The connection has a session now.
+    New,
+    /// Its session lasts longer.
+    Renewed,
+    /// It speaks for another user or device.
+    OtherDevice,
+}
+
+/// Bytes of one send on its way to the store; counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct SendBytes {
+    connection: Arc<Connection>,
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl SendBytes {
+    pub(super) fn hold(connection: &Arc<Connection>, budget: &Arc<Budget>, body_bytes: usize) -> Self {
+        let bytes = body_bytes + SEND_OVERHEAD_BYTES;
+        connection.send_bytes.fetch_add(bytes, Ordering::SeqCst);
+        budget.take(bytes);
+        Self { connection: Arc::clone(connection), budget: Arc::clone(budget), bytes }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
+impl Drop for SendBytes {
+    fn drop(&mut self) {
+        self.connection.send_bytes.fetch_sub(self.bytes, Ordering::SeqCst);
+        self.connection.for_reader.notify_one();
+        self.budget.give(self.bytes);
+    }
+}

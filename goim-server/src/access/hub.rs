@@ -1,0 +1,422 @@
+//! Who is connected, and who reads what: entries in, marks out.
+//!
+//! Register, then look: a connection is registered for a conversation first, then the store is
+//! asked for its head and the user's membership, and what passes in between is not missed.
+//!
+//! Locks are taken in this order: a shard of rooms, a shard of users, a connection.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use goim_core::hash::{IdMap, spread};
+use goim_core::msg_box::MsgBox;
+use goim_core::{ConversationId, Duration, Seq, Time, UserId};
+use goim_proto::EncodedEntry;
+use tokio::sync::Notify;
+
+use super::change::Change;
+use super::connection::Connection;
+use super::kept::Kept;
+use super::room::{Look, Room, Step};
+use crate::bus::Published;
+use crate::store::Head;
+use crate::telemetry::Metrics;
+
+/// Locks over which conversations and users are spread; a power of two, well over the cores.
+const SHARDS: u64 = 64;
+
+type Rooms = IdMap<ConversationId, Room>;
+type Users = IdMap<UserId, Vec<Arc<Connection>>>;
+
+/// The readers of one access node.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    rooms: Box<[Mutex<Rooms>]>,
+    users: Box<[Mutex<Users>]>,
+    msg_box: MsgBox<Kept>,
+    gaps: Mutex<Vec<(Time, ConversationId)>>,
+    invitations: Mutex<Vec<Invitation>>,
+    invited: Notify,
+    left: Notify,
+    metrics: Arc<Metrics>,
+}
+
+/// A user with connections here has to be let into a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Invitation {
+    pub(crate) user: UserId,
+    pub(crate) conversation: ConversationId,
+}
+
+/// What a batch of entries leaves to do when all of them have passed.
+#[derive(Debug, Default)]
+struct Touched {
+    conversations: Vec<ConversationId>,
+    steps: Vec<Step>,
+    wake: Vec<Arc<Connection>>,
+}
+
+impl Hub {
+    pub(crate) fn new(msg_box: MsgBox<Kept>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            rooms: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            users: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            msg_box,
+            gaps: Mutex::default(),
+            invitations: Mutex::default(),
+            invited: Notify::new(),
+            left: Notify::new(),
+            metrics,
+        }
+    }
+
+    fn rooms(&self, conversation: ConversationId) -> MutexGuard<'_, Rooms> {
+        lock(&self.rooms[shard_of(conversation.as_u64())])
+    }
+
+    fn users(&self, user: UserId) -> MutexGuard<'_, Users> {
+        lock(&self.users[shard_of(user.as_u64())])
+    }
+
+    /// Takes committed entries: keeps those with a local reader, and marks their readers.
+    pub(crate) fn publish(&self, now: Time, entries: Vec<Published>) {
+        self.metrics.entries_published_total.add(entries.len());
+        let mut touched = Touched::default();
+        for published in entries {
+            self.publish_one(now, published, &mut touched);
+        }
+        self.tell(&mut touched);
+    }
+
+    fn publish_one(&self, now: Time, published: Published, touched: &mut Touched) {
+        let conversation = published.conversation;
+        let mut rooms = self.rooms(conversation);
+        let room = match rooms.get_mut(&conversation) {
+            Some(room) => room,
+            None if self.lets_somebody_in(&published) => {
+                self.begin_behind(conversation, published.entry.seq.prev());
+                rooms.entry(conversation).or_insert_with(|| Room::at(published.entry.seq.prev()))
+            }
+            None => return,
+        };
+        let was_dirty = room.dirty;
+        room.offer(published, &mut touched.steps);
+        self.take_steps(conversation, room, &mut touched.steps, &mut touched.wake);
+        if room.dirty && !was_dirty {
+            touched.conversations.push(conversation);
+        }
+        self.watch_gap(now, conversation, room);
+        if room.is_empty() {
+            rooms.remove(&conversation);
+        }
+    }
+
+    /// Takes what the store has behind `passed`, in order and without anything left out.
+    pub(crate) fn fetched(
+        &self,
+        now: Time,
+        conversation: ConversationId,
+        passed: Seq,
+        entries: Vec<Published>,
+    ) {
+        let mut touched = Touched::default();
+        let mut rooms = self.rooms(conversation);
+        let Some(room) = rooms.get_mut(&conversation) else { return };
+        room.fetched(passed, entries, &mut touched.steps);
+        self.take_steps(conversation, room, &mut touched.steps, &mut touched.wake);
+        touched.conversations.push(conversation);
+        self.watch_gap(now, conversation, room);
+        if room.is_empty() {
+            rooms.remove(&conversation);
+        }
+        drop(rooms);
+        self.tell(&mut touched);
+    }
+
+    /// Whether a conversation that nobody here reads has a reader here from this entry on.
+    fn lets_somebody_in(&self, published: &Published) -> bool {
+        match Change::of(&published.entry) {
+            Some(Change::Added(users)) => users.iter().any(|user| self.users(*user).contains_key(user)),
+            Some(Change::Gone(_) | Change::InvitedTo(_)) | None => false,
+        }
+    }
+
+    fn take_steps(
+        &self,
+        conversation: ConversationId,
+        room: &mut Room,
+        steps: &mut Vec<Step>,
+        wake: &mut Vec<Arc<Connection>>,
+    ) {
+        for step in steps.drain(..) {
+            match step {
+                Step::Keep(published) => drop(self.msg_box.insert(conversation, Kept::new(&published.entry))),
+                Step::LetIn(users, seq) => {
+                    for user in users {
+                        let connections = self.users(user).get(&user).cloned().unwrap_or_default();
+                        for connection in connections {
+                            if connection.subscribe(conversation, seq) {
+                                room.let_in(&connection, user, seq);
+                            }
+                        }
+                    }
+                }
+                Step::Skip(seq) => self.begin_behind(conversation, seq),
+                Step::Stop(connection, seq) => {
+                    if connection.stop_reading(conversation, seq) {
+                        wake.push(connection);
+                    }
+                }
+                Step::Invite(user, to) => {
+                    lock(&self.invitations).push(Invitation { user, conversation: to });
+                    self.invited.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Marks the readers of what was touched, and wakes each writer once.
+    fn tell(&self, touched: &mut Touched) {
+        for conversation in touched.conversations.drain(..) {
+            let mut rooms = self.rooms(conversation);
+            let Some(room) = rooms.get_mut(&conversation) else { continue };
+            room.dirty = false;
+            let Some(head) = room.head() else { continue };
+            room.each_reader(|connection| {
+                if connection.mark(conversation, head, Seq::ZERO) {
+                    touched.wake.push(Arc::clone(connection));
+                }
+            });
+        }
+        for connection in touched.wake.drain(..) {
+            connection.wake();
+        }
+    }
+
+    fn watch_gap(&self, now: Time, conversation: ConversationId, room: &mut Room) {
+        if room.gap().is_some() && !room.gap_watched {
+            room.gap_watched = true;
+            lock(&self.gaps).push((now, conversation));
+        }
+    }
+
+    /// Conversations of which something has been missing for `age`, each with what has passed.
+    /// They are watched no longer; see [`Hub::watch`].
+    pub(crate) fn take_gaps(&self, now: Time, age: Duration) -> Vec<(ConversationId, Seq)> {
+        let mut gaps = lock(&self.gaps);
+        let due = gaps.partition_point(|(since, _)| now >= *since + age);
+        let due: Vec<_> = gaps.drain(..due).collect();
+        drop(gaps);
+        let mut open = Vec::new();
+        for (_, conversation) in due {
+            if let Some(room) = self.rooms(conversation).get_mut(&conversation) {
+                room.gap_watched = false;
+                open.extend(room.gap().map(|passed| (conversation, passed)));
+            }
+        }
+        open
+    }
+
+    /// Watches over a conversation's gap, if it has one.
+    pub(crate) fn watch(&self, now: Time, conversation: ConversationId) {
+        if let Some(room) = self.rooms(conversation).get_mut(&conversation) {
+            self.watch_gap(now, conversation, room);
+        }
+    }
+
+    /// Somebody saw these heads in the store. Returns the conversations that lack something here
+    /// of which nobody knew, each with what has passed.
+    pub(crate) fn saw(&self, heads: &[Head]) -> Vec<(ConversationId, Seq)> {
+        let mut behind = Vec::new();
+        for Head { conversation, head } in heads {
+            if let Some(room) = self.rooms(*conversation).get_mut(conversation) {
+                room.saw(*head);
+                if !room.gap_watched {
+                    behind.extend(room.gap().map(|passed| (*conversation, passed)));
+                }
+            }
+        }
+        behind
+    }
+
+    /// Kept entries behind a seq, if they reach back so far.
+    pub(crate) fn kept_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Option<Vec<EncodedEntry>> {
+        self.msg_box
+            .look_after(conversation, after, limit, |entries| entries.iter().map(Kept::encoded).collect())
+    }
+
+    /// What is kept and ends before `seq` is not whole: entries from there on stand alone.
+    fn begin_behind(&self, conversation: ConversationId, seq: Seq) {
+        if self.msg_box.head(conversation).is_some_and(|head| head < seq) {
+            self.msg_box.drop_through(conversation, seq);
+        }
+    }
+
+    /// Every conversation with a local reader.
+    pub(crate) fn conversations(&self) -> Vec<ConversationId> {
+        self.rooms.iter().flat_map(|shard| lock(shard).keys().copied().collect::<Vec<_>>()).collect()
+    }
+
+    /// Adds a session's connection to its user's.
+    pub(crate) fn enter(&self, user: UserId, connection: &Arc<Connection>) {
+        self.users(user).entry(user).or_default().push(Arc::clone(connection));
+    }
+
+    /// Every connection that has a session.
+    pub(crate) fn sessions(&self) -> Vec<Arc<Connection>> {
+        self.users
+            .iter()
+            .flat_map(|shard| lock(shard).values().flatten().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// The connections of a user.
+    pub(crate) fn connections_of(&self, user: UserId) -> Vec<Arc<Connection>> {
+        self.users(user).get(&user).cloned().unwrap_or_default()
+    }
+
+    /// Takes a connection that ends out of everything.
+    pub(crate) fn leave(&self, connection: &Arc<Connection>) {
+        if let Some(session) = connection.session() {
+            let mut users = self.users(session.user);
+            if let Some(connections) = users.get_mut(&session.user) {
+                connections.retain(|other| !Arc::ptr_eq(other, connection));
+                if connections.is_empty() {
+                    users.remove(&session.user);
+                }
+            }
+        }
+        self.left.notify_one();
+        for conversation in connection.close_subscriptions() {
+            let mut rooms = self.rooms(conversation);
+            if let Some(room) = rooms.get_mut(&conversation) {
+                room.leave(connection);
+                if room.is_empty() {
+                    rooms.remove(&conversation);
+                }
+            }
+        }
+    }
+
+    /// Waits until a connection has left.
+    pub(crate) async fn left(&self) {
+        self.left.notified().await;
+    }
+
+    /// Registers a connection for a conversation, before the store is looked at.
+    pub(crate) fn register(&self, connection: &Arc<Connection>, user: UserId, conversation: ConversationId) {
+        let mut rooms = self.rooms(conversation);
+        // Under the room's lock: a connection that ends meanwhile finds both or neither.
+        if connection.subscribe(conversation, Seq::MAX) {
+            rooms.entry(conversation).or_default().register(connection, user);
+        }
+    }
+
+    /// Takes what looking in the store brought for a registered connection, of which the client
+    /// will be told beside.
+    pub(crate) fn look(
+        &self,
+        now: Time,
+        connection: &Arc<Connection>,
+        conversation: ConversationId,
+        look: Look,
+    ) {
+        self.look_and_tell(now, connection, conversation, look, look.head);
+    }
+
+    /// The same, of which the client knows nothing: it gets an announcement.
+    pub(crate) fn look_and_announce(
+        &self,
+        now: Time,
+        connection: &Arc<Connection>,
+        conversation: ConversationId,
+        look: Look,
+    ) {
+        self.look_and_tell(now, connection, conversation, look, Seq::ZERO);
+    }
+
+    fn look_and_tell(
+        &self,
+        now: Time,
+        connection: &Arc<Connection>,
+        conversation: ConversationId,
+        look: Look,
+        told: Seq,
+    ) {
+        let mut touched = Touched::default();
+        let mut rooms = self.rooms(conversation);
+        let Some(room) = rooms.get_mut(&conversation) else { return };
+        if room.head().is_none() {
+            self.begin_behind(conversation, look.head);
+        }
+        let from = room.look(connection, look, &mut touched.steps);
+        self.take_steps(conversation, room, &mut touched.steps, &mut touched.wake);
+        match from {
+            Some(from) => {
+                connection.reads_from(conversation, from, told);
+                let head = room.head().unwrap_or(look.head);
+                if head > told && connection.mark(conversation, head, Seq::ZERO) {
+                    touched.wake.push(Arc::clone(connection));
+                }
+            }
+            None => connection.unsubscribe(conversation),
+        }
+        if mem::take(&mut room.dirty) {
+            touched.conversations.push(conversation);
+        }
+        self.watch_gap(now, conversation, room);
+        if room.is_empty() {
+            rooms.remove(&conversation);
+        }
+        drop(rooms);
+        self.tell(&mut touched);
+    }
+
+    /// Tells a user's connections that his read marker has moved.
+    pub(crate) fn read_marker(&self, user: UserId, conversation: ConversationId, marker: Seq) {
+        let mut wake = Vec::new();
+        if let Some(room) = self.rooms(conversation).get(&conversation)
+            && let Some(head) = room.head()
+        {
+            room.each_reader_of(user, |connection| {
+                if connection.mark(conversation, head, marker) {
+                    wake.push(Arc::clone(connection));
+                }
+            });
+        }
+        for connection in wake {
+            connection.wake();
+        }
+    }
+
+    /// The next invitations to follow up; waits until there are some.
+    pub(crate) async fn invitations(&self) -> Vec<Invitation> {
+        loop {
+            let waiting = mem::take(&mut *lock(&self.invitations));
+            if !waiting.is_empty() {
+                return waiting;
+            }
+            self.invited.notified().await;
+        }
+    }
+
+    /// The head of a conversation with local readers: everything up to it has passed.
+    pub(crate) fn head(&self, conversation: ConversationId) -> Option<Seq> {
+        self.rooms(conversation).get(&conversation).and_then(Room::head)
+    }
+}
+
+fn shard_of(number: u64) -> usize {
+    // Below SHARDS, so it fits.
+    usize::try_from(spread(number) % SHARDS).unwrap_or(0)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is inside is consistent between any two statements that can panic: none can.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

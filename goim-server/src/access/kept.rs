@@ -1,0 +1,33 @@
+//! An entry as it is kept for readers: encoded once, shared by all of them.
+
+use bytes::Bytes;
+use goim_core::msg_list::Msg;
+use goim_core::{Entry, Seq};
+use goim_proto::EncodedEntry;
+
+/// What an entry costs in memory beside its bytes: the list's slot and the allocation.
+const OVERHEAD_BYTES: usize = 96;
+
+/// An entry in the [`MsgBox`](goim_core::MsgBox).
+#[derive(Debug, Clone)]
+pub(crate) struct Kept(EncodedEntry);
+
+impl Kept {
+    pub(super) fn new(entry: &Entry<Bytes>) -> Self {
+        Self(EncodedEntry::new(entry))
+    }
+
+    pub(super) fn encoded(&self) -> EncodedEntry {
+        self.0.clone()
+    }
+}
+
+impl Msg for Kept {
+    fn seq(&self) -> Seq {
+        self.0.seq()
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.bytes().len() + OVERHEAD_BYTES
+    }
+}

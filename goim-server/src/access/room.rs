@@ -1,0 +1,283 @@
+//! One conversation with local readers: which entries have passed, and who gets to hear of them.
+//!
+//! Entries pass in order of their seqs, whatever order they come in, because some of them say who
+//! reads: a reader is added, and stopped, exactly at the entry that says so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use goim_core::{ConversationId, Seq, UserId};
+
+use super::change::Change;
+use super::connection::Connection;
+use crate::bus::Published;
+
+/// Entries that wait for one before them; more are left to be fetched from the store.
+const WAITING_MAX: usize = 256;
+
+/// A conversation with local readers.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Everything up to here has passed; `None` until somebody has looked.
+    head: Option<Seq>,
+    /// The store is known to have this much.
+    known: Seq,
+    waiting: BTreeMap<Seq, Published>,
+    readers: Vec<Reader>,
+    /// Readers have to be told of the head.
+    pub(super) dirty: bool,
+    /// Somebody watches over the gap.
+    pub(super) gap_watched: bool,
+}
+
+#[derive(Debug)]
+struct Reader {
+    connection: Arc<Connection>,
+    user: UserId,
+    standing: Standing,
+}
+
+/// What is known of a reader's membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Registered, and the store is being asked; entries that pass meanwhile may say more.
+    Looking { passed: Option<Passed> },
+    /// A member since this entry.
+    Reading { from: Seq },
+}
+
+/// What an entry that passed said about a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    Added(Seq),
+    Gone(Seq),
+}
+
+/// What looking in the store brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The conversation's head when it was looked at.
+    pub(crate) head: Seq,
+    /// The entry that the user is a member since, if he is one.
+    pub(crate) from: Option<Seq>,
+}
+
+#[derive(Debug)]
+/// An entry that passed, and what is to be done with it outside the room.
+pub(super) enum Step {
+    /// Keep it for readers.
+    Keep(Published),
+    /// These users' connections have to be let in.
+    LetIn(Vec<UserId>, Seq),
+    /// This connection reads no further than this entry.
+    Stop(Arc<Connection>, Seq),
+    /// Entries were passed over: what is kept is no longer whole.
+    Skip(Seq),
+    /// The reader of this inbox was added to another conversation.
+    Invite(UserId, ConversationId),
+}
+
+impl Room {
+    /// A room whose first entry to pass is the one after `head`.
+    pub(super) fn at(head: Seq) -> Self {
+        Self { head: Some(head), known: head, ..Self::default() }
+    }
+
+    pub(super) fn head(&self) -> Option<Seq> {
+        self.head
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.readers.is_empty()
+    }
+
+    /// What is known to be in the store and has not passed.
+    pub(super) fn gap(&self) -> Option<Seq> {
+        self.head.filter(|head| *head < self.known)
+    }
+
+    /// Somebody saw this head in the store.
+    pub(super) fn saw(&mut self, head: Seq) {
+        self.known = self.known.max(head);
+    }
+
+    /// Takes an entry in whatever order, and lets pass what is in order.
+    pub(super) fn offer(&mut self, published: Published, steps: &mut Vec<Step>) {
+        let seq = published.entry.seq;
+        self.known = self.known.max(seq);
+        match self.head {
+            Some(head) if seq == head.next() => {
+                self.pass(published, steps);
+                self.pass_waiting(steps);
+            }
+            Some(head) if seq <= head => {}
+            Some(_) | None => {
+                if self.waiting.len() < WAITING_MAX {
+                    self.waiting.insert(seq, published);
+                }
+            }
+        }
+    }
+
+    /// Takes what the store has behind `passed`. What it lacks there, retention took: it will
+    /// never come, and nobody waits for it.
+    pub(super) fn fetched(&mut self, passed: Seq, entries: Vec<Published>, steps: &mut Vec<Step>) {
+        if self.head != Some(passed) {
+            // Something passed meanwhile; these are only late.
+            entries.into_iter().for_each(|published| self.offer(published, steps));
+            return;
+        }
+        if entries.is_empty() {
+            self.skip_to(self.known, steps);
+        }
+        for published in entries {
+            self.skip_to(published.entry.seq.prev(), steps);
+            self.offer(published, steps);
+        }
+    }
+
+    fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step>) {
+        if self.head.is_some_and(|head| head < seq) {
+            self.head = Some(seq);
+            self.dirty = true;
+            steps.push(Step::Skip(seq));
+        }
+    }
+
+    fn pass_waiting(&mut self, steps: &mut Vec<Step>) {
+        while let Some(head) = self.head
+            && let Some(first) = self.waiting.first_entry()
+            && *first.key() <= head.next()
+        {
+            let published = first.remove();
+            if published.entry.seq > head {
+                self.pass(published, steps);
+            }
+        }
+    }
+
+    fn pass(&mut self, published: Published, steps: &mut Vec<Step>) {
+        let seq = published.entry.seq;
+        self.head = Some(seq);
+        self.dirty = true;
+        let change = Change::of(&published.entry);
+        steps.push(Step::Keep(published));
+        match change {
+            Some(Change::Added(users)) => {
+                for reader in self.readers.iter_mut().filter(|reader| users.contains(&reader.user)) {
+                    reader.let_in(seq);
+                }
+                steps.push(Step::LetIn(users, seq));
+            }
+            Some(Change::Gone(user)) => self.stop(user, seq, steps),
+            Some(Change::InvitedTo(conversation)) => {
+                steps.extend(self.readers.first().map(|owner| Step::Invite(owner.user, conversation)));
+            }
+            None => {}
+        }
+    }
+
+    /// Stops a user's readers at the entry that removed him; he is still told of that one.
+    fn stop(&mut self, user: UserId, seq: Seq, steps: &mut Vec<Step>) {
+        self.readers.retain_mut(|reader| {
+            if reader.user != user {
+                return true;
+            }
+            match &mut reader.standing {
+                Standing::Looking { passed } => {
+                    *passed = Some(Passed::Gone(seq));
+                    true
+                }
+                Standing::Reading { from } if *from > seq => true,
+                Standing::Reading { .. } => {
+                    steps.push(Step::Stop(Arc::clone(&reader.connection), seq));
+                    false
+                }
+            }
+        });
+    }
+
+    /// Registers a connection before the store is looked at.
+    pub(super) fn register(&mut self, connection: &Arc<Connection>, user: UserId) {
+        if !self.readers.iter().any(|reader| reader.is(connection)) {
+            let connection = Arc::clone(connection);
+            self.readers.push(Reader { connection, user, standing: Standing::Looking { passed: None } });
+        }
+    }
+
+    /// Lets a connection in at an entry that has just passed.
+    pub(super) fn let_in(&mut self, connection: &Arc<Connection>, user: UserId, seq: Seq) -> bool {
+        if self.readers.iter().any(|reader| reader.is(connection)) {
+            return false;
+        }
+        let connection = Arc::clone(connection);
+        self.readers.push(Reader { connection, user, standing: Standing::Reading { from: seq } });
+        true
+    }
+
+    /// Takes what looking brought for a registered connection: its first seq if it reads.
+    pub(super) fn look(
+        &mut self,
+        connection: &Arc<Connection>,
+        look: Look,
+        steps: &mut Vec<Step>,
+    ) -> Option<Seq> {
+        self.saw(look.head);
+        if self.head.is_none() {
+            self.head = Some(look.head);
+            self.pass_waiting(steps);
+        }
+        let at = self.readers.iter().position(|reader| reader.is(connection))?;
+        let from = self.readers[at].looked(look);
+        match from {
+            Some(from) => self.readers[at].standing = Standing::Reading { from },
+            None => drop(self.readers.swap_remove(at)),
+        }
+        from
+    }
+
+    pub(super) fn leave(&mut self, connection: &Arc<Connection>) {
+        self.readers.retain(|reader| !reader.is(connection));
+    }
+
+    /// Calls `tell` for each connection that reads.
+    pub(super) fn each_reader(&self, mut tell: impl FnMut(&Arc<Connection>)) {
+        for reader in &self.readers {
+            if matches!(reader.standing, Standing::Reading { .. }) {
+                tell(&reader.connection);
+            }
+        }
+    }
+
+    /// Calls `tell` for each reading connection of one user.
+    pub(super) fn each_reader_of(&self, user: UserId, mut tell: impl FnMut(&Arc<Connection>)) {
+        for reader in self.readers.iter().filter(|reader| reader.user == user) {
+            tell(&reader.connection);
+        }
+    }
+}
+
+impl Reader {
+    fn is(&self, connection: &Arc<Connection>) -> bool {
+        Arc::ptr_eq(&self.connection, connection)
+    }
+
+    fn let_in(&mut self, seq: Seq) {
+        match &mut self.standing {
+            Standing::Looking { passed } => *passed = Some(Passed::Added(seq)),
+            // Whoever is read in already was let in by a look that saw more than has passed here.
+            Standing::Reading { .. } => {}
+        }
+    }
+
+    /// The first seq of the range that this reader reads now.
+    fn looked(&self, look: Look) -> Option<Seq> {
+        match self.standing {
+            Standing::Reading { from } => Some(look.from.map_or(from, |looked| looked.max(from))),
+            // What passed after the look is newer than the look.
+            Standing::Looking { passed: Some(Passed::Added(seq)) } if seq > look.head => Some(seq),
+            Standing::Looking { passed: Some(Passed::Gone(seq)) } if seq > look.head => None,
+            Standing::Looking { .. } => look.from,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The bus of one process: straight into its hub.
+
+use std::sync::Arc;
+
+use super::Published;
+use crate::access::Hub;
+use crate::clock::Clock;
+
+/// Gives what the lanes of this process committed to the readers of this process.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalBus {
+    hub: Arc<Hub>,
+    clock: Clock,
+}
+
+impl LocalBus {
+    pub(crate) fn new(hub: Arc<Hub>, clock: Clock) -> Self {
+        Self { hub, clock }
+    }
+
+    /// Entries of one conversation in order of their seqs.
+    pub(crate) fn publish(&self, entries: Vec<Published>) {
+        self.hub.publish(self.clock.now(), entries);
+    }
+}

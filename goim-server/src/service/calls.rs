@@ -1,0 +1,140 @@
+//! Every call but sends: who may make it, who does it, and how the answer goes back.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use goim_proto::{Call, Error, ErrorCode, Reply, ReplyTo, ServerFrame, SessionInfo, encode_frame};
+
+use super::{Answered, Service, refuse};
+use crate::access::{Connection, Outgoing};
+
+/// Answers longer than this go on a stream of their own, so that an ack never waits behind them.
+const CONTROL_REPLY_BYTES_MAX: usize = 8 << 10;
+
+impl Service {
+    /// Answers a call.
+    pub(crate) async fn serve(&self, connection: &Arc<Connection>, id: u64, call: Call) {
+        let reply = match call {
+            Call::Pull(_) | Call::History(_) => return self.serve_large(connection, id, call).await,
+            call => self.call(connection, call).await,
+        };
+        self.answer(connection, id, reply);
+    }
+
+    fn answer(&self, connection: &Connection, id: u64, reply: Answered) {
+        let reply = reply.unwrap_or_else(|error| {
+            self.metrics.calls_failed_total.add(1);
+            Reply::Error(error)
+        });
+        connection.answer(Outgoing::reply(id, reply));
+    }
+
+    async fn call(&self, connection: &Arc<Connection>, call: Call) -> Answered {
+        match call {
+            Call::Register(_) | Call::Login(_) | Call::Refresh(_) => {
+                self.pay_for_login(connection)?;
+                self.account_call(call).await
+            }
+            Call::Authenticate(arguments) => {
+                let session = self.authenticate(connection, &arguments).await?;
+                Ok(Reply::Authenticated(session))
+            }
+            Call::Ping => Ok(Reply::Done),
+            Call::Unknown(_) => refuse(ErrorCode::UnknownCall, "this server does not know the call"),
+            call => {
+                let session = self.session_of(connection)?;
+                self.session_call(connection, &session, call).await
+            }
+        }
+    }
+
+    async fn account_call(&self, call: Call) -> Answered {
+        match call {
+            Call::Register(arguments) => self.register(arguments).await,
+            Call::Login(arguments) => self.login(arguments).await,
+            Call::Refresh(arguments) => self.refresh(&arguments.refresh_token).await,
+            _ => unknown(),
+        }
+    }
+
+    async fn session_call(
+        &self,
+        connection: &Arc<Connection>,
+        session: &SessionInfo,
+        call: Call,
+    ) -> Answered {
+        match call {
+            Call::Logout => self.logout(session).await,
+            Call::CreateBot(arguments) => self.create_bot(session, &arguments.name).await,
+            Call::RevokeBot(arguments) => self.revoke_bot(session, arguments.user).await,
+            Call::FindUser(arguments) => self.find_user(&arguments.name).await,
+            Call::OpenDirect(arguments) => self.open_direct(session, arguments.user).await,
+            Call::CreateGroup(arguments) => self.create_group(session, arguments).await,
+            Call::AddMembers(arguments) => self.add_members(session, arguments).await,
+            Call::RemoveMember(arguments) => self.remove_member(session, arguments).await,
+            Call::Leave(arguments) => self.leave_group(session, arguments.conversation).await,
+            Call::Rename(arguments) => self.rename(session, arguments).await,
+            Call::ListMembers(arguments) => self.list_members(session, arguments).await,
+            Call::Sync(arguments) => self.sync(connection, session, arguments).await,
+            Call::Heads(arguments) => self.heads(session, arguments).await,
+            Call::Commit(arguments) => self.commit(session, arguments).await,
+            Call::MarkRead(position) => self.mark_read(session, position).await,
+            _ => unknown(),
+        }
+    }
+
+    /// Answers a call whose answer may be large; a bounded number at once for each connection.
+    async fn serve_large(&self, connection: &Arc<Connection>, id: u64, call: Call) {
+        // Closed never.
+        let Ok(_turn) = connection.large_replies.acquire().await else { return };
+        let frame = match self.large_call(connection, id, call).await {
+            Ok(frame) => frame,
+            Err(error) => return self.answer(connection, id, Err(error)),
+        };
+        if frame.len() <= CONTROL_REPLY_BYTES_MAX {
+            return connection.answer(Outgoing::Frame(frame));
+        }
+        // Whoever does not read it gets no further large ones; nothing else waits.
+        if let Ok(mut stream) = connection.quic.open_uni().await
+            && stream.write_chunk(frame).await.is_ok()
+        {
+            let _ = stream.finish();
+        }
+    }
+
+    async fn large_call(&self, connection: &Arc<Connection>, id: u64, call: Call) -> Result<Bytes, Error> {
+        let session = self.session_of(connection)?;
+        match call {
+            Call::Pull(arguments) => self.pull(connection, &session, id, arguments).await,
+            Call::History(arguments) => self.history(&session, id, arguments).await,
+            _ => Ok(unknown().map(|reply| encoded(id, reply))??),
+        }
+    }
+}
+
+/// A reply as a frame.
+pub(super) fn encoded(id: u64, reply: Reply) -> Result<Bytes, Error> {
+    let mut frame = BytesMut::new();
+    let reply = ServerFrame::Reply(ReplyTo { id, reply });
+    match encode_frame(&reply, &mut frame) {
+        Ok(()) => Ok(frame.freeze()),
+        Err(_) => refuse(ErrorCode::TooLarge, "the answer exceeds a frame; ask for less"),
+    }
+}
+
+fn unknown() -> Answered {
+    refuse(ErrorCode::UnknownCall, "this server does not know the call")
+}
+
+impl Service {
+    /// Passwords are expensive to check and tempting to guess.
+    fn pay_for_login(&self, connection: &Connection) -> Result<(), Error> {
+        let address = connection.quic.remote_address().ip();
+        self.logins.take(self.clock.now(), address).map_err(|wait| {
+            let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+            let error =
+                Error::new(ErrorCode::RateLimited, "too many logins from your address; try again later");
+            Error { retry_after_ms: Some(retry_after_ms), ..error }
+        })
+    }
+}

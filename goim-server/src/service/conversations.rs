@@ -1,0 +1,257 @@
+//! Direct chats and groups. What depends on a conversation's state is judged once more in its
+//! lane, where the state is exact; what is checked here only spares the lane.
+
+use goim_core::lane::{Offer, Outcome};
+use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+use goim_proto::content::{DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Renamed};
+use goim_proto::limits::{PULL_LIMIT_MAX, USERS_MAX};
+use goim_proto::{
+    Content, ConversationInfo, ConversationKind, CreateGroup, Error, ErrorCode, ListMembers, Member,
+    MemberInfo, MemberPage, Members, Rename, Reply, Role, Sent, SessionInfo,
+};
+use tokio::sync::oneshot;
+
+use super::accounts::check_name;
+use super::answers::sent;
+use super::draft::check_id;
+use super::{Answered, Refusal, Service, Ticket, failed, refuse};
+use crate::clock::unix_ms;
+use crate::store::{Effect, EntryDraft, EntryKind, NewConversation, derived_id};
+
+/// An entry that says what happened to a conversation.
+struct Happening {
+    conversation: ConversationId,
+    client_msg_id: ClientMsgId,
+    kind: i16,
+    content: Content,
+    effect: Effect,
+}
+
+impl Service {
+    /// Finds or makes the direct chat with a user.
+    pub(super) async fn open_direct(&self, session: &SessionInfo, other: UserId) -> Answered {
+        if other == session.user {
+            return refuse(ErrorCode::BadArgument, "a direct chat needs somebody else");
+        }
+        self.check_users(&[other]).await?;
+        self.check_conversation_count(session.user).await?;
+        let conversation = self.store.direct_chat(session.user, other).await.map_err(failed)?;
+        let info = self.info(conversation).await?;
+        if info.head > Seq::ZERO {
+            return Ok(Reply::Conversation(info));
+        }
+        let users = vec![(session.user, Role::Member), (other, Role::Member)];
+        let opened = self.append(
+            session,
+            Happening {
+                conversation,
+                // Two who open it at once append the same entry twice, and the store keeps one.
+                client_msg_id: derived_id(unix_ms(), &[conversation.as_u64()]),
+                kind: 37,
+                content: Content::DirectOpened(DirectOpened { user: other }),
+                effect: Effect::Join { users },
+            },
+        );
+        let opened = opened.await;
+        let info = self.info(conversation).await?;
+        match opened {
+            // Somebody else was faster.
+            Err(_) if info.head > Seq::ZERO => Ok(Reply::Conversation(info)),
+            Err(error) => Err(error),
+            Ok(_) => Ok(Reply::Conversation(info)),
+        }
+    }
+
+    /// Makes a group with its first members.
+    pub(super) async fn create_group(&self, session: &SessionInfo, arguments: CreateGroup) -> Answered {
+        let CreateGroup { name, mut members, client_msg_id } = arguments;
+        check_name(&name)?;
+        check_id(client_msg_id)?;
+        members.retain(|member| *member != session.user);
+        let members = self.distinct(members).await?;
+        self.check_conversation_count(session.user).await?;
+        if members.len() >= self.limits.group_members_max {
+            return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
+        }
+        let new = NewConversation {
+            kind: ConversationKind::Group,
+            creator: session.user,
+            client_msg_id,
+            title: name.clone(),
+        };
+        let conversation = self.store.create_conversation(&new).await.map_err(failed)?;
+        let mut users = vec![(session.user, Role::Owner)];
+        users.extend(members.iter().map(|member| (*member, Role::Member)));
+        let happening = Happening {
+            conversation,
+            client_msg_id,
+            kind: 32,
+            content: Content::GroupCreated(GroupCreated { name, members }),
+            effect: Effect::Join { users },
+        };
+        self.append(session, happening).await?;
+        Ok(Reply::Conversation(self.info(conversation).await?))
+    }
+
+    /// Adds members to a group.
+    pub(super) async fn add_members(&self, session: &SessionInfo, arguments: Members) -> Answered {
+        let Members { conversation, users, client_msg_id } = arguments;
+        check_id(client_msg_id)?;
+        let users = self.distinct(users).await?;
+        if users.is_empty() {
+            return refuse(ErrorCode::BadArgument, "name at least one user");
+        }
+        self.check_reads(session, conversation).await?;
+        self.check_group_size(conversation, users.len()).await?;
+        let joined = users.iter().map(|user| (*user, Role::Member)).collect();
+        let happening = Happening {
+            conversation,
+            client_msg_id,
+            kind: 33,
+            content: Content::MembersAdded(MembersAdded { users }),
+            effect: Effect::Join { users: joined },
+        };
+        self.append(session, happening).await.map(Reply::Sent)
+    }
+
+    /// Removes a member from a group.
+    pub(super) async fn remove_member(&self, session: &SessionInfo, arguments: Member) -> Answered {
+        let Member { conversation, user, client_msg_id } = arguments;
+        check_id(client_msg_id)?;
+        let happening = Happening {
+            conversation,
+            client_msg_id,
+            kind: 34,
+            content: Content::MemberRemoved(MemberRemoved { user }),
+            effect: Effect::Part { user },
+        };
+        self.append(session, happening).await.map(Reply::Sent)
+    }
+
+    /// Takes the caller out of a group.
+    pub(super) async fn leave_group(&self, session: &SessionInfo, conversation: ConversationId) -> Answered {
+        let happening = Happening {
+            conversation,
+            client_msg_id: ClientMsgId::mint(unix_ms(), &rand::random()),
+            kind: 35,
+            content: Content::MemberLeft,
+            effect: Effect::Part { user: session.user },
+        };
+        self.append(session, happening).await.map(Reply::Sent)
+    }
+
+    /// Gives a group a new name.
+    pub(super) async fn rename(&self, session: &SessionInfo, arguments: Rename) -> Answered {
+        let Rename { conversation, name, client_msg_id } = arguments;
+        check_name(&name)?;
+        check_id(client_msg_id)?;
+        let happening = Happening {
+            conversation,
+            client_msg_id,
+            kind: 36,
+            content: Content::Renamed(Renamed { name: name.clone() }),
+            effect: Effect::Retitle { title: name },
+        };
+        self.append(session, happening).await.map(Reply::Sent)
+    }
+
+    /// Lists a conversation's members, for its members.
+    pub(super) async fn list_members(&self, session: &SessionInfo, arguments: ListMembers) -> Answered {
+        let ListMembers { conversation, after, limit } = arguments;
+        self.check_reads(session, conversation).await?;
+        let limit = if limit == 0 { PULL_LIMIT_MAX } else { limit.min(PULL_LIMIT_MAX) };
+        let rows = self.store.members(conversation, after, limit).await.map_err(failed)?;
+        let more = rows.len() >= limit as usize;
+        let members =
+            rows.into_iter().map(|row| MemberInfo { user: row.user, role: row.role, since: row.since });
+        Ok(Reply::Members(MemberPage { members: members.collect(), more }))
+    }
+
+    /// Appends an entry and waits for its fate.
+    async fn append(&self, session: &SessionInfo, happening: Happening) -> Result<Sent, Error> {
+        let Happening { conversation, client_msg_id, kind, content, effect } = happening;
+        let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
+        let entry = EntryDraft { kind: EntryKind(kind), body: content.encode(), effect };
+        let mut offers = vec![Offer {
+            ticket: Ticket::Call(answer),
+            conversation,
+            sender: session.user,
+            device: session.device,
+            client_msg_id,
+            after: None,
+            // Calls are repeated with the same id; these are few, so all of them are looked up.
+            retry: true,
+            entry,
+        }];
+        while !offers.is_empty() {
+            self.committer.offer(&mut offers);
+            if !offers.is_empty() {
+                self.committer.room().await;
+            }
+        }
+        match answered.await {
+            Ok(outcome) => {
+                self.due_now.notify_one();
+                sent(outcome)
+            }
+            Err(_) => refuse(ErrorCode::Unavailable, "the server is stopping"),
+        }
+    }
+
+    async fn info(&self, conversation: ConversationId) -> Result<ConversationInfo, Error> {
+        match self.store.conversation(conversation).await.map_err(failed)? {
+            Some(row) => {
+                Ok(ConversationInfo { conversation, kind: row.kind, title: row.title, head: row.head })
+            }
+            None => refuse(ErrorCode::NotFound, "there is no such conversation"),
+        }
+    }
+
+    /// Each user once, all of whom exist.
+    async fn distinct(&self, mut users: Vec<UserId>) -> Result<Vec<UserId>, Error> {
+        users.sort_unstable();
+        users.dedup();
+        self.check_users(&users).await?;
+        Ok(users)
+    }
+
+    async fn check_users(&self, users: &[UserId]) -> Result<(), Error> {
+        if users.len() > USERS_MAX {
+            return refuse(ErrorCode::TooLarge, "at most 1,000 users in one call");
+        }
+        if users.is_empty() {
+            return Ok(());
+        }
+        let existing = self.store.existing_users(users).await.map_err(failed)?;
+        if existing.len() < users.len() {
+            return refuse(ErrorCode::NotFound, "one of the users does not exist");
+        }
+        Ok(())
+    }
+
+    async fn check_conversation_count(&self, user: UserId) -> Result<(), Error> {
+        let count = self.store.memberships(user).await.map_err(failed)?.len();
+        if count >= self.limits.conversations_per_user_max {
+            return refuse(ErrorCode::TooLarge, "you are in as many conversations as this server allows");
+        }
+        Ok(())
+    }
+
+    async fn check_group_size(&self, conversation: ConversationId, more: usize) -> Result<(), Error> {
+        let members_max = self.limits.group_members_max;
+        let limit = u32::try_from(members_max).unwrap_or(u32::MAX);
+        let members = self.store.members(conversation, UserId::default(), limit).await.map_err(failed)?;
+        if members.len() + more > members_max {
+            return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
+        }
+        Ok(())
+    }
+
+    async fn check_reads(&self, session: &SessionInfo, conversation: ConversationId) -> Result<(), Error> {
+        let ranges = self.store.ranges(session.user, conversation).await.map_err(failed)?;
+        if ranges.last().is_none_or(|range| range.until.is_some()) {
+            return refuse(ErrorCode::NotMember, "you are not a member of this conversation");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! Errors as clients are told.
+
+use goim_proto::{Error, ErrorCode, Reply};
+
+use crate::store::StoreError;
+
+/// When to come back if the store does not answer, in milliseconds.
+const STORE_RETRY_MS: u64 = 1_000;
+
+/// The answer to a call.
+pub(super) type Answered = Result<Reply, Error>;
+
+/// Refuses a call.
+pub(super) fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, Error> {
+    Err(Error::new(code, message))
+}
+
+/// What a client is told when the store does not do what was asked; operators find the cause in
+/// the log.
+pub(super) fn failed(error: StoreError) -> Error {
+    let (code, message) = match &error {
+        StoreError::NotMember => {
+            return Error::new(ErrorCode::NotMember, "you are not a member of this conversation");
+        }
+        StoreError::Full(_) => (ErrorCode::StoreFull, "the server's store is full; try again later"),
+        StoreError::Unavailable(_) => {
+            (ErrorCode::Unavailable, "the server's store does not answer; try again")
+        }
+        _ => (ErrorCode::Internal, "the server made a mistake; its log says more"),
+    };
+    tracing::warn!(error = &error as &dyn std::error::Error, "the store failed a call");
+    Error { retry_after_ms: Some(STORE_RETRY_MS), ..Error::new(code, message) }
+}

@@ -1,0 +1,107 @@
+//! Reading: pulls and history.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use goim_core::Seq;
+use goim_proto::limits::PULL_LIMIT_MAX;
+use goim_proto::splice::{PulledHead, pulled_frame};
+use goim_proto::{EncodedEntry, Error, ErrorCode, History, HistoryPage, Pull, Pulled, Reply, SessionInfo};
+
+use super::calls::encoded;
+use super::{Service, failed, refuse};
+use crate::access::Connection;
+
+/// Bytes of entries in one answer; a connection has at most four of them on their way.
+const PAGE_BYTES_MAX: usize = 256 << 10;
+
+impl Service {
+    /// Entries after an offset, from memory if they are all there.
+    pub(super) async fn pull(
+        &self,
+        connection: &Arc<Connection>,
+        session: &SessionInfo,
+        id: u64,
+        pull: Pull,
+    ) -> Result<Bytes, Error> {
+        let limit = clamp(pull.limit);
+        if let Some(frame) = self.pull_from_memory(connection, id, &pull, limit) {
+            self.metrics.pulls_from_memory_total.add(1);
+            return frame;
+        }
+        self.metrics.pulls_from_store_total.add(1);
+        let page = self.store.pull(session.user, pull.conversation, pull.after, limit, PAGE_BYTES_MAX).await;
+        let page = page.map_err(failed)?;
+        connection.sent_through(pull.conversation, page.through);
+        let (through, head, epoch) = (page.through, page.head, self.epoch());
+        encoded(id, Reply::Pulled(Pulled { entries: page.entries, through, head, epoch }))
+    }
+
+    fn pull_from_memory(
+        &self,
+        connection: &Connection,
+        id: u64,
+        pull: &Pull,
+        limit: u32,
+    ) -> Option<Result<Bytes, Error>> {
+        let conversation = pull.conversation;
+        // Only who reads now is served from memory, and only in his present range. Looked at
+        // before, to save the work, and once more after: whoever is still reading then was
+        // entitled to all that was there before.
+        let reads = || connection.reading_from(conversation).is_some_and(|from| pull.after >= from.prev());
+        if !reads() {
+            return None;
+        }
+        let head = self.hub.head(conversation)?;
+        let mut entries = self.hub.kept_after(conversation, pull.after, limit as usize)?;
+        if !reads() {
+            return None;
+        }
+        fit(&mut entries, PAGE_BYTES_MAX);
+        let through = entries.last().map_or(pull.after, EncodedEntry::seq);
+        let head = head.max(through);
+        if entries.is_empty() && pull.after < head {
+            return None;
+        }
+        connection.sent_through(conversation, through);
+        let mut frame = BytesMut::new();
+        let start = PulledHead { id, through, head, epoch: self.epoch() };
+        let written = pulled_frame(&start, &entries, &mut frame);
+        Some(match written {
+            Ok(()) => Ok(frame.freeze()),
+            Err(_) => refuse(ErrorCode::TooLarge, "the answer exceeds a frame; ask for less"),
+        })
+    }
+
+    /// Messages before a seq, newest first.
+    pub(super) async fn history(
+        &self,
+        session: &SessionInfo,
+        id: u64,
+        history: History,
+    ) -> Result<Bytes, Error> {
+        let History { conversation, before, limit } = history;
+        let before = if before == Seq::ZERO { Seq::MAX } else { before };
+        let limit = clamp(limit);
+        let entries = self.store.history(session.user, conversation, before, limit, PAGE_BYTES_MAX).await;
+        let entries = entries.map_err(failed)?;
+        // A short page may have been cut by its bytes; the next one then says that it was all.
+        let more = entries.last().is_some_and(|oldest| oldest.seq > Seq::FIRST);
+        encoded(id, Reply::History(HistoryPage { entries, more }))
+    }
+}
+
+fn clamp(limit: u32) -> u32 {
+    if limit == 0 { PULL_LIMIT_MAX } else { limit.min(PULL_LIMIT_MAX) }
+}
+
+/// Cuts entries down to a number of bytes, but not to none.
+fn fit(entries: &mut Vec<EncodedEntry>, bytes_max: usize) {
+    let mut bytes = 0;
+    let fit = entries.iter().take_while(|entry| {
+        bytes += entry.bytes().len();
+        bytes <= bytes_max
+    });
+    let fit = fit.count().max(1);
+    entries.truncate(fit);
+}

@@ -1,0 +1,117 @@
+//! Offsets of all connections, written in bulk and answered after the flush.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use goim_core::hash::IdMap;
+use goim_core::{ConversationId, DeviceId};
+use goim_proto::limits::POSITIONS_MAX;
+use goim_proto::{Commit, Committed, Error, ErrorCode, RefusedOffset, Reply, SessionInfo};
+use tokio::sync::{Notify, oneshot};
+
+use super::{Answered, Service, failed, refuse};
+use crate::store::{OffsetCommit, Store};
+
+/// Offsets written at once, about 40 bytes each: 160 KiB.
+const AT_ONCE_MAX: usize = 4_096;
+
+/// What became of one call's offsets: those that were refused.
+type Flushed = Result<Vec<RefusedOffset>, Error>;
+
+/// Offsets that wait to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Offsets {
+    waiting: Mutex<Vec<Waiting>>,
+    arrived: Notify,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    offsets: Vec<OffsetCommit>,
+    done: oneshot::Sender<Flushed>,
+}
+
+impl Service {
+    /// Commits offsets of the calling device; answered when they are durable.
+    pub(super) async fn commit(&self, session: &SessionInfo, commit: Commit) -> Answered {
+        if commit.offsets.len() > POSITIONS_MAX {
+            return refuse(ErrorCode::TooLarge, "at most 1,000 offsets in one commit");
+        }
+        let SessionInfo { user, device, .. } = *session;
+        let offsets = commit.offsets.into_iter().map(|position| {
+            let (conversation, seq) = (position.conversation, position.seq);
+            OffsetCommit { device, user, conversation, seq }
+        });
+        let refused = self.offsets.commit(offsets.collect()).await?;
+        Ok(Reply::Committed(Committed { refused }))
+    }
+}
+
+impl Offsets {
+    async fn commit(&self, offsets: Vec<OffsetCommit>) -> Flushed {
+        if offsets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (done, flushed) = oneshot::channel();
+        self.waiting().push(Waiting { offsets, done });
+        self.arrived.notify_one();
+        let stopping = || Error::new(ErrorCode::Unavailable, "the server is stopping");
+        flushed.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what arrives, for ever: what comes while one write is under way makes the next.
+    pub(crate) async fn run(&self, store: Arc<dyn Store>) {
+        loop {
+            let batch = self.take_batch();
+            if batch.is_empty() {
+                self.arrived.notified().await;
+            } else {
+                flush(&*store, batch).await;
+            }
+        }
+    }
+
+    fn take_batch(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting();
+        let mut offsets = 0;
+        let fit = waiting.iter().take_while(|one| {
+            offsets += one.offsets.len();
+            offsets <= AT_ONCE_MAX
+        });
+        let fit = fit.count();
+        let rest = waiting.split_off(fit);
+        mem::replace(&mut waiting, rest)
+    }
+}
+
+async fn flush(store: &dyn Store, batch: Vec<Waiting>) {
+    // The highest of each once, in key order: rival writers then take their locks in one order.
+    let mut highest: IdMap<(DeviceId, ConversationId), OffsetCommit> = IdMap::default();
+    for offset in batch.iter().flat_map(|one| &one.offsets) {
+        let known = highest.entry((offset.device, offset.conversation)).or_insert(*offset);
+        known.seq = known.seq.max(offset.seq);
+    }
+    let mut rows: Vec<_> = highest.into_values().collect();
+    rows.sort_unstable_by_key(|row| (row.device, row.conversation));
+    let written = store.commit_offsets(&rows).await.map_err(failed);
+    let written = written.map(|refused| {
+        let by_key =
+            |(at, code): (usize, ErrorCode)| rows.get(at).map(|row| ((row.device, row.conversation), code));
+        refused.into_iter().filter_map(by_key).collect::<IdMap<_, _>>()
+    });
+    for one in batch {
+        let answer = written.as_ref().map_err(Clone::clone).map(|refused| {
+            let refusal = |offset: &OffsetCommit| {
+                let code = refused.get(&(offset.device, offset.conversation))?;
+                Some(RefusedOffset { conversation: offset.conversation, code: *code })
+            };
+            one.offsets.iter().filter_map(refusal).collect()
+        });
+        // Whoever asked may be gone.
+        let _ = one.done.send(answer);
+    }
+}

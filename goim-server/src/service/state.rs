@@ -1,0 +1,139 @@
+//! What every call works with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use goim_core::{DeviceId, Epoch, UserId};
+use goim_proto::{Error, ErrorCode, PROTOCOL_VERSION, SessionInfo, Welcome};
+
+use tokio::sync::Notify;
+
+use super::offsets::Offsets;
+use super::{Offers, Passwords, Ticket, Tokens, refuse};
+use crate::access::{AddressBuckets, Allowance, Budget, Connection, Ending, Hub, Outgoing};
+use crate::clock::{Clock, unix_ms};
+use crate::commit::Committer;
+use crate::config::{Config, Limits};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// Seconds of its rate of logins that an address may use at once.
+const LOGIN_BURST_S: u32 = 16;
+
+/// The rules of one node over its store, its lanes and its hub.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) config: Config,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) committer: Committer<Ticket>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) offsets: Arc<Offsets>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) budget: Arc<Budget>,
+    pub(super) passwords: Passwords,
+    pub(super) tokens: Tokens,
+    pub(super) logins: AddressBuckets,
+    /// Something was committed that owes an entry to inboxes.
+    pub(super) due_now: Notify,
+    epoch: AtomicU64,
+}
+
+/// What a [`Service`] is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) committer: Committer<Ticket>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tokens: Tokens,
+    pub(crate) epoch: Epoch,
+}
+
+impl Service {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { config, clock, store, committer, hub, metrics, tokens, epoch } = parts;
+        let limits = config.limits.clone();
+        let passwords = Passwords::new(limits.password_hashes_max);
+        let budget = Arc::new(Budget::new(limits.node_send_bytes_in_flight_max));
+        let epoch = AtomicU64::new(epoch.as_u64());
+        let rate_per_s = limits.logins_per_s;
+        let burst = rate_per_s.saturating_mul(LOGIN_BURST_S);
+        let logins = AddressBuckets::new(Allowance { rate_per_s, burst });
+        let offsets = Arc::default();
+        Self {
+            config,
+            limits,
+            clock,
+            store,
+            committer,
+            hub,
+            offsets,
+            metrics,
+            budget,
+            passwords,
+            tokens,
+            logins,
+            epoch,
+            due_now: Notify::new(),
+        }
+    }
+
+    /// The store's epoch, as last seen.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch::new(self.epoch.load(Ordering::Relaxed))
+    }
+
+    /// Notes the store's epoch; whether it has changed.
+    pub(crate) fn saw_epoch(&self, epoch: Epoch) -> bool {
+        self.epoch.swap(epoch.as_u64(), Ordering::Relaxed) != epoch.as_u64()
+    }
+
+    /// The answer to a `Hello` without a session.
+    pub(crate) fn welcome(&self) -> Welcome {
+        Welcome {
+            version: PROTOCOL_VERSION,
+            server_time_ms: unix_ms(),
+            epoch: self.epoch(),
+            in_flight_bytes_max: self.limits.send_bytes_in_flight_max as u64,
+            session: None,
+            refused: None,
+        }
+    }
+
+    /// Who a connection speaks for.
+    pub(crate) fn session_of(&self, connection: &Connection) -> Result<SessionInfo, Error> {
+        match connection.session() {
+            Some(session) if connection.expires_ms() > unix_ms() => Ok(session.clone()),
+            Some(_) => refuse(ErrorCode::BadToken, "the session has ended; authenticate again"),
+            None => refuse(ErrorCode::Unauthenticated, "authenticate first"),
+        }
+    }
+
+    /// Hands entries to their lanes; those that a full lane does not take are left.
+    pub(crate) fn offer(&self, offers: &mut Offers) {
+        if !offers.is_empty() {
+            self.committer.offer(offers);
+        }
+    }
+
+    /// Ends the sessions of a user, on all his devices or on one.
+    pub(super) fn end_sessions(&self, user: UserId, device: Option<DeviceId>) {
+        for connection in self.hub.connections_of(user) {
+            if device
+                .is_none_or(|device| connection.session().is_some_and(|session| session.device == device))
+            {
+                end_session(&connection, "the device or the token was revoked");
+            }
+        }
+    }
+}
+
+/// Ends a connection's session and tells its client why.
+pub(crate) fn end_session(connection: &Connection, message: &'static str) {
+    connection.expire();
+    connection.answer(Outgoing::End(Ending::session_ended(message)));
+}

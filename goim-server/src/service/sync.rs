@@ -1,0 +1,122 @@
+//! Where a reader stands: the list after (re)connecting, heads, read markers.
+
+use std::sync::Arc;
+
+use goim_core::hash::IdSet;
+use goim_core::{ConversationId, Seq};
+use goim_proto::limits::{POSITIONS_MAX, SYNC_LIMIT_MAX};
+use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Sync, SyncItem, Synced};
+
+use super::{Answered, Service, failed, refuse};
+use crate::access::{Connection, Look};
+use crate::store::{Membership, ReaderState};
+
+/// How often the list of memberships is read again because it grew meanwhile. What it still lacks
+/// then comes through the inbox.
+const LOOKS_MAX: usize = 3;
+
+impl Service {
+    /// Registers the connection for all conversations of the user, then lists those past the
+    /// device's offset.
+    pub(super) async fn sync(
+        &self,
+        connection: &Arc<Connection>,
+        session: &SessionInfo,
+        arguments: Sync,
+    ) -> Answered {
+        if arguments.offsets.len() > POSITIONS_MAX {
+            return refuse(ErrorCode::TooLarge, "at most 1,000 offsets in one sync");
+        }
+        if arguments.after == ConversationId::default() {
+            let (user, device) = (session.user, session.device);
+            self.store.start_device(user, device, arguments.start).await.map_err(failed)?;
+            self.subscribe_all(connection, session).await?;
+        }
+        let limit = if arguments.limit == 0 { SYNC_LIMIT_MAX } else { arguments.limit.min(SYNC_LIMIT_MAX) };
+        let (user, device) = (session.user, session.device);
+        let states = self.store.reader_states(user, device, &arguments.offsets, arguments.after, limit).await;
+        let states = states.map_err(failed)?;
+        let more = states.len() >= limit as usize;
+        let next = states.last().map_or(arguments.after, |state| state.conversation);
+        let items = states.iter().filter(|state| state.head > state.offset).map(item).collect();
+        Ok(Reply::Synced(Synced { items, more, next, epoch: self.epoch() }))
+    }
+
+    /// Registers, then looks.
+    async fn subscribe_all(&self, connection: &Arc<Connection>, session: &SessionInfo) -> Result<(), Error> {
+        let mut registered: Vec<Membership> = Vec::new();
+        let mut known: IdSet<ConversationId> = IdSet::default();
+        let mut list = self.store.memberships(session.user).await.map_err(failed)?;
+        for _ in 0..LOOKS_MAX {
+            let fresh: Vec<_> =
+                list.iter().filter(|membership| known.insert(membership.conversation)).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            for membership in fresh {
+                self.hub.register(connection, session.user, membership.conversation);
+                registered.push(*membership);
+            }
+            list = self.store.memberships(session.user).await.map_err(failed)?;
+        }
+        let now = self.clock.now();
+        let mut gone = known;
+        for membership in &list {
+            let look = Look { head: membership.head, from: Some(membership.from) };
+            gone.remove(&membership.conversation);
+            self.hub.look(now, connection, membership.conversation, look);
+        }
+        for membership in registered.iter().filter(|membership| gone.contains(&membership.conversation)) {
+            let look = Look { head: membership.head, from: None };
+            self.hub.look(now, connection, membership.conversation, look);
+        }
+        Ok(())
+    }
+
+    /// Lets a user's connections into a conversation that his inbox told of: registers, looks, and
+    /// tells them of its head.
+    pub(super) async fn follow_invitation(
+        &self,
+        session: &SessionInfo,
+        connection: &Arc<Connection>,
+        conversation: ConversationId,
+    ) -> Result<(), Error> {
+        self.hub.register(connection, session.user, conversation);
+        // The head first: what passes after it is newer than what is read second.
+        let heads = self.store.heads(&[conversation]).await;
+        let ranges = self.store.ranges(session.user, conversation).await;
+        let head = heads.map_err(failed)?.heads.first().map_or(Seq::ZERO, |head| head.head);
+        let from =
+            ranges.map_err(failed)?.last().filter(|range| range.until.is_none()).map(|range| range.from);
+        self.hub.look_and_announce(self.clock.now(), connection, conversation, Look { head, from });
+        Ok(())
+    }
+
+    /// Where the conversations asked for stand.
+    pub(super) async fn heads(&self, session: &SessionInfo, arguments: Heads) -> Answered {
+        if arguments.conversations.len() > SYNC_LIMIT_MAX as usize {
+            return refuse(ErrorCode::TooLarge, "at most 1,000 conversations in one call");
+        }
+        let mut items = Vec::with_capacity(arguments.conversations.len());
+        for conversation in arguments.conversations {
+            let before = ConversationId::new(conversation.as_u64().saturating_sub(1));
+            let (user, device) = (session.user, session.device);
+            let states = self.store.reader_states(user, device, &[], before, 1).await.map_err(failed)?;
+            items.extend(states.iter().filter(|state| state.conversation == conversation).map(item));
+        }
+        Ok(Reply::Heads(HeadList { items, epoch: self.epoch() }))
+    }
+
+    /// Moves the user's read marker, and tells his other connections.
+    pub(super) async fn mark_read(&self, session: &SessionInfo, position: Position) -> Answered {
+        let Position { conversation, seq } = position;
+        self.store.mark_read(session.user, conversation, seq).await.map_err(failed)?;
+        self.hub.read_marker(session.user, conversation, seq);
+        Ok(Reply::Done)
+    }
+}
+
+fn item(state: &ReaderState) -> SyncItem {
+    let ReaderState { conversation, kind, head, count, offset, read_marker } = *state;
+    SyncItem { conversation, kind, head, count, offset, read_marker }
+}

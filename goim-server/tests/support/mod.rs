@@ -1,0 +1,409 @@
+//! A server of the test's own, and a raw client that can misbehave.
+#![allow(dead_code, unreachable_pub, reason = "each test binary is a crate, and uses a part of it")]
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use goim_core::{ClientMsgId, ConversationId, Seq};
+use goim_proto::{
+    ALPN, Ack, Authenticate, Call, ClientFrame, Content, CreateBot, CreateGroup, Credentials, Error,
+    FrameReader, Hello, Notification, PROTOCOL_VERSION, Pull, Pulled, Reply, ReplyTo, Request, Send, Sent,
+    ServerFrame, Session, SessionInfo, Start, Sync, UserArgument, Welcome, decode, encode_frame,
+};
+use goim_server::{Config, Server};
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use tokio::time::timeout;
+
+/// Nothing here takes so long unless it hangs.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A server on a store of its own that goes with it.
+pub struct TestServer {
+    pub server: Server,
+    pub dir: tempfile::TempDir,
+}
+
+impl TestServer {
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::start(config(&dir, change)).await.unwrap();
+        Self { server, dir }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.server.quic_addr()
+    }
+}
+
+pub fn config(dir: &tempfile::TempDir, change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config {
+        quic_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data_dir: dir.path().to_path_buf(),
+        ..Config::default()
+    };
+    change(&mut config);
+    config
+}
+
+pub fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+pub fn mint() -> ClientMsgId {
+    mint_at(now_ms())
+}
+
+pub fn mint_at(unix_ms: u64) -> ClientMsgId {
+    ClientMsgId::mint(unix_ms, &rand::random())
+}
+
+/// A client that does what it is told, right or wrong.
+pub struct RawClient {
+    pub connection: Connection,
+    pub send: SendStream,
+    receive: RecvStream,
+    frames: FrameReader,
+    endpoint: Endpoint,
+    next_id: u64,
+    replies: HashMap<u64, Reply>,
+    pub notifications: Vec<Notification>,
+    pub acks: bool,
+    pub session: Option<SessionInfo>,
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Came {
+    Frame(ServerFrame),
+    Closed(u64),
+}
+
+impl RawClient {
+    /// Connects and says nothing.
+    pub async fn connect(addr: SocketAddr) -> Self {
+        let mut endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anyone))
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![ALPN.to_vec()];
+        let crypto = QuicClientConfig::try_from(tls).unwrap();
+        endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
+        let connection = endpoint.connect(addr, "localhost").unwrap().await.unwrap();
+        let (send, receive) = connection.open_bi().await.unwrap();
+        Self {
+            connection,
+            send,
+            receive,
+            frames: FrameReader::default(),
+            endpoint,
+            next_id: 1,
+            replies: HashMap::new(),
+            notifications: Vec::new(),
+            acks: true,
+            session: None,
+        }
+    }
+
+    /// Connects and says Hello, without a session.
+    pub async fn hello(addr: SocketAddr) -> Self {
+        Self::hello_with(addr, None).await.0
+    }
+
+    pub async fn hello_with(addr: SocketAddr, authenticate: Option<Authenticate>) -> (Self, Welcome) {
+        let mut client = Self::connect(addr).await;
+        let hello = Hello { version: PROTOCOL_VERSION, agent: "test".into(), authenticate, datagrams: true };
+        client.write(&ClientFrame::Hello(hello)).await;
+        let ServerFrame::Welcome(welcome) = client.frame().await else { panic!("no Welcome") };
+        client.session.clone_from(&welcome.session);
+        (client, welcome)
+    }
+
+    /// A new user with a session and a first sync.
+    pub async fn user(addr: SocketAddr, name: &str) -> Self {
+        let mut client = Self::hello(addr).await;
+        let session = client.register(name).await;
+        client.authenticate(&session.access_token).await;
+        client.sync().await;
+        client
+    }
+
+    /// A bot of `owner`'s with a session and a first sync: no password is hashed.
+    pub async fn bot(&mut self, addr: SocketAddr, name: &str) -> Self {
+        let reply = self.call(Call::CreateBot(CreateBot { name: name.into() })).await.unwrap();
+        let Reply::BotToken(bot) = reply else { panic!("{reply:?}") };
+        let mut client = Self::hello(addr).await;
+        client.authenticate(&bot.token).await;
+        client.sync().await;
+        client
+    }
+
+    pub async fn register(&mut self, name: &str) -> Session {
+        match self.call(Call::Register(credentials(name))).await.unwrap() {
+            Reply::Session(session) => session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn authenticate(&mut self, token: &str) -> SessionInfo {
+        let arguments = Authenticate { token: token.into(), instance: String::new() };
+        match self.call(Call::Authenticate(arguments)).await.unwrap() {
+            Reply::Authenticated(session) => {
+                self.session = Some(session.clone());
+                session
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn sync(&mut self) -> goim_proto::Synced {
+        let sync = Sync { start: Start::Now, ..Sync::default() };
+        match self.call(Call::Sync(sync)).await.unwrap() {
+            Reply::Synced(synced) => synced,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn me(&self) -> goim_core::UserId {
+        self.session.as_ref().unwrap().user
+    }
+
+    pub async fn group(&mut self, members: Vec<goim_core::UserId>) -> ConversationId {
+        let group = CreateGroup { name: "group".into(), members, client_msg_id: mint() };
+        match self.call(Call::CreateGroup(group)).await.unwrap() {
+            Reply::Conversation(info) => info.conversation,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn direct(&mut self, user: goim_core::UserId) -> Result<ConversationId, Error> {
+        match self.call(Call::OpenDirect(UserArgument { user })).await? {
+            Reply::Conversation(info) => Ok(info.conversation),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn text(&mut self, conversation: ConversationId, text: &str) -> Result<Sent, Error> {
+        self.send_body(conversation, mint(), Content::text(text).encode()).await
+    }
+
+    pub async fn send_body(
+        &mut self,
+        conversation: ConversationId,
+        client_msg_id: ClientMsgId,
+        body: Bytes,
+    ) -> Result<Sent, Error> {
+        let send = Send { conversation, client_msg_id, body, ..Send::default() };
+        match self.call(Call::Send(send)).await? {
+            Reply::Sent(sent) => Ok(sent),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn pull(&mut self, conversation: ConversationId, after: u64) -> Result<Pulled, Error> {
+        let pull = Pull { conversation, after: Seq::new(after), limit: 0 };
+        match self.call(Call::Pull(pull)).await? {
+            Reply::Pulled(pulled) => Ok(pulled),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The texts of a conversation after a seq, however many pulls it takes.
+    pub async fn texts(&mut self, conversation: ConversationId, after: u64) -> Vec<String> {
+        let mut texts = Vec::new();
+        let mut after = after;
+        loop {
+            let pulled = self.pull(conversation, after).await.unwrap();
+            for entry in &pulled.entries {
+                if let Some(text) = Content::decode(&entry.body).unwrap().as_text() {
+                    texts.push(text.to_owned());
+                }
+            }
+            if pulled.through >= pulled.head {
+                return texts;
+            }
+            after = pulled.through.as_u64();
+        }
+    }
+
+    pub async fn call(&mut self, call: Call) -> Result<Reply, Error> {
+        let id = self.request(call).await;
+        self.reply(id).await
+    }
+
+    /// Writes a request and does not wait.
+    pub async fn request(&mut self, call: Call) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.write(&ClientFrame::Request(Request { id, call })).await;
+        id
+    }
+
+    pub async fn reply(&mut self, id: u64) -> Result<Reply, Error> {
+        loop {
+            if let Some(reply) = self.replies.remove(&id) {
+                return match reply {
+                    Reply::Error(error) => Err(error),
+                    reply => Ok(reply),
+                };
+            }
+            match self.frame().await {
+                ServerFrame::Reply(ReplyTo { id, reply }) => {
+                    self.replies.insert(id, reply);
+                }
+                ServerFrame::Notification(notification) => self.note(notification),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn note(&mut self, notification: Notification) {
+        if self.acks {
+            let ack = Ack { conversation: notification.conversation, head: notification.head };
+            let mut datagram = BytesMut::new();
+            encode_frame(&ClientFrame::<Bytes>::Ack(ack), &mut datagram).unwrap();
+            let _ = self.connection.send_datagram(datagram.freeze());
+        }
+        self.notifications.push(notification);
+    }
+
+    /// Waits until a conversation was announced to have reached `head`; returns what rode along.
+    pub async fn announced(&mut self, conversation: ConversationId, head: Seq) -> Vec<Notification> {
+        let reached = |n: &Notification| n.conversation == conversation && n.head >= head;
+        while !self.notifications.iter().any(reached) {
+            match self.frame().await {
+                ServerFrame::Notification(notification) => self.note(notification),
+                ServerFrame::Reply(ReplyTo { id, reply }) => {
+                    self.replies.insert(id, reply);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        self.notifications.iter().filter(|n| n.conversation == conversation).cloned().collect()
+    }
+
+    /// Everything that was inlined for a conversation, by seq.
+    pub fn inlined(&self, conversation: ConversationId) -> Vec<u64> {
+        let of = self.notifications.iter().filter(|n| n.conversation == conversation);
+        of.flat_map(|n| n.entries.iter().map(|entry| entry.seq.as_u64())).collect()
+    }
+
+    pub async fn frame(&mut self) -> ServerFrame {
+        match self.come().await {
+            Came::Frame(frame) => frame,
+            Came::Closed(code) => panic!("closed with {code}: {:?}", self.connection.close_reason()),
+        }
+    }
+
+    /// The next frame from anywhere, or the end.
+    pub async fn come(&mut self) -> Came {
+        timeout(DEADLINE, self.come_at_last()).await.expect("nothing came for too long")
+    }
+
+    async fn come_at_last(&mut self) -> Came {
+        loop {
+            if let Some(frame) = self.frames.next_frame().unwrap() {
+                return Came::Frame(decode(&frame).unwrap());
+            }
+            let bytes = tokio::select! {
+                chunk = self.receive.read_chunk(65_536, true) => match chunk {
+                    Ok(Some(chunk)) => chunk.bytes,
+                    Ok(None) | Err(_) => return Came::Closed(self.close_code().await),
+                },
+                datagram = self.connection.read_datagram() => match datagram {
+                    Ok(datagram) => datagram,
+                    Err(_) => return Came::Closed(self.close_code().await),
+                },
+                stream = self.connection.accept_uni() => match stream {
+                    Ok(mut stream) => stream.read_to_end(2 << 20).await.unwrap().into(),
+                    Err(_) => return Came::Closed(self.close_code().await),
+                },
+            };
+            self.frames.buffer().extend_from_slice(&bytes);
+        }
+    }
+
+    /// The code with which the server closed.
+    pub async fn close_code(&self) -> u64 {
+        let closed = timeout(DEADLINE, self.connection.closed()).await.expect("not closed");
+        match closed {
+            quinn::ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn write(&mut self, frame: &ClientFrame) {
+        let mut bytes = BytesMut::new();
+        encode_frame(frame, &mut bytes).unwrap();
+        self.raw(&bytes).await;
+    }
+
+    pub async fn raw(&mut self, bytes: &[u8]) {
+        timeout(DEADLINE, self.send.write_all(bytes)).await.expect("write blocked").unwrap();
+    }
+}
+
+pub fn credentials(name: &str) -> Credentials {
+    Credentials { name: name.into(), password: "correct horse".into(), device_name: String::new() }
+}
+
+/// A name that no other test uses.
+pub fn unique(name: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Trusts any certificate: these tests are about what comes after.
+#[derive(Debug)]
+struct Anyone;
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
