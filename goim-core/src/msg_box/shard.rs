@@ -307,6 +307,15 @@ impl<M: Msg> Shard<M> {
     }
 
     #[cfg(test)]
+    pub(super) fn make_idle(&mut self, conversations: &[ConversationId]) {
+        for conversation in conversations {
+            if let Some(held) = self.lists.get_mut(conversation) {
+                held.used_at = 0;
+            }
+        }
+    }
+
+    #[cfg(test)]
     pub(super) fn recount(&self) -> usize {
         assert_eq!(self.clock.len(), self.lists.len());
         assert!(self.passed.len() <= self.lists.len());

@@ -123,6 +123,43 @@ fn an_idle_list_goes_before_one_in_use() {
 }
 
 #[test]
+fn passed_entries_go_before_idle_lists_of_any_shard() {
+    let msgs = small_box(120_000, 4);
+    let full = || (1..=60).map(|seq| line(seq, 150));
+    // The first two are read by somebody who has not passed them, and then by nobody else.
+    let waiting = [1, 2].map(|id| msgs.join(conversation(id), Seq::ZERO));
+    for id in 1..=2 {
+        msgs.insert_all(conversation(id), full());
+    }
+    for id in 3..=40 {
+        msgs.insert_all(conversation(id), full());
+        check(&msgs);
+        assert!(seqs(&msgs, 1, 0).is_some() && seqs(&msgs, 2, 0).is_some());
+        // Not by being read just now: as idle as they can be.
+        for shard in &msgs.shards {
+            lock(shard).make_idle(&[conversation(1), conversation(2)]);
+        }
+    }
+    for (id, reader) in (1..).zip(waiting) {
+        msgs.leave(conversation(id), reader);
+    }
+}
+
+#[test]
+fn a_list_that_goes_as_idle_is_not_queued_as_passed_any_more() {
+    let msgs = small_box(1 << 20, 1);
+    for _ in 0..3 {
+        for id in 0..20 {
+            msgs.insert_all(conversation(id), (1..=5).map(|seq| line(seq, 100)));
+        }
+        check(&msgs);
+        lock(&msgs.shards[0]).evict_idle(usize::MAX);
+        assert_eq!(msgs.conversations(), 0);
+        check(&msgs);
+    }
+}
+
+#[test]
 fn readers_of_a_list_that_was_given_up_are_counted_again() {
     let msgs = small_box(1 << 20, 1);
     msgs.insert(conversation(1), line(1, 10));
