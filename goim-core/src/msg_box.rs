@@ -120,13 +120,21 @@ impl<M: Msg> MsgBox<M> {
 
     /// Puts in one entry; see [`insert_all`](Self::insert_all).
     pub fn insert(&self, conversation: ConversationId, msg: M) -> Reached {
-        self.insert_all(conversation, [msg])
+        self.insert_rest(conversation, Some(msg), core::iter::empty())
     }
 
     /// Puts in entries of one conversation under one lock, in any order, best in theirs.
     pub fn insert_all(&self, conversation: ConversationId, msgs: impl IntoIterator<Item = M>) -> Reached {
         let mut msgs = msgs.into_iter();
-        let mut next = msgs.next();
+        self.insert_rest(conversation, msgs.next(), msgs)
+    }
+
+    fn insert_rest(
+        &self,
+        conversation: ConversationId,
+        mut next: Option<M>,
+        mut msgs: impl Iterator<Item = M>,
+    ) -> Reached {
         let mut tries = 0;
         loop {
             let mut shard = self.shard(conversation);

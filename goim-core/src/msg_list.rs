@@ -51,6 +51,7 @@ mod tests;
 use core::mem::size_of;
 use std::collections::VecDeque;
 
+use ahead::Ahead;
 pub use entries::{Entries, Iter};
 pub use msg::{Inserted, ListLimits, Msg};
 pub use readers::Reader;
@@ -61,7 +62,7 @@ use crate::{Seq, sequence::SeqRange};
 struct Slot<M> {
     msg: M,
     /// Readers whose offset is this entry's seq.
-    readers: usize,
+    readers: u32,
 }
 
 /// A window of one conversation's newest entries.
@@ -81,15 +82,14 @@ pub struct MsgList<M> {
     start: Seq,
     window: VecDeque<Slot<M>>,
     window_bytes: usize,
-    /// In order of seq, all beyond `head + 1`.
-    ahead: VecDeque<M>,
-    ahead_bytes: usize,
+    /// Apart, so that the many lists without a gap stay small.
+    ahead: Option<Box<Ahead<M>>>,
     /// The highest seq heard of, kept or not.
     seen: Seq,
     /// Readers at or before `start`.
-    behind: usize,
+    behind: u32,
     /// All readers.
-    readers: usize,
+    readers: u32,
 }
 
 impl<M> MsgList<M> {
@@ -103,8 +103,7 @@ impl<M> MsgList<M> {
             start: Seq::ZERO,
             window: VecDeque::new(),
             window_bytes: 0,
-            ahead: VecDeque::new(),
-            ahead_bytes: 0,
+            ahead: None,
             seen: Seq::ZERO,
             behind: 0,
             readers: 0,
@@ -158,10 +157,8 @@ impl<M> MsgList<M> {
     /// Bytes held on the heap, as far as [`Msg::bytes`] tells the truth.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
-        self.window_bytes
-            + self.ahead_bytes
-            + self.window.capacity() * size_of::<Slot<M>>()
-            + self.ahead.capacity() * size_of::<M>()
+        let window = self.window_bytes + self.window.capacity() * size_of::<Slot<M>>();
+        window + self.ahead.as_ref().map_or(0, |ahead| ahead.bytes_held())
     }
 
     /// Hears that the conversation has reached `head`, so that [`missing`](Self::missing) names
@@ -202,7 +199,7 @@ impl<M: Msg> MsgList<M> {
             return self.set_aside(msg);
         }
         let inserted = self.append(msg);
-        if !self.ahead.is_empty() {
+        if self.ahead.is_some() {
             self.take_in_ahead();
         }
         inserted
@@ -221,7 +218,7 @@ impl<M: Msg> MsgList<M> {
     #[must_use]
     pub fn missing(&self) -> Option<SeqRange> {
         let first = self.head().next();
-        let last = self.ahead.front().map_or(self.seen, |msg| msg.seq().prev());
+        let last = self.ahead_first().map_or(self.seen, Seq::prev);
         (self.anchored && first <= last && last > self.head()).then_some(SeqRange { first, last })
     }
 
@@ -237,13 +234,9 @@ impl<M: Msg> MsgList<M> {
         }
         let bytes = stub.bytes();
         if seq > self.head() {
-            if let Ok(at) = self.ahead.binary_search_by_key(&seq, Msg::seq) {
-                let old = core::mem::replace(&mut self.ahead[at], stub);
-                self.ahead_bytes = self.ahead_bytes - old.bytes() + bytes;
-                self.trim_ahead();
-                self.trim_window();
+            let Some(stub) = self.blank_ahead(stub) else {
                 return true;
-            }
+            };
             return matches!(self.insert(stub), Inserted::Visible | Inserted::Ahead);
         }
         let at = self.index_behind(seq.prev());
@@ -258,7 +251,7 @@ impl<M: Msg> MsgList<M> {
     pub fn drop_through(&mut self, seq: Seq) {
         if seq >= self.head() {
             self.start_behind(seq);
-            while self.ahead.front().is_some_and(|msg| msg.seq() <= seq) {
+            while self.ahead_first().is_some_and(|first| first <= seq) {
                 self.pop_ahead();
             }
             self.take_in_ahead();
@@ -285,8 +278,7 @@ impl<M: Msg> MsgList<M> {
     /// Gives up every entry and every buffer; readers and the head stay known.
     pub fn evict_all(&mut self) {
         self.start_behind(self.head());
-        self.ahead = VecDeque::new();
-        self.ahead_bytes = 0;
+        self.ahead = None;
         self.window.shrink_to_fit();
     }
 
@@ -294,20 +286,41 @@ impl<M: Msg> MsgList<M> {
     #[must_use]
     pub fn cost(&self, msg: &M) -> usize {
         // What waits may follow into the window.
-        let window = self.window_capacity_for(1 + self.ahead.len()) - self.window.capacity();
-        let ahead = if self.anchored && msg.seq() > self.head().next() {
-            self.ahead_capacity_for_one() - self.ahead.capacity()
-        } else {
-            0
-        };
-        msg.bytes() + window * size_of::<Slot<M>>() + ahead * size_of::<M>()
+        let more = self.window_capacity_for(1 + self.ahead_len()) - self.window.capacity();
+        let ahead = if self.anchored && msg.seq() > self.head().next() { self.ahead_growth() } else { 0 };
+        msg.bytes() + more * size_of::<Slot<M>>() + ahead
     }
 
     /// The most by which [`bytes_held`](Self::bytes_held) can grow by
     /// [`drop_through`](Self::drop_through): what waits may come into the window.
     pub(crate) fn cost_of_drop(&self) -> usize {
-        let more = self.window_capacity_for(self.ahead.len()) - self.window.capacity();
+        let more = self.window_capacity_for(self.ahead_len()) - self.window.capacity();
         more * size_of::<Slot<M>>()
+    }
+
+    /// The usual case of [`insert`](Self::insert), short: the next entry, nothing waits, and the
+    /// buffers are large enough. It grows by at most `spare` bytes; otherwise the entry comes back.
+    #[inline]
+    pub(crate) fn append_next(&mut self, msg: M, spare: usize) -> Result<(), M> {
+        let (seq, bytes, len) = (msg.seq(), msg.bytes(), self.window.len());
+        let full = len >= self.limits.entries_max;
+        if seq != self.start.plus(len as u64 + 1)
+            || !self.anchored
+            || self.ahead.is_some()
+            || bytes > spare
+            || (len == self.window.capacity() && !full)
+            || self.bytes_held() + bytes > self.limits.bytes_max
+            || seq == Seq::MAX
+        {
+            return Err(msg);
+        }
+        if full {
+            self.evict_oldest();
+        }
+        self.window.push_back(Slot { msg, readers: 0 });
+        self.window_bytes += bytes;
+        self.seen = self.seen.max(seq);
+        Ok(())
     }
 
     fn append(&mut self, msg: M) -> Inserted {
@@ -346,8 +359,7 @@ impl<M: Msg> MsgList<M> {
         // Only buffers are left of the window, and the smallest will do for one entry. What waits
         // out of order gives way too: it can be had again, and this entry is next.
         self.window.shrink_to(1);
-        self.ahead = VecDeque::new();
-        self.ahead_bytes = 0;
+        self.ahead = None;
         if self.bytes_held() + bytes <= self.limits.bytes_max {
             return true;
         }
@@ -377,7 +389,7 @@ impl<M: Msg> MsgList<M> {
         };
         let bytes = slot.msg.bytes();
         self.start = self.start.next();
-        self.behind += slot.readers;
+        self.behind = self.behind.saturating_add(slot.readers);
         self.window_bytes -= bytes;
         bytes
     }

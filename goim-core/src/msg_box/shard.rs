@@ -15,7 +15,7 @@ struct Held<M> {
     list: MsgList<M>,
     /// Of this list's life, see [`BoxReader::list`].
     id: u64,
-    /// The shard's count of uses when this list was last read or written.
+    /// The shard's [`claims`](Shard::claims) when this list was last read or written.
     used_at: u64,
     /// Stands in `Shard::passed`.
     queued: bool,
@@ -25,17 +25,19 @@ struct Held<M> {
 /// one that frees pays into it.
 #[derive(Debug)]
 pub(super) struct Shard<M> {
-    limits: ListLimits,
     lists: IdMap<ConversationId, Held<M>>,
+    credit: usize,
+    /// How often bytes were claimed: the clock by which lists are idle. It goes with what is put
+    /// in, so that a burst of reads writes each list's `used_at` once.
+    claims: u64,
+    limits: ListLimits,
     /// The table's capacity as paid for; both queues have the same.
     capacity: usize,
     /// Every list once, in the order in which they are looked at for idleness.
     clock: VecDeque<ConversationId>,
     /// Lists that may have entries which all their readers have passed, each once.
     passed: VecDeque<ConversationId>,
-    credit: usize,
     ids: u64,
-    uses: u64,
 }
 
 impl<M: Msg> Shard<M> {
@@ -44,14 +46,14 @@ impl<M: Msg> Shard<M> {
 
     pub(super) fn new(limits: ListLimits) -> Self {
         Self {
-            limits,
             lists: IdMap::default(),
+            credit: 0,
+            claims: 0,
+            limits,
             capacity: 0,
             clock: VecDeque::new(),
             passed: VecDeque::new(),
-            credit: 0,
             ids: UNCOUNTED,
-            uses: 0,
         }
     }
 
@@ -74,8 +76,10 @@ impl<M: Msg> Shard<M> {
     /// The list, marked as in use.
     pub(super) fn touch(&mut self, conversation: ConversationId) -> Option<&mut MsgList<M>> {
         let held = self.lists.get_mut(&conversation)?;
-        self.uses += 1;
-        held.used_at = self.uses;
+        // Not written if it is so already: other cores have the line for reading.
+        if held.used_at != self.claims {
+            held.used_at = self.claims;
+        }
         Some(&mut held.list)
     }
 
@@ -88,24 +92,31 @@ impl<M: Msg> Shard<M> {
         rest: &mut impl Iterator<Item = M>,
         bank: &Bank,
     ) -> Result<Reached, usize> {
-        if !self.lists.contains_key(&conversation) {
-            self.open(conversation, bank)?;
-        }
         let Some(held) = self.lists.get_mut(&conversation) else {
-            return Err(0);
+            self.open(conversation, bank)?;
+            return self.insert_all(conversation, next, rest, bank);
         };
-        self.uses += 1;
-        held.used_at = self.uses;
         let before = held.list.bytes_held();
         // Settled once for the batch: until then `credit` is short by what the batch has used.
         let mut used = 0;
         let mut short = None;
         while let Some(msg) = next.take() {
-            let cost = held.list.cost(&msg);
-            if self.credit < used + cost && !bank.lend(&mut self.credit, used + cost) {
-                short = Some(cost);
-                *next = Some(msg);
-                break;
+            let msg = match held.list.append_next(msg, self.credit.saturating_sub(used)) {
+                Ok(()) => {
+                    used = held.list.bytes_held().saturating_sub(before);
+                    *next = rest.next();
+                    continue;
+                }
+                Err(msg) => msg,
+            };
+            let cost = used + held.list.cost(&msg);
+            if self.credit < cost {
+                self.claims += 1;
+                if !bank.lend(&mut self.credit, cost) {
+                    short = Some(cost - used);
+                    *next = Some(msg);
+                    break;
+                }
             }
             held.list.insert(msg);
             used = held.list.bytes_held().saturating_sub(before);
@@ -113,8 +124,9 @@ impl<M: Msg> Shard<M> {
         }
         self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
         bank.level(&mut self.credit);
-        let reached = Reached { head: held.list.head(), missing: held.list.missing() };
+        held.used_at = self.claims;
         enqueue(&mut self.passed, conversation, held);
+        let reached = Reached { head: held.list.head(), missing: held.list.missing() };
         short.map_or(Ok(reached), Err)
     }
 
@@ -167,8 +179,7 @@ impl<M: Msg> Shard<M> {
         let Some(held) = self.lists.get_mut(&conversation) else {
             return Err(0);
         };
-        self.uses += 1;
-        held.used_at = self.uses;
+        held.used_at = self.claims;
         Ok(BoxReader { list: held.id, reader: Some(held.list.join(offset)) })
     }
 
@@ -286,7 +297,7 @@ impl<M: Msg> Shard<M> {
         }
         self.ids += 1;
         let list = MsgList::new(self.limits);
-        self.lists.insert(conversation, Held { list, id: self.ids, used_at: self.uses, queued: false });
+        self.lists.insert(conversation, Held { list, id: self.ids, used_at: self.claims, queued: false });
         self.clock.push_back(conversation);
         Ok(())
     }

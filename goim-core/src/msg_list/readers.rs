@@ -21,8 +21,9 @@ impl<M> MsgList<M> {
     /// One that is beyond the head is counted at the head, until its next ack.
     pub fn join(&mut self, offset: Seq) -> Reader {
         let at = offset.min(self.head());
-        self.readers += 1;
-        *self.count(at) += 1;
+        self.readers = self.readers.saturating_add(1);
+        let count = self.count(at);
+        *count = count.saturating_add(1);
         Reader { at }
     }
 
@@ -31,7 +32,8 @@ impl<M> MsgList<M> {
         let to = offset.min(self.head());
         if to > reader.at {
             self.uncount(reader.at);
-            *self.count(to) += 1;
+            let count = self.count(to);
+            *count = count.saturating_add(1);
             reader.at = to;
         }
     }
@@ -46,7 +48,7 @@ impl<M> MsgList<M> {
     /// How many readers are counted.
     #[must_use]
     pub const fn readers(&self) -> usize {
-        self.readers
+        self.readers as usize
     }
 
     /// Whether the oldest entry has been passed by every reader (or there is none to wait for).
@@ -56,7 +58,7 @@ impl<M> MsgList<M> {
     }
 
     /// The count that a reader at `at` belongs to; `at` is not beyond the head.
-    fn count(&mut self, at: Seq) -> &mut usize {
+    fn count(&mut self, at: Seq) -> &mut u32 {
         if at <= self.start {
             return &mut self.behind;
         }

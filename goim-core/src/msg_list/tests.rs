@@ -271,7 +271,7 @@ fn check(list: &MsgList<Line>, naive: &Naive) -> Result<(), TestCaseError> {
     prop_assert_eq!(list.missing().map(|gap| (gap.first.as_u64(), gap.last.as_u64())), missing);
     prop_assert_eq!(list.has_passed(), naive.passed());
     let bytes: usize = naive.entries.values().map(|line| line.bytes).sum();
-    prop_assert_eq!(list.window_bytes + list.ahead_bytes, bytes);
+    prop_assert_eq!(list.window_bytes + list.ahead.as_ref().map_or(0, |ahead| ahead.msg_bytes), bytes);
     Ok(())
 }
 
@@ -366,8 +366,9 @@ proptest! {
             prop_assert!(list.bytes_held() <= bytes_max);
             prop_assert!(list.len() <= entries_max);
             let window: usize = list.window.iter().map(|slot| slot.msg.bytes).sum();
-            let ahead: usize = list.ahead.iter().map(|msg| msg.bytes).sum();
-            prop_assert_eq!((window, ahead), (list.window_bytes, list.ahead_bytes));
+            let ahead: usize = list.ahead.iter().flat_map(|ahead| &ahead.msgs).map(|msg| msg.bytes).sum();
+            prop_assert_eq!(window, list.window_bytes);
+            prop_assert_eq!(ahead, list.ahead.as_ref().map_or(0, |ahead| ahead.msg_bytes));
             let contiguous = list.newest(usize::MAX).iter().zip(list.start.as_u64() + 1..).all(|(l, seq)| l.seq == seq);
             prop_assert!(contiguous);
         }
