@@ -4,6 +4,9 @@
 //! The alternatives know no gaps, no readers and no bound over all; they use the same hasher and
 //! keep the same number of entries of a conversation.
 
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+#![allow(clippy::unwrap_used, reason = "a bench that fails has nothing to measure")]
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;

@@ -3,6 +3,9 @@
 //! The alternatives are never bounded, forget nothing, and know of no range in flight and of no
 //! restart.
 
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+#![allow(clippy::unwrap_used, reason = "a bench that fails has nothing to measure")]
+
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;

@@ -120,7 +120,11 @@ impl<M: Msg> MsgBox<M> {
 
     /// Puts in one entry; see [`insert_all`](Self::insert_all).
     pub fn insert(&self, conversation: ConversationId, msg: M) -> Reached {
-        self.insert_rest(conversation, Some(msg), core::iter::empty())
+        let next = self.shard(conversation).append_next(conversation, msg, &self.bank);
+        match next {
+            Ok(reached) => reached,
+            Err(msg) => self.insert_rest(conversation, Some(msg), core::iter::empty()),
+        }
     }
 
     /// Puts in entries of one conversation under one lock, in any order, best in theirs.

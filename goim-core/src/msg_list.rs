@@ -299,15 +299,17 @@ impl<M: Msg> MsgList<M> {
     }
 
     /// The usual case of [`insert`](Self::insert), short: the next entry, nothing waits, and the
-    /// buffers are large enough. It grows by at most `spare` bytes; otherwise the entry comes back.
-    #[inline]
-    pub(crate) fn append_next(&mut self, msg: M, spare: usize) -> Result<(), M> {
+    /// buffers are large enough. What it takes is paid from `credit`, what it frees is paid in.
+    /// Any other case gives the entry back.
+    // Always: called, it costs as much again as it does.
+    #[inline(always)]
+    pub(crate) fn append_next(&mut self, msg: M, credit: &mut usize) -> Result<(), M> {
         let (seq, bytes, len) = (msg.seq(), msg.bytes(), self.window.len());
         let full = len >= self.limits.entries_max;
         if seq != self.start.plus(len as u64 + 1)
             || !self.anchored
             || self.ahead.is_some()
-            || bytes > spare
+            || bytes > *credit
             || (len == self.window.capacity() && !full)
             || self.bytes_held() + bytes > self.limits.bytes_max
             || seq == Seq::MAX
@@ -315,8 +317,9 @@ impl<M: Msg> MsgList<M> {
             return Err(msg);
         }
         if full {
-            self.evict_oldest();
+            *credit += self.evict_oldest();
         }
+        *credit -= bytes;
         self.window.push_back(Slot { msg, readers: 0 });
         self.window_bytes += bytes;
         self.seen = self.seen.max(seq);
@@ -383,6 +386,7 @@ impl<M: Msg> MsgList<M> {
     }
 
     /// Gives up the oldest entry; returns its bytes.
+    #[inline]
     fn evict_oldest(&mut self) -> usize {
         let Some(slot) = self.window.pop_front() else {
             return 0;

@@ -83,6 +83,24 @@ impl<M: Msg> Shard<M> {
         Some(&mut held.list)
     }
 
+    /// The usual case of an insert, short; any other gives the entry back.
+    #[inline]
+    pub(super) fn append_next(
+        &mut self,
+        conversation: ConversationId,
+        msg: M,
+        bank: &Bank,
+    ) -> Result<Reached, M> {
+        let Some(held) = self.lists.get_mut(&conversation) else {
+            return Err(msg);
+        };
+        held.list.append_next(msg, &mut self.credit)?;
+        bank.level(&mut self.credit);
+        held.used_at = self.claims;
+        enqueue(&mut self.passed, conversation, held);
+        Ok(Reached { head: held.list.head(), missing: held.list.missing() })
+    }
+
     /// Puts in `next` and what follows it. `Err` is the bytes short, with `next` the entry that
     /// they are wanted for.
     pub(super) fn insert_all(
@@ -96,33 +114,22 @@ impl<M: Msg> Shard<M> {
             self.open(conversation, bank)?;
             return self.insert_all(conversation, next, rest, bank);
         };
-        let before = held.list.bytes_held();
-        // Settled once for the batch: until then `credit` is short by what the batch has used.
-        let mut used = 0;
         let mut short = None;
         while let Some(msg) = next.take() {
-            let msg = match held.list.append_next(msg, self.credit.saturating_sub(used)) {
-                Ok(()) => {
-                    used = held.list.bytes_held().saturating_sub(before);
-                    *next = rest.next();
-                    continue;
-                }
-                Err(msg) => msg,
-            };
-            let cost = used + held.list.cost(&msg);
-            if self.credit < cost {
+            if let Err(msg) = held.list.append_next(msg, &mut self.credit) {
+                let cost = held.list.cost(&msg);
                 self.claims += 1;
                 if !bank.lend(&mut self.credit, cost) {
-                    short = Some(cost - used);
+                    short = Some(cost);
                     *next = Some(msg);
                     break;
                 }
+                let before = held.list.bytes_held();
+                held.list.insert(msg);
+                self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
             }
-            held.list.insert(msg);
-            used = held.list.bytes_held().saturating_sub(before);
             *next = rest.next();
         }
-        self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
         bank.level(&mut self.credit);
         held.used_at = self.claims;
         enqueue(&mut self.passed, conversation, held);
