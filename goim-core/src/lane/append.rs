@@ -60,9 +60,19 @@ impl<R: Rules, T> Lane<R, T> {
     /// `at_ms` becomes the time of its entries, in milliseconds since the Unix epoch. Let go of
     /// the batch before [`Lane::handle_appended`], or its entries are cloned there.
     pub fn poll_append(&mut self, at_ms: u64) -> Option<Arc<Batch<R::Entry>>> {
-        if self.flight.is_some() || self.ready.is_empty() {
-            return None;
+        while self.flight.is_none() && !self.ready.is_empty() {
+            let draft = self.draft(at_ms);
+            let search = draft.search;
+            let batch = self.take_off(draft);
+            // A search that only found suspects to answer leaves the others to a batch of theirs.
+            if batch.is_some() || !search {
+                return batch;
+            }
         }
+        None
+    }
+
+    fn draft(&mut self, at_ms: u64) -> Draft<R::Entry, T> {
         let mut draft = self.new_draft(at_ms);
         // Fair shares, so that a hot conversation cannot fill the batch while others wait.
         let mut more = Vec::new();
@@ -85,7 +95,7 @@ impl<R: Rules, T> Lane<R, T> {
         for id in more {
             self.schedule(id);
         }
-        self.take_off(draft)
+        draft
     }
 
     fn new_draft(&self, at_ms: u64) -> Draft<R::Entry, T> {

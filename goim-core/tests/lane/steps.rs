@@ -182,6 +182,20 @@ fn unmarked_duplicates_that_press_on_do_not_hold_up_the_others() {
 }
 
 #[test]
+fn once_the_suspects_are_answered_the_others_go_at_once() {
+    let mut bench = bench();
+    bench.rival(say(HERE, ANN, 1));
+    bench.offer(say(HERE, ANN, 1));
+    let batch = bench.batch().unwrap();
+    bench.offer(say(HERE, BOB, 2));
+    let result = bench.store.append(&batch);
+    bench.finish(result);
+    bench.load();
+    let batch = bench.lane.poll_append(7).expect("what is ready is not left to the next event");
+    assert_eq!(tickets(&batch), [id(2)]);
+}
+
+#[test]
 fn data_that_the_store_cannot_take_ends_alone_however_much_presses_on() {
     let mut bench = Bench::new(LaneLimits { batch_max: 8, ..LaneLimits::default() });
     for n in 1..=8 {
