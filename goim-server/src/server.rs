@@ -21,7 +21,7 @@ use crate::commit::{Committer, Sink};
 use crate::config::Config;
 use crate::http;
 use crate::service::{Outcomes, Parts, Service, Ticket, Tokens};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Heads are compared this often where other processes write the store too, in milliseconds.
@@ -116,7 +116,8 @@ impl Server {
         let sink: Arc<dyn Sink<Ticket>> =
             Arc::new(Outcomes { metrics: Arc::clone(&metrics), bus, unmarked_duplicate_cost });
         let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
-        let committer = Committer::start(&store, lanes, LaneLimits::default(), &sink);
+        let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
+        let committer = Committer::start(&lane_store, lanes, LaneLimits::default(), &sink);
         Ok(Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens, epoch })))
     }
 

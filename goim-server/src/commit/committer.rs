@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::runner;
 use crate::service::rules::Refusal;
-use crate::store::{EntryDraft, Store};
+use crate::store::{EntryDraft, LaneStore};
 
 /// Takes what the lanes decided. Called from the lanes' tasks, with whole batches: it must not
 /// block.
@@ -46,7 +46,12 @@ pub(super) struct Mailbox<T> {
 impl<T: Send + Sync + 'static> Committer<T> {
     /// Starts up to `lanes` lanes, as many as are of use to the store.
     #[must_use]
-    pub fn start(store: &Arc<dyn Store>, lanes: usize, limits: LaneLimits, sink: &Arc<dyn Sink<T>>) -> Self {
+    pub fn start(
+        store: &Arc<dyn LaneStore>,
+        lanes: usize,
+        limits: LaneLimits,
+        sink: &Arc<dyn Sink<T>>,
+    ) -> Self {
         let lanes = lanes.clamp(1, store.lanes_max());
         let room = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use goim_core::Lane;
 use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer};
+use goim_core::{Epoch, Lane};
 
 use super::committer::{Mailbox, Sink};
 use crate::clock::{Clock, unix_ms};
 use crate::service::rules::ChatRules;
-use crate::store::{EntryBatch, EntryDraft, LaneConnection, Load, LoadedState, Store, StoreError};
+use crate::store::{EntryBatch, EntryDraft, LaneConnection, LaneStore, Load, LoadedState, StoreError};
 
 /// Between tries to reach the store, growing from the first to the second.
 const RECONNECT_MIN: Duration = Duration::from_millis(50);
@@ -39,7 +39,7 @@ enum Event {
 
 struct Runner<T> {
     mailbox: Arc<Mailbox<T>>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn LaneStore>,
     sink: Arc<dyn Sink<T>>,
     clock: Clock,
     lane: Lane<ChatRules, T>,
@@ -47,12 +47,14 @@ struct Runner<T> {
     overflow: VecDeque<Offer<EntryDraft, T>>,
     loads: FuturesUnordered<Boxed<LoadEnd>>,
     reconnect_after: Duration,
+    /// The store's, when the last connection was opened.
+    epoch: Option<Epoch>,
 }
 
 /// Runs one lane until its mailbox is closed and empty.
 pub(super) async fn run<T: Send + Sync + 'static>(
     mailbox: Arc<Mailbox<T>>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn LaneStore>,
     limits: LaneLimits,
     sink: Arc<dyn Sink<T>>,
 ) {
@@ -63,14 +65,16 @@ pub(super) async fn run<T: Send + Sync + 'static>(
         loads: FuturesUnordered::new(),
         clock: Clock::start(),
         reconnect_after: RECONNECT_MIN,
+        epoch: None,
         mailbox,
         store,
         sink,
     };
     while !runner.mailbox.is_finished() {
         runner.take_offers();
-        runner.start_loads();
         link = runner.start_append(link);
+        // Behind the append: drafting a batch may find that something has to be loaded first.
+        runner.start_loads();
         runner.deliver();
         let event = runner.next_event(&mut link).await;
         link = runner.handle(event, link);
@@ -171,8 +175,13 @@ impl<T: Send + Sync + 'static> Runner<T> {
             }
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
-                // What was known of heads was learnt before this connection.
-                self.lane.forget_all();
+                let epoch = connection.epoch();
+                if self.epoch.replace(epoch).is_some_and(|before| before != epoch) {
+                    self.lane.handle_new_epoch();
+                } else {
+                    // What was known of heads was learnt before this connection.
+                    self.lane.forget_all();
+                }
                 return Link::Free(connection);
             }
             Event::Connected(Err(error)) => {
@@ -204,7 +213,7 @@ fn append(mut connection: Connected, batch: Arc<EntryBatch>) -> Boxed<(Connected
     })
 }
 
-fn connect(store: &Arc<dyn Store>, after: Duration) -> Boxed<Result<Connected, StoreError>> {
+fn connect(store: &Arc<dyn LaneStore>, after: Duration) -> Boxed<Result<Connected, StoreError>> {
     let store = Arc::clone(store);
     Box::pin(async move {
         tokio::time::sleep(after).await;

@@ -19,5 +19,5 @@ mod types;
 
 pub use error::{StoreError, StoreResult};
 pub use open::{Options, open};
-pub use traits::{Accounts, LaneConnection, Log, Readers, Store, derived_id};
+pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
 pub use types::*;

@@ -4,11 +4,14 @@ use goim_core::Seq;
 
 use super::types::{Page, Range, StoredEntry};
 
-/// The parts of a log that a reader with these ranges may see behind `after`: pairs of "behind
-/// this" and "up to this".
-pub(super) fn windows(ranges: &[Range], after: Seq) -> impl DoubleEndedIterator<Item = (Seq, Seq)> {
-    let parts =
-        ranges.iter().map(move |range| (range.from.prev().max(after), range.until.unwrap_or(Seq::MAX)));
+/// The parts of a log with this head that a reader with these ranges may see behind `after`: pairs
+/// of "behind this" and "up to this".
+pub(super) fn windows(
+    ranges: &[Range],
+    head: Seq,
+    after: Seq,
+) -> impl DoubleEndedIterator<Item = (Seq, Seq)> {
+    let parts = ranges.iter().map(move |range| (range.from.prev().max(after), range.until.unwrap_or(head)));
     parts.filter(|(behind, until)| behind < until)
 }
 
@@ -20,9 +23,10 @@ pub(super) fn readable_head(ranges: &[Range], head: Seq) -> Seq {
 /// Makes a page of the entries that were read behind `after`; `whole` says that a reader may see
 /// no more than these up to the head, which was read before them.
 pub(super) fn page(ranges: &[Range], head: Seq, after: Seq, entries: Vec<StoredEntry>, whole: bool) -> Page {
-    let last = entries.last().map_or(after, |entry| entry.seq);
-    let head = readable_head(ranges, head).max(last);
-    Page { entries, through: if whole { head } else { last }, head }
+    let last = entries.last().map(|entry| entry.seq);
+    // Somebody who went and came back since the head was read may have got an entry beyond it.
+    let head = readable_head(ranges, head).max(last.unwrap_or(Seq::ZERO));
+    Page { through: if whole { head.max(after) } else { last.unwrap_or(after) }, head, entries }
 }
 
 #[cfg(test)]
@@ -49,7 +53,7 @@ mod tests {
     }
 
     fn windows_of(ranges: &[Range], after: u64) -> Vec<(u64, u64)> {
-        windows(ranges, Seq::new(after)).map(|(a, b)| (a.as_u64(), b.as_u64())).collect()
+        windows(ranges, Seq::new(9), Seq::new(after)).map(|(a, b)| (a.as_u64(), b.as_u64())).collect()
     }
 
     #[test]
@@ -61,9 +65,8 @@ mod tests {
 
     #[test]
     fn windows_leave_out_what_lies_between_two_ranges() {
-        let open = Seq::MAX.as_u64();
-        assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 1), [(1, 2), (5, open)]);
-        assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 7), [(7, open)]);
+        assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 1), [(1, 2), (5, 9)]);
+        assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 7), [(7, 9)]);
     }
 
     #[test]
@@ -78,6 +81,11 @@ mod tests {
     fn a_page_that_was_cut_ends_at_its_last_entry() {
         let page = page(&[range(1, None)], Seq::new(9), Seq::new(1), rows(2..=3), false);
         assert_eq!((page.through, page.head), (Seq::new(3), Seq::new(9)));
+    }
+
+    #[test]
+    fn an_open_end_is_the_head_that_was_read_before() {
+        assert_eq!(windows_of(&[range(1, None)], 9), []);
     }
 
     #[test]

@@ -13,29 +13,41 @@ use super::{StoreError, StoreResult};
 
 /// A store: logs, readers' positions and accounts.
 #[async_trait]
-pub trait Store: Accounts + Log + Readers + fmt::Debug + Send + Sync + 'static {
+pub trait Store: Accounts + LaneStore + Log + Readers + fmt::Debug + 'static {
     /// The life of the store.
     async fn epoch(&self) -> StoreResult<Epoch>;
 
     /// Begins a new life, for a store that was restored or otherwise went back.
     async fn new_epoch(&self) -> StoreResult<Epoch>;
 
-    /// How many lanes may append at once to any use.
-    fn lanes_max(&self) -> usize;
-
     /// Whether other processes may commit to it too, so that heads have to be compared.
     fn is_shared(&self) -> bool;
-
-    /// Opens a connection of its own for one lane.
-    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>>;
 
     /// Ends all connections, after what they are doing.
     async fn close(&self);
 }
 
+/// What lanes need.
+#[async_trait]
+pub trait LaneStore: Send + Sync {
+    /// How many lanes may append at once to any use.
+    fn lanes_max(&self) -> usize;
+
+    /// Opens a connection of its own for one lane. Where the store finds that it went back since
+    /// it was last looked at, it begins a new epoch first.
+    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>>;
+
+    /// What a lane has to know of a conversation; the head is read first.
+    async fn load(&self, load: &Load) -> StoreResult<Option<LoadedState>>;
+}
+
 /// The one connection of a lane.
 #[async_trait]
 pub trait LaneConnection: Send {
+    /// The store's epoch when this connection was opened: a lane that remembers ids from another
+    /// one has to forget them.
+    fn epoch(&self) -> Epoch;
+
     /// Compare-and-append: writes of a batch exactly those conversations whose head and revision
     /// are what the batch expects, rows and new head together, and flushes before it answers.
     ///
@@ -46,9 +58,6 @@ pub trait LaneConnection: Send {
 /// The logs.
 #[async_trait]
 pub trait Log: Send + Sync {
-    /// What a lane has to know of a conversation; the head is read first.
-    async fn load(&self, load: &Load) -> StoreResult<Option<LoadedState>>;
-
     /// Entries after a seq, whoever may see them: for a node that passes them on.
     async fn entries(
         &self,

@@ -1,10 +1,11 @@
 use async_trait::async_trait;
-use goim_core::ConversationId;
 use goim_core::lane::AppendResult;
+use goim_core::{ConversationId, Epoch};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Acquire, ConnectOptions};
 use uuid::Uuid;
 
+use super::open::fix_epoch;
 use super::{apply_effects, rows};
 use crate::store::error::append_fault;
 use crate::store::{EntryBatch, LaneConnection, StoreResult};
@@ -30,11 +31,14 @@ SELECT id FROM w";
 /// A lane's own connection.
 pub(super) struct PostgresLane {
     connection: PgConnection,
+    epoch: Epoch,
 }
 
 impl PostgresLane {
     pub(super) async fn connect(options: &PgConnectOptions) -> StoreResult<Self> {
-        Ok(Self { connection: options.connect().await? })
+        let mut connection = options.connect().await?;
+        let epoch = fix_epoch(&mut connection).await?;
+        Ok(Self { connection, epoch })
     }
 
     async fn append_with_effects(&mut self, batch: &EntryBatch) -> Result<Vec<ConversationId>, sqlx::Error> {
@@ -48,6 +52,10 @@ impl PostgresLane {
 
 #[async_trait]
 impl LaneConnection for PostgresLane {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     async fn append(&mut self, batch: &EntryBatch) -> AppendResult {
         let appended = if batch.effects {
             self.append_with_effects(batch).await

@@ -11,7 +11,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, Postgres};
 
 use super::shared::rows;
-use super::{LaneConnection, Load, OffsetCommit, OffsetRefusal, Store, StoreResult};
+use super::{LaneConnection, LaneStore, Load, LoadedState, OffsetCommit, OffsetRefusal, Store, StoreResult};
 
 /// Logs in PostgreSQL.
 #[derive(Debug)]
@@ -106,6 +106,23 @@ impl PostgresStore {
 }
 
 #[async_trait]
+impl LaneStore for PostgresStore {
+    /// Two to four lanes reached the store's full rate when this was measured; each holds a
+    /// connection, of which a server has a hundred unless it is told otherwise.
+    fn lanes_max(&self) -> usize {
+        4
+    }
+
+    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
+        Ok(Box::new(append::PostgresLane::connect(&self.options).await?))
+    }
+
+    async fn load(&self, load: &Load) -> StoreResult<Option<LoadedState>> {
+        self.load_state(load).await
+    }
+}
+
+#[async_trait]
 impl Store for PostgresStore {
     async fn epoch(&self) -> StoreResult<Epoch> {
         let (epoch,): (i64,) = sqlx::query_as("SELECT epoch FROM meta").fetch_one(&self.pool).await?;
@@ -117,16 +134,8 @@ impl Store for PostgresStore {
         Ok(Epoch::from_i64(epoch))
     }
 
-    fn lanes_max(&self) -> usize {
-        64
-    }
-
     fn is_shared(&self) -> bool {
         true
-    }
-
-    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
-        Ok(Box::new(append::PostgresLane::connect(&self.options).await?))
     }
 
     async fn close(&self) {

@@ -1,7 +1,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use goim_core::Epoch;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use super::PostgresStore;
 use crate::store::{Options, StoreError, StoreResult};
@@ -30,34 +31,38 @@ impl PostgresStore {
             check_flushes(&pool).await?;
         }
         sqlx::migrate!("migrations/postgres").run(&pool).await?;
-        let store = Self { pool, options: connect };
-        store.fix_epoch().await?;
-        Ok(store)
-    }
-
-    /// Begins a new epoch if the data live in another cluster or on another timeline than before:
-    /// after a promotion or a restored backup entries may be missing that readers have seen.
-    async fn fix_epoch(&self) -> StoreResult<()> {
         sqlx::query(
             "INSERT INTO meta (epoch) VALUES (extract(epoch FROM now())::bigint) ON CONFLICT DO NOTHING",
         )
-        .execute(&self.pool)
+        .execute(&pool)
         .await?;
-        // (system_identifier is unsigned in the control file and signed here; only its identity
-        // counts.)
-        sqlx::query(
-            "WITH place AS (SELECT s.system_identifier AS cluster, c.timeline_id AS timeline \
-                            FROM pg_control_system() s, pg_control_checkpoint() c) \
-             UPDATE meta SET cluster = place.cluster, timeline = place.timeline, \
-                 epoch = CASE WHEN meta.cluster IS NULL THEN epoch \
-                         ELSE GREATEST(epoch + 1, extract(epoch FROM now())::bigint) END \
-             FROM place WHERE meta.cluster IS DISTINCT FROM place.cluster \
-                 OR meta.timeline IS DISTINCT FROM place.timeline",
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        fix_epoch(&mut *pool.acquire().await?).await?;
+        Ok(Self { pool, options: connect })
     }
+}
+
+/// Begins a new epoch if the data live in another cluster or on another timeline than before:
+/// after a promotion or a restored backup entries may be missing that readers have seen. Returns
+/// the epoch.
+pub(super) async fn fix_epoch(connection: &mut PgConnection) -> StoreResult<Epoch> {
+    // (The timeline from where the log is written now: the control file has it only since the
+    // checkpoint after a promotion. The system identifier is unsigned there and signed here; only
+    // its identity counts.)
+    sqlx::query(
+        "WITH place AS ( \
+             SELECT system_identifier AS cluster, \
+                 ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint AS timeline \
+             FROM pg_control_system()) \
+         UPDATE meta SET cluster = place.cluster, timeline = place.timeline, \
+             epoch = CASE WHEN meta.cluster IS NULL THEN epoch \
+                     ELSE GREATEST(epoch + 1, extract(epoch FROM now())::bigint) END \
+         FROM place WHERE meta.cluster IS DISTINCT FROM place.cluster \
+             OR meta.timeline IS DISTINCT FROM place.timeline",
+    )
+    .execute(&mut *connection)
+    .await?;
+    let (epoch,): (i64,) = sqlx::query_as("SELECT epoch FROM meta").fetch_one(connection).await?;
+    Ok(Epoch::from_i64(epoch))
 }
 
 async fn check_flushes(pool: &PgPool) -> StoreResult<()> {

@@ -1,9 +1,8 @@
 /// The methods of `Log` that both engines say in the same words, as inherent ones.
 macro_rules! log {
     ($store:ty, $list:ident, $bind:path) => {
-        #[async_trait::async_trait]
-        impl $crate::store::Log for $store {
-            async fn load(
+        impl $store {
+            async fn load_state(
                 &self,
                 load: &$crate::store::Load,
             ) -> $crate::store::StoreResult<Option<$crate::store::LoadedState>> {
@@ -50,7 +49,10 @@ macro_rules! log {
                     found,
                 }))
             }
+        }
 
+        #[async_trait::async_trait]
+        impl $crate::store::Log for $store {
             async fn entries(
                 &self,
                 conversation: goim_core::ConversationId,

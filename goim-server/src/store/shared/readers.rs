@@ -54,6 +54,25 @@ macro_rules! readers {
                 };
                 Ok(rows.into_iter().map(range).collect())
             }
+
+            /// How far a reader may look, and where. The head comes first: whoever is in when the
+            /// ranges are read was in at that head, so what is read up to it is his, though he may
+            /// be put out before it is read.
+            async fn read_view(
+                connection: &mut $connection,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+            ) -> $crate::store::StoreResult<(goim_core::Seq, Vec<$crate::store::Range>)> {
+                let head: Option<(i64,)> = sqlx::query_as("SELECT head FROM conversations WHERE id = $1")
+                    .bind(conversation.as_i64())
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                let ranges = Self::read_ranges(connection, user, conversation).await?;
+                match head {
+                    Some((head,)) if !ranges.is_empty() => Ok((goim_core::Seq::from_i64(head), ranges)),
+                    _ => Err($crate::store::StoreError::NotMember),
+                }
+            }
         }
 
         #[async_trait::async_trait]
@@ -76,16 +95,9 @@ macro_rules! readers {
                 bytes_max: usize,
             ) -> Result<$crate::store::Page, $crate::store::StoreError> {
                 let mut connection = self.read().await?;
-                let head: Option<(i64,)> = sqlx::query_as("SELECT head FROM conversations WHERE id = $1")
-                    .bind(conversation.as_i64())
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                let ranges = Self::read_ranges(&mut *connection, user, conversation).await?;
-                let (Some((head,)), false) = (head, ranges.is_empty()) else {
-                    return Err($crate::store::StoreError::NotMember);
-                };
+                let (head, ranges) = Self::read_view(&mut *connection, user, conversation).await?;
                 let (mut entries, mut bytes, mut whole) = (Vec::new(), 0, true);
-                for window in $crate::store::ranges::windows(&ranges, after) {
+                for window in $crate::store::ranges::windows(&ranges, head, after) {
                     let left = limit.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
                     whole = left > 0 && bytes < bytes_max;
                     if !whole {
@@ -101,7 +113,6 @@ macro_rules! readers {
                         break;
                     }
                 }
-                let head = goim_core::Seq::from_i64(head);
                 Ok($crate::store::ranges::page(&ranges, head, after, entries, whole))
             }
 
@@ -115,12 +126,11 @@ macro_rules! readers {
             ) -> Result<Vec<$crate::store::StoredEntry>, $crate::store::StoreError> {
                 use futures_util::TryStreamExt as _;
                 let mut connection = self.read().await?;
-                let ranges = Self::read_ranges(&mut *connection, user, conversation).await?;
-                if ranges.is_empty() {
-                    return Err($crate::store::StoreError::NotMember);
-                }
+                let (head, ranges) = Self::read_view(&mut *connection, user, conversation).await?;
                 let (mut entries, mut bytes) = (Vec::new(), 0);
-                for (behind, until) in $crate::store::ranges::windows(&ranges, goim_core::Seq::ZERO).rev() {
+                for (behind, until) in
+                    $crate::store::ranges::windows(&ranges, head, goim_core::Seq::ZERO).rev()
+                {
                     let left = i64::from(limit) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
                     if left <= 0 || bytes > bytes_max {
                         break;

@@ -1,14 +1,14 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use goim_core::ConversationId;
 use goim_core::lane::{AppendResult, Expect, Row};
+use goim_core::{ConversationId, Epoch};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::Mutex;
 
+use super::writer::Writer;
 use super::{apply_effects, rows};
 use crate::store::error::append_fault;
 use crate::store::{EntryBatch, EntryDraft, LaneConnection};
@@ -57,24 +57,41 @@ fn values(rows: usize, columns: usize) -> String {
 
 /// A lane's turn on the one writing connection.
 pub(super) struct SqliteLane {
-    writer: Arc<Mutex<SqliteConnection>>,
+    writer: Writer,
+    epoch: Epoch,
 }
 
 impl SqliteLane {
-    pub(super) fn new(writer: Arc<Mutex<SqliteConnection>>) -> Self {
-        Self { writer }
+    pub(super) fn new(writer: Writer, epoch: Epoch) -> Self {
+        Self { writer, epoch }
     }
 }
 
 #[async_trait]
 impl LaneConnection for SqliteLane {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     async fn append(&mut self, batch: &EntryBatch) -> AppendResult {
-        let mut connection = self.writer.lock().await;
-        match append(&mut connection, batch).await {
+        let mut connection = match self.writer.turn().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(%error, "no connection to append with");
+                return AppendResult::Down;
+            }
+        };
+        let appended = append(&mut connection, batch).await;
+        drop(connection);
+        match appended {
             Ok(stale) => AppendResult::Written { stale },
             Err(error) => {
                 tracing::warn!(%error, rows = batch.rows.len(), "append failed");
-                append_fault(&error)
+                let result = append_fault(&error);
+                if result == AppendResult::InDoubt {
+                    self.writer.doubt().await;
+                }
+                result
             }
         }
     }

@@ -2,8 +2,7 @@
 
 mod append;
 mod open;
-
-use std::sync::Arc;
+mod writer;
 
 use async_trait::async_trait;
 use goim_core::lane::Found;
@@ -11,18 +10,15 @@ use goim_core::{ClientMsgId, Epoch, Seq, UserId};
 use goim_proto::ErrorCode;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
-use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use self::writer::{Turn, Writer};
 use super::shared::rows;
-use super::{LaneConnection, Load, OffsetCommit, OffsetRefusal, Store, StoreResult};
+use super::{LaneConnection, LaneStore, Load, LoadedState, OffsetCommit, OffsetRefusal, Store, StoreResult};
 
 /// Logs in an SQLite file.
-///
-/// SQLite has one writer at a time. Its own way to wait for it is to sleep and try again, so
-/// everybody here who writes takes turns on one connection instead.
 #[derive(Debug)]
 pub(super) struct SqliteStore {
-    writer: Arc<Mutex<SqliteConnection>>,
+    writer: Writer,
     readers: SqlitePool,
 }
 
@@ -56,10 +52,8 @@ impl SqliteStore {
         Ok(self.readers.acquire().await?)
     }
 
-    // Fallible for the other engine's sake: both are written by the same macros.
-    #[allow(clippy::unnecessary_wraps, reason = "the shared macros ask both engines alike")]
-    async fn write(&self) -> StoreResult<OwnedMutexGuard<SqliteConnection>> {
-        Ok(Arc::clone(&self.writer).lock_owned().await)
+    async fn write(&self) -> StoreResult<Turn> {
+        Ok(self.writer.turn().await?)
     }
 
     async fn find_ids(connection: &mut SqliteConnection, load: &Load) -> StoreResult<Vec<Found>> {
@@ -121,6 +115,22 @@ impl SqliteStore {
 }
 
 #[async_trait]
+impl LaneStore for SqliteStore {
+    fn lanes_max(&self) -> usize {
+        1
+    }
+
+    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
+        let epoch = self.epoch().await?;
+        Ok(Box::new(append::SqliteLane::new(self.writer.clone(), epoch)))
+    }
+
+    async fn load(&self, load: &Load) -> StoreResult<Option<LoadedState>> {
+        self.load_state(load).await
+    }
+}
+
+#[async_trait]
 impl Store for SqliteStore {
     async fn epoch(&self) -> StoreResult<Epoch> {
         let (epoch,): (i64,) = sqlx::query_as("SELECT epoch FROM meta").fetch_one(&self.readers).await?;
@@ -133,16 +143,8 @@ impl Store for SqliteStore {
         Ok(Epoch::from_i64(epoch))
     }
 
-    fn lanes_max(&self) -> usize {
-        1
-    }
-
     fn is_shared(&self) -> bool {
         false
-    }
-
-    async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
-        Ok(Box::new(append::SqliteLane::new(Arc::clone(&self.writer))))
     }
 
     async fn close(&self) {

@@ -1,12 +1,11 @@
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use tokio::sync::Mutex;
 
 use super::SqliteStore;
+use super::writer::Writer;
 use crate::store::{Options, StoreResult};
 
 /// Connections for reading.
@@ -36,8 +35,8 @@ impl SqliteStore {
             .await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
-            .connect_with(connect.read_only(true))
+            .connect_with(connect.clone().read_only(true))
             .await?;
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), readers })
+        Ok(Self { writer: Writer::new(writer, connect), readers })
     }
 }
