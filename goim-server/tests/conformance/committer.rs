@@ -1,0 +1,103 @@
+//! The server's committer, on a store whose connections fail as often as a test wants.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use goim_core::lane::{Answer, Committed, LaneLimits, Offer};
+use goim_server::Refusal;
+use goim_server::commit::Sink;
+use goim_server::store::{EntryDraft, LaneConnection, LaneStore, Load, LoadedState, Store, StoreError};
+use tokio::sync::oneshot;
+
+use crate::faults::{Faults, FaultyLane};
+
+pub(crate) type Outcome = goim_core::lane::Outcome<Refusal>;
+type Ticket = oneshot::Sender<Outcome>;
+
+/// A committer of its own: to the store, another node.
+pub(crate) struct Committer {
+    inner: goim_server::commit::Committer<Ticket>,
+    sink: Arc<Collector>,
+}
+
+impl Committer {
+    pub(crate) fn start(store: Arc<dyn Store>, faults: Faults) -> Self {
+        let store: Arc<dyn LaneStore> = Arc::new(FaultyStore { inner: store, faults });
+        let sink = Arc::new(Collector::default());
+        let dyn_sink: Arc<dyn Sink<Ticket>> = Arc::<Collector>::clone(&sink);
+        let inner = goim_server::commit::Committer::start(&store, 2, LaneLimits::default(), &dyn_sink);
+        Self { inner, sink }
+    }
+
+    /// Offers an entry; the future that comes back is its answer.
+    pub(crate) async fn offer(
+        &self,
+        offer: Offer<EntryDraft, ()>,
+    ) -> impl Future<Output = Outcome> + Send + use<> {
+        let (ticket, answer) = oneshot::channel();
+        let Offer { ticket: (), conversation, sender, device, client_msg_id, after, retry, entry } = offer;
+        let mut offers =
+            vec![Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry }];
+        self.inner.offer(&mut offers);
+        while !offers.is_empty() {
+            self.inner.room().await;
+            self.inner.offer(&mut offers);
+        }
+        async { answer.await.expect("every offer is answered") }
+    }
+
+    /// Tells it that the store has a new epoch.
+    pub(crate) fn epoch_changed(&self) {
+        self.inner.forget_all();
+    }
+
+    /// What it published, in that order.
+    pub(crate) fn published(&self) -> Vec<Committed<EntryDraft>> {
+        self.sink.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends it; answers come first.
+    pub(crate) async fn stop(&self) {
+        self.inner.drain().await;
+    }
+}
+
+/// Hands answers to whoever waits for them, and keeps what was published.
+#[derive(Default)]
+struct Collector {
+    published: Mutex<Vec<Committed<EntryDraft>>>,
+}
+
+impl Sink<Ticket> for Collector {
+    fn answers(&self, answers: Vec<Answer<Refusal, Ticket>>) {
+        for answer in answers {
+            // Whoever waited may have gone.
+            let _ = answer.ticket.send(answer.outcome);
+        }
+    }
+
+    fn committed(&self, entries: Vec<Committed<EntryDraft>>) {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).extend(entries);
+    }
+}
+
+struct FaultyStore {
+    inner: Arc<dyn Store>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl LaneStore for FaultyStore {
+    fn lanes_max(&self) -> usize {
+        self.inner.lanes_max()
+    }
+
+    async fn lane_connection(&self) -> Result<Box<dyn LaneConnection>, StoreError> {
+        let inner = self.inner.lane_connection().await?;
+        Ok(Box::new(FaultyLane::new(inner, self.faults)))
+    }
+
+    async fn load(&self, load: &Load) -> Result<Option<LoadedState>, StoreError> {
+        self.inner.load(load).await
+    }
+}

@@ -1,0 +1,89 @@
+//! A store that went back: a restored backup, or the promotion of a replica that lagged.
+
+use std::sync::Arc;
+
+use goim_core::lane::Offer;
+use goim_core::{DeviceId, Seq};
+
+use crate::backend::Backend;
+use crate::checker::check;
+use crate::committer::{Committer, Outcome};
+use crate::faults::Faults;
+use crate::fixtures::{group, new_id, text, users};
+use crate::ledger::Ledger;
+use crate::on_both_stores;
+
+/// A committer that remembers what is gone stores it anew when it is sent again, from the head
+/// that the store has now.
+async fn went_back(backend: &Backend) {
+    let store = backend.open().await;
+    let ledger = Ledger::default();
+    let users = users(1);
+    let conversation = group(&store, &ledger, &users).await;
+    let before = store.epoch().await.expect("an epoch");
+    let committer = Committer::start(Arc::clone(&store), Faults::NONE);
+    let ids: Vec<_> = (0..10).map(|_| new_id()).collect();
+    let send = async |n: usize, retry: bool| {
+        let entry = text(&format!("text {n}"));
+        ledger.offered((conversation, users[0], ids[n]), DeviceId::new(7), &entry.body);
+        let offer = Offer {
+            ticket: (),
+            conversation,
+            sender: users[0],
+            device: DeviceId::new(7),
+            client_msg_id: ids[n],
+            after: None,
+            retry,
+            entry,
+        };
+        committer.offer(offer).await.await
+    };
+    for n in 0..10 {
+        assert!(matches!(send(n, false).await, Outcome::Committed { .. }));
+    }
+    backend.raw().await.take_back(conversation, Seq::new(5)).await;
+    let after = store.new_epoch().await.expect("a new epoch");
+    assert!(after > before);
+    assert_eq!(store.heads(&[conversation]).await.expect("a head").epoch, after);
+    committer.epoch_changed();
+    for n in 0..10 {
+        let outcome = send(n, true).await;
+        let kept = n < 4;
+        let fair = match outcome {
+            Outcome::Duplicate { seq, .. } => kept && seq == Seq::new(n as u64 + 2),
+            Outcome::Committed { seq, .. } => !kept && seq == Seq::new(n as u64 + 2),
+            _ => false,
+        };
+        assert!(fair, "text {n} got {outcome:?}");
+    }
+    check(backend, &ledger).await;
+}
+
+/// A store that finds itself in another cluster or on another timeline begins a new epoch by
+/// itself, once, and stays in it.
+#[tokio::test]
+async fn a_promotion_begins_a_new_epoch() {
+    let backend = Backend::postgres().await;
+    let first = backend.open().await.epoch().await.expect("an epoch");
+    assert_eq!(backend.open().await.epoch().await.expect("an epoch"), first, "a restart is no promotion");
+    let raw = backend.raw().await;
+    for change in ["timeline = timeline - 1", "cluster = cluster + 1"] {
+        let before = raw.epoch().await;
+        raw.execute(&format!("UPDATE meta SET {change}")).await;
+        let store = backend.open().await;
+        let after = store.epoch().await.expect("an epoch");
+        assert!(after > before, "{change} goes unnoticed");
+        assert_eq!(backend.open().await.epoch().await.expect("an epoch"), after);
+    }
+    // A lane that lost its connection to the old primary finds the promoted one.
+    let store = backend.open().await;
+    let before = raw.epoch().await;
+    raw.execute("UPDATE meta SET timeline = timeline - 1").await;
+    store.lane_connection().await.expect("a connection");
+    assert!(store.epoch().await.expect("an epoch") > before, "a new connection does not look");
+    backend.finish().await;
+}
+
+on_both_stores! {
+    super::went_back as a_store_that_went_back_takes_again_what_it_lost,
+}

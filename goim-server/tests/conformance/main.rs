@@ -1,0 +1,44 @@
+//! One suite for every store: what has to hold of the log whatever happens to connections,
+//! committers and disks, and what the other tables owe to readers and accounts.
+//!
+//! Both engines run the same tests, each test on a database of its own. PostgreSQL comes from
+//! `scripts/postgres.sh`, or from `DATABASE_URL`; where there is none, the suite fails.
+//!
+//! Random tests print their seed. `GOIM_SEED=n` repeats one, `GOIM_LONG=1` makes them long.
+
+mod accounts;
+mod backend;
+mod checker;
+mod committer;
+mod damage;
+mod duplicates;
+mod epochs;
+mod faults;
+mod fixtures;
+mod ledger;
+mod readers;
+mod rivals;
+mod workload;
+
+/// Runs each test on both engines.
+macro_rules! on_both_stores {
+    ($($test:path as $name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let backend = $crate::backend::Backend::sqlite();
+                $test(&backend).await;
+                backend.finish().await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let backend = $crate::backend::Backend::postgres().await;
+                $test(&backend).await;
+                backend.finish().await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_stores;
