@@ -1,0 +1,38 @@
+//! What happens to a client besides messages.
+
+use goim_core::{ConversationId, Epoch, Seq};
+
+/// Something that happened to the client. See [`Client::events`](crate::Client::events).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A connection is up and, if the client has a token, authenticated and in sync.
+    Connected,
+    /// The connection is gone; the client tries again by itself.
+    Disconnected {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The server does not take the token any longer. The client does not try again by itself:
+    /// log in.
+    SessionEnded {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The session was renewed: keep [`Client::refresh_token`](crate::Client::refresh_token) anew.
+    TokensRenewed,
+    /// The server's store went back to an earlier state, as after a restored backup. Offsets were
+    /// clamped to the heads that it has now; what the application remembers beyond them is gone.
+    EpochChanged {
+        /// The store's new epoch.
+        epoch: Epoch,
+        /// Conversations whose offset was moved back, with where it is now.
+        moved_back: Vec<(ConversationId, Seq)>,
+    },
+    /// The server refused an offset; the application may have committed in a conversation that it
+    /// never could read.
+    OffsetRefused {
+        /// In which conversation.
+        conversation: ConversationId,
+    },
+}

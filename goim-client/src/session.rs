@@ -1,0 +1,464 @@
+//! What one connection asks for and what it does with the answers.
+
+use std::collections::HashMap;
+use std::mem;
+use std::time::Duration;
+
+use bytes::Bytes;
+use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, Seq, Time};
+use goim_proto::limits::POSITIONS_MAX;
+use goim_proto::{
+    Authenticate, Call, ClientFrame, Commit, Error, GoAwayReason, Heads, Notification, Position, Pull,
+    Refresh, Reply, ReplyTo, Request, Sent, ServerFrame, Sync, SyncItem, Synced, Welcome, decode,
+};
+
+use crate::link::{Link, Reason};
+use crate::outbox::Answered;
+use crate::shared::{CallFate, Shared, State, Tokens};
+use crate::{CallError, Event};
+
+/// How long before its end an access token is renewed.
+const RENEW_BEFORE_MS: u64 = 60_000;
+/// The longest time between two looks at what is due.
+const TICK: Duration = Duration::from_secs(5);
+
+/// Why a connection is over.
+pub(crate) enum Ended {
+    /// The application closed the client.
+    Closed,
+    /// The server does not take the token any longer.
+    Refused(Reason),
+    /// Anything else: try again.
+    Lost(Reason),
+}
+
+/// What waits for an answer.
+enum Pending {
+    Send {
+        conversation: ConversationId,
+        id: ClientMsgId,
+        round: u32,
+    },
+    Call(CallFate),
+    Pull(ConversationId),
+    Commit,
+    Sync,
+    /// Offsets of conversations that were announced.
+    Unknown(Vec<ConversationId>),
+    /// Heads after the store went back.
+    WentBack(Vec<ConversationId>),
+    Refresh,
+    Renew(Tokens),
+}
+
+pub(crate) struct Session<'a> {
+    shared: &'a Shared,
+    pending: HashMap<u64, Pending>,
+    last_id: u64,
+    in_flight_max: usize,
+    /// Where the sync stands: nothing is pulled before the first page.
+    sync: Progress,
+    sync_after: ConversationId,
+    /// A new epoch, and whose heads are still to be asked for because of it.
+    new_epoch: Option<Epoch>,
+    to_check: Vec<ConversationId>,
+    checking: usize,
+    moved_back: Vec<(ConversationId, Seq)>,
+    commit_at: Option<Time>,
+    /// Tokens that this connection has still to be authenticated by.
+    renewed: Option<Tokens>,
+    acks: Vec<(ConversationId, Seq)>,
+    /// For the local store, once the lock is off.
+    answered: Vec<ClientMsgId>,
+    committed: Vec<OffsetMove>,
+    save_epoch: Option<Epoch>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Wanted,
+    Asked,
+    Done,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(shared: &'a Shared, welcome: &Welcome) -> Self {
+        let mut session = Self {
+            shared,
+            pending: HashMap::new(),
+            last_id: 0,
+            in_flight_max: usize::try_from(welcome.in_flight_bytes_max).unwrap_or(usize::MAX).max(1),
+            sync: Progress::Done,
+            sync_after: ConversationId::default(),
+            new_epoch: None,
+            to_check: Vec::new(),
+            checking: 0,
+            moved_back: Vec::new(),
+            commit_at: None,
+            renewed: None,
+            acks: Vec::new(),
+            answered: Vec::new(),
+            committed: Vec::new(),
+            save_epoch: None,
+        };
+        let now = shared.now();
+        let mut state = shared.state();
+        state.server_ms_at_zero = welcome.server_time_ms.saturating_sub(now.as_micros() / 1_000);
+        state.session.clone_from(&welcome.session);
+        state.wants_sync = welcome.session.is_some();
+        state.commit_due = true;
+        session.see_epoch(&mut state, welcome.epoch);
+        session
+    }
+
+    /// Writes everything that is to be asked now.
+    pub(crate) fn fill(&mut self, link: &mut Link) {
+        let now = self.shared.now();
+        let mut state = self.shared.state();
+        for (call, fate) in mem::take(&mut state.calls) {
+            self.ask(link, call, Pending::Call(fate));
+        }
+        self.renew(&state, link);
+        if state.session.is_some() {
+            self.fill_authenticated(&mut state, link, now);
+        }
+        drop(state);
+        link.acknowledge(mem::take(&mut self.acks));
+    }
+
+    fn fill_authenticated(&mut self, state: &mut State, link: &mut Link, now: Time) {
+        if mem::take(&mut state.wants_sync) {
+            (self.sync, self.sync_after) = (Progress::Wanted, ConversationId::default());
+        }
+        self.check_epoch(state, link);
+        if self.new_epoch.is_some() {
+            // Offsets may lie beyond the heads: nothing is read or committed by them.
+            return;
+        }
+        if self.sync == Progress::Wanted {
+            self.sync = Progress::Asked;
+            let call = sync_call(state, self.sync_after, self.shared.options.start);
+            self.ask(link, call, Pending::Sync);
+        }
+        while link.has_room()
+            && let Some((send, round)) = state.outbox.poll_send(now, self.in_flight_max)
+        {
+            let (conversation, id) = (send.conversation, send.client_msg_id);
+            self.ask(link, Call::Send(send), Pending::Send { conversation, id, round });
+        }
+        state.inbox.handle_timeout(now);
+        while link.has_room()
+            && let Some(pull) = state.inbox.poll_pull()
+        {
+            let (conversation, after, limit) = (pull.conversation, pull.after, pull.limit);
+            self.ask(link, Call::Pull(Pull { conversation, after, limit }), Pending::Pull(conversation));
+        }
+        let unknown: Vec<_> = std::iter::from_fn(|| state.inbox.poll_unknown()).take(POSITIONS_MAX).collect();
+        if !unknown.is_empty() {
+            let call = Call::Heads(Heads { conversations: unknown.clone() });
+            self.ask(link, call, Pending::Unknown(unknown));
+        }
+        self.commit(state, link, now);
+    }
+
+    fn commit(&mut self, state: &mut State, link: &mut Link, now: Time) {
+        if mem::take(&mut state.commit_due) && self.commit_at.is_none() {
+            self.commit_at = Some(now + self.shared.options.commit_interval);
+        }
+        if self.commit_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.commit_at = None;
+        if let Some(moves) = state.inbox.poll_commit(POSITIONS_MAX) {
+            let offsets = moves.into_iter().map(position).collect();
+            self.ask(link, Call::Commit(Commit { offsets }), Pending::Commit);
+        }
+    }
+
+    fn renew(&mut self, state: &State, link: &mut Link) {
+        if let Some(tokens) = self.renewed.take() {
+            let authenticate = Authenticate { token: tokens.access.clone(), instance: String::new() };
+            self.ask(link, Call::Authenticate(authenticate), Pending::Renew(tokens));
+        }
+        let Some(Tokens { expires_ms: Some(expires), refresh: Some(refresh), .. }) = &state.tokens else {
+            return;
+        };
+        let due = self.shared.server_ms(state) + RENEW_BEFORE_MS > *expires || state.session.is_none();
+        let under_way = |pending: &Pending| matches!(pending, Pending::Refresh | Pending::Renew(_));
+        if due && !self.pending.values().any(under_way) {
+            let call = Call::Refresh(Refresh { refresh_token: refresh.clone() });
+            self.ask(link, call, Pending::Refresh);
+        }
+    }
+
+    /// After the store went back: asks where everything stands now, before anything else.
+    fn check_epoch(&mut self, state: &mut State, link: &mut Link) {
+        if self.new_epoch.is_none() {
+            return;
+        }
+        while !self.to_check.is_empty() {
+            let rest = self.to_check.split_off(self.to_check.len().min(POSITIONS_MAX));
+            let conversations = mem::replace(&mut self.to_check, rest);
+            self.checking += 1;
+            let call = Call::Heads(Heads { conversations: conversations.clone() });
+            self.ask(link, call, Pending::WentBack(conversations));
+        }
+        if self.checking > 0 {
+            return;
+        }
+        let Some(epoch) = self.new_epoch.take() else { return };
+        state.epoch = Some(epoch);
+        state.outbox.handle_reset();
+        self.save_epoch = Some(epoch);
+        let moved_back = mem::take(&mut self.moved_back);
+        self.committed.extend(
+            moved_back
+                .iter()
+                .map(|(conversation, offset)| OffsetMove { conversation: *conversation, offset: *offset }),
+        );
+        self.shared.event(Event::EpochChanged { epoch, moved_back });
+    }
+
+    fn see_epoch(&mut self, state: &mut State, epoch: Epoch) {
+        match state.epoch {
+            None => {
+                state.epoch = Some(epoch);
+                self.save_epoch = Some(epoch);
+            }
+            Some(known) if known == epoch || self.new_epoch == Some(epoch) => {}
+            Some(_) => {
+                self.new_epoch = Some(epoch);
+                self.to_check = state.inbox.offsets().map(|offset| offset.conversation).collect();
+            }
+        }
+    }
+
+    fn ask(&mut self, link: &mut Link, call: Call, pending: Pending) {
+        self.last_id += 1;
+        link.push(&ClientFrame::Request(Request { id: self.last_id, call }));
+        self.pending.insert(self.last_id, pending);
+    }
+
+    /// How long nothing has to be done.
+    pub(crate) fn timeout(&self) -> Duration {
+        let now = self.shared.now();
+        let state = self.shared.state();
+        let times = [self.commit_at, state.inbox.poll_timeout(), state.outbox.poll_timeout()];
+        times.into_iter().flatten().map(|at| at.since(now)).fold(TICK, Duration::min)
+    }
+
+    /// Takes frames that arrived.
+    pub(crate) async fn handle(&mut self, frames: &[Bytes], stream: bool) -> Result<(), Ended> {
+        if !frames.is_empty() {
+            let now = self.shared.now();
+            let mut state = self.shared.state();
+            for frame in frames {
+                match decode::<ServerFrame>(frame) {
+                    Ok(frame) => self.handle_frame(&mut state, now, frame)?,
+                    // A datagram may hold anything; a broken stream cannot be read on.
+                    Err(_) if !stream => {}
+                    Err(error) => return Err(Ended::Lost(error.to_string())),
+                }
+            }
+        }
+        self.keep().await;
+        self.shared.progress.notify_waiters();
+        Ok(())
+    }
+
+    /// Tells the local store what has changed.
+    async fn keep(&mut self) {
+        let store = &self.shared.options.local_store;
+        let mut kept = Ok(());
+        if !self.answered.is_empty() {
+            kept = kept.and(store.remove(&mem::take(&mut self.answered)).await);
+        }
+        if !self.committed.is_empty() {
+            let offsets: Vec<_> = mem::take(&mut self.committed).into_iter().map(position).collect();
+            kept = kept.and(store.save_offsets(&offsets).await);
+        }
+        if let Some(epoch) = self.save_epoch.take() {
+            kept = kept.and(store.save_epoch(epoch).await);
+        }
+        if let Err(error) = kept {
+            // The server has what counts: a message is sent again, an offset is asked for.
+            tracing::warn!(%error, "the local store failed");
+        }
+    }
+
+    fn handle_frame(&mut self, state: &mut State, now: Time, frame: ServerFrame) -> Result<(), Ended> {
+        match frame {
+            ServerFrame::Notification(notification) => self.notified(state, notification),
+            ServerFrame::Reply(ReplyTo { id, reply }) => {
+                if let Some(pending) = self.pending.remove(&id) {
+                    return self.replied(state, now, pending, reply);
+                }
+            }
+            ServerFrame::GoAway(away) => {
+                let renewable = state.tokens.as_ref().is_some_and(|tokens| tokens.refresh.is_some());
+                let ended = away.reason == GoAwayReason::SessionEnded && !renewable;
+                return Err(if ended { Ended::Refused(away.message) } else { Ended::Lost(away.message) });
+            }
+            ServerFrame::Welcome(_) | ServerFrame::Unknown(_) | _ => {}
+        }
+        Ok(())
+    }
+
+    fn notified(&mut self, state: &mut State, notification: Notification) {
+        let Notification { conversation, head, epoch, entries, .. } = notification;
+        self.acks.push((conversation, head));
+        self.see_epoch(state, epoch);
+        if self.new_epoch.is_none() {
+            state.inbox.handle_notification(conversation, head, entries);
+            state.wake_reader(conversation);
+        }
+    }
+
+    fn replied(&mut self, state: &mut State, now: Time, pending: Pending, reply: Reply) -> Result<(), Ended> {
+        match (pending, reply) {
+            (Pending::Send { conversation, id, round }, Reply::Sent(sent)) => {
+                self.sent(state, now, (conversation, id, round), Ok(sent));
+            }
+            (Pending::Send { conversation, id, round }, Reply::Error(error)) => {
+                self.sent(state, now, (conversation, id, round), Err(error));
+            }
+            // Whoever called may be gone.
+            (Pending::Call(fate), reply) => drop(fate.send(Ok(reply))),
+            (Pending::Pull(conversation), Reply::Pulled(pulled)) => {
+                self.see_epoch(state, pulled.epoch);
+                let (through, head) = (pulled.through, pulled.head);
+                state.inbox.handle_pulled(now, conversation, pulled.entries, through, head);
+                state.commit_due = true;
+                state.wake_reader(conversation);
+            }
+            (Pending::Pull(conversation), _) => state.inbox.handle_pull_failed(now, conversation),
+            (Pending::Commit, Reply::Committed(committed)) => {
+                for refused in committed.refused {
+                    self.shared.event(Event::OffsetRefused { conversation: refused.conversation });
+                }
+                self.committed.extend(state.inbox.handle_committed());
+                state.commit_due |= !state.inbox.is_committed();
+            }
+            (Pending::Commit, _) => {
+                state.inbox.handle_commit_failed();
+                state.commit_due = true;
+            }
+            (Pending::Sync, Reply::Synced(synced)) => self.synced(state, synced),
+            (Pending::Sync, _) => return Err(Ended::Lost("the server could not sync".to_owned())),
+            (Pending::Unknown(asked), Reply::Heads(heads)) => located(state, &asked, heads.items),
+            (Pending::Unknown(asked), _) => located(state, &asked, Vec::new()),
+            (Pending::WentBack(asked), Reply::Heads(heads)) => self.went_back(state, &asked, &heads.items),
+            (Pending::WentBack(_), _) => {
+                return Err(Ended::Lost("the server could not tell its heads".to_owned()));
+            }
+            (Pending::Refresh, Reply::Session(session)) => {
+                let tokens = Tokens {
+                    access: session.access_token,
+                    expires_ms: Some(session.access_expires_ms),
+                    refresh: Some(session.refresh_token),
+                };
+                // The refresh token is used up: the new one counts even if this connection is lost
+                // now.
+                state.tokens = Some(tokens.clone());
+                self.renewed = Some(tokens);
+            }
+            (Pending::Refresh, Reply::Error(error)) if !error.code.is_retryable() => {
+                return Err(Ended::Refused(error.message));
+            }
+            (Pending::Renew(tokens), Reply::Authenticated(info)) => {
+                state.wants_sync |= state.session.is_none();
+                (state.session, state.tokens) = (Some(info), Some(tokens));
+                self.shared.event(Event::TokensRenewed);
+            }
+            (Pending::Send { .. } | Pending::Refresh | Pending::Renew(_), _) => {
+                return Err(Ended::Lost("the server's answer does not fit the call".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn sent(
+        &mut self,
+        state: &mut State,
+        now: Time,
+        (conversation, id, round): (ConversationId, ClientMsgId, u32),
+        answer: Result<Sent, Error>,
+    ) {
+        let sent = answer.as_ref().ok().cloned();
+        match state.outbox.handle_answer(now, conversation, id, round, answer) {
+            Answered::Done { body } => {
+                self.answered.push(id);
+                let (Some(Sent { seq, at_ms, count, .. }), Some(body), Some(session)) =
+                    (sent, body, &state.session)
+                else {
+                    return;
+                };
+                // One's own message is an entry like any other, and here it is already.
+                let sender = session.user;
+                let entry = Entry { seq, sender, client_msg_id: id, at_ms, count, body };
+                if state.inbox.knows(conversation) {
+                    state.inbox.handle_notification(conversation, seq, [entry]);
+                    state.wake_reader(conversation);
+                }
+            }
+            Answered::Again | Answered::Stale => {}
+        }
+    }
+
+    fn synced(&mut self, state: &mut State, synced: Synced) {
+        self.see_epoch(state, synced.epoch);
+        for item in synced.items {
+            state.subscribe(item.conversation, item.offset, item.head);
+        }
+        self.sync_after = synced.next;
+        self.sync = if synced.more { Progress::Wanted } else { Progress::Done };
+        if self.sync == Progress::Done {
+            self.shared.event(Event::Connected);
+        }
+    }
+
+    fn went_back(&mut self, state: &mut State, asked: &[ConversationId], items: &[SyncItem]) {
+        self.checking = self.checking.saturating_sub(1);
+        for conversation in asked {
+            // What the store does not know any more has no head.
+            let item = items.iter().find(|item| item.conversation == *conversation);
+            let head = item.map_or(Seq::ZERO, |item| item.head);
+            if state.inbox.handle_store_went_back(*conversation, head) {
+                self.moved_back.push((*conversation, head));
+            }
+        }
+    }
+
+    /// The connection is gone: calls without an answer fail.
+    pub(crate) fn lost(&mut self, reason: Reason) -> Ended {
+        for (_, pending) in self.pending.drain() {
+            if let Pending::Call(fate) = pending {
+                let _ = fate.send(Err(CallError::Disconnected));
+            }
+        }
+        Ended::Lost(reason)
+    }
+}
+
+fn located(state: &mut State, asked: &[ConversationId], items: Vec<SyncItem>) {
+    for item in items {
+        state.subscribe(item.conversation, item.offset, item.head);
+    }
+    for conversation in
+        asked.iter().filter(|conversation| !state.inbox.knows(**conversation)).collect::<Vec<_>>()
+    {
+        state.inbox.forget_unknown(*conversation);
+    }
+}
+
+fn sync_call(state: &State, after: ConversationId, start: goim_proto::Start) -> Call {
+    let mut offsets: Vec<_> =
+        state.inbox.offsets().filter(|offset| offset.conversation > after).map(position).collect();
+    offsets.sort_unstable_by_key(|offset| offset.conversation);
+    offsets.truncate(POSITIONS_MAX);
+    Call::Sync(Sync { offsets, start, after, limit: 0 })
+}
+
+fn position(offset: OffsetMove) -> Position {
+    Position { conversation: offset.conversation, seq: offset.offset }
+}

@@ -1,0 +1,629 @@
+//! The reader's end of delivery: offsets, dedupe, gaps turned into pulls, commits.
+
+use core::fmt;
+use std::collections::VecDeque;
+
+use crate::hash::IdMap;
+use crate::{ConversationId, Duration, Entry, Seq, Time};
+
+/// The bounds of an [`Inbox`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InboxLimits {
+    /// Bytes of entries that wait to be taken in one conversation. Reached, nothing more is
+    /// pulled for it, and entries that ride along are left to a later pull.
+    pub conversation_bytes_max: usize,
+    /// The same for all conversations together: 32 busy ones at their own bound.
+    pub bytes_max: usize,
+    /// Entries to ask for in one pull.
+    pub pull_limit: u32,
+    /// Pulls under way at once.
+    pub pulls_max: usize,
+    /// How long to wait before a pull whose answer was below an announced head is repeated;
+    /// doubled with each further one.
+    pub retry_min: Duration,
+    /// The longest such wait.
+    pub retry_max: Duration,
+}
+
+impl Default for InboxLimits {
+    fn default() -> Self {
+        Self {
+            conversation_bytes_max: 1024 * 1024,
+            bytes_max: 32 * 1024 * 1024,
+            pull_limit: 500,
+            pulls_max: 32,
+            retry_min: Duration::from_millis(20),
+            retry_max: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Bytes that a waiting entry holds besides its body.
+const ENTRY_BYTES: usize = 96;
+
+/// Entries of one conversation to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Entries behind this one.
+    pub after: Seq,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// An offset to commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetMove {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Everything up to here has been handled.
+    pub offset: Seq,
+}
+
+/// What one reader knows and still has to do: a state machine over all of its conversations.
+///
+/// Notifications, pull answers and the reader's own sends go in; entries come out once and in
+/// order, for as long as the value lives, whatever was lost, doubled or reordered on the way. Tell
+/// it what was [handled](Inbox::handled), and it says which offsets to commit.
+///
+/// Drain [`Inbox::poll_pull`], [`Inbox::poll_unknown`] and [`Inbox::poll_commit`] after every
+/// change; call [`Inbox::handle_timeout`] at [`Inbox::poll_timeout`]. Every operation is O(1) for
+/// each entry or conversation that it touches. Nothing here panics on input.
+pub struct Inbox<B> {
+    limits: InboxLimits,
+    readers: IdMap<ConversationId, Reader<B>>,
+    /// Conversations that may want a pull.
+    to_pull: VecDeque<ConversationId>,
+    /// Conversations with entries to take, each once.
+    ready: VecDeque<ConversationId>,
+    /// Conversations whose committed offset lies behind what was handled, each once.
+    to_commit: VecDeque<ConversationId>,
+    /// Conversations that were announced and whose offset is not known, each once.
+    unknown: VecDeque<ConversationId>,
+    asked: IdMap<ConversationId, Seq>,
+    pulls: usize,
+    bytes: usize,
+    retries: Vec<(Time, ConversationId)>,
+    committing: Vec<OffsetMove>,
+}
+
+struct Reader<B> {
+    /// Everything up to here was received, or is not for this reader.
+    received: Seq,
+    /// The last entry that was taken.
+    taken: Seq,
+    /// Everything up to here was handled.
+    handled: Seq,
+    /// The server has this offset, durably.
+    committed: Seq,
+    /// The highest head that was announced.
+    head: Seq,
+    entries: VecDeque<Entry<B>>,
+    bytes: usize,
+    /// A pull is under way, or waits to be repeated.
+    pulling: bool,
+    pull_queued: bool,
+    is_ready: bool,
+    commit_queued: bool,
+    /// Pulls in a row that brought nothing new.
+    empty_pulls: u32,
+    /// Whether somebody takes its entries.
+    active: bool,
+}
+
+impl<B> Reader<B> {
+    /// Where the offset stands: it passes over what was never to be taken.
+    fn offset(&self) -> Seq {
+        if self.entries.is_empty() && self.handled >= self.taken { self.received } else { self.handled }
+    }
+}
+
+impl<B: AsRef<[u8]>> Inbox<B> {
+    /// A reader that knows no conversation yet.
+    #[must_use]
+    pub fn new(limits: InboxLimits) -> Self {
+        Self {
+            limits,
+            readers: IdMap::default(),
+            to_pull: VecDeque::new(),
+            ready: VecDeque::new(),
+            to_commit: VecDeque::new(),
+            unknown: VecDeque::new(),
+            asked: IdMap::default(),
+            pulls: 0,
+            bytes: 0,
+            retries: Vec::new(),
+            committing: Vec::new(),
+        }
+    }
+
+    /// Starts to read a conversation behind a committed offset, or learns of its head if it is
+    /// read already. Entries come out only of those that are [active](Inbox::set_active).
+    pub fn subscribe(&mut self, conversation: ConversationId, offset: Seq, head: Seq) {
+        let announced = self.asked.remove(&conversation).unwrap_or(Seq::ZERO);
+        let reader = self.readers.entry(conversation).or_insert_with(|| Reader {
+            received: offset,
+            taken: offset,
+            handled: offset,
+            committed: offset,
+            head: offset,
+            entries: VecDeque::new(),
+            bytes: 0,
+            pulling: false,
+            pull_queued: false,
+            is_ready: false,
+            commit_queued: false,
+            empty_pulls: 0,
+            active: false,
+        });
+        reader.head = reader.head.max(head).max(announced);
+        self.queue_pull(conversation);
+    }
+
+    /// Whether the conversation is read.
+    #[must_use]
+    pub fn knows(&self, conversation: ConversationId) -> bool {
+        self.readers.contains_key(&conversation)
+    }
+
+    /// Says whether somebody takes this conversation's entries; of others, only heads are kept.
+    pub fn set_active(&mut self, conversation: ConversationId, active: bool) {
+        if let Some(reader) = self.readers.get_mut(&conversation) {
+            reader.active = active;
+        }
+        self.queue_pull(conversation);
+    }
+
+    /// A conversation has reached a head, and some of its entries may ride along.
+    pub fn handle_notification(
+        &mut self,
+        conversation: ConversationId,
+        head: Seq,
+        entries: impl IntoIterator<Item = Entry<B>>,
+    ) {
+        let Some(reader) = self.readers.get_mut(&conversation) else {
+            let asked = self.asked.entry(conversation).or_insert_with(|| {
+                self.unknown.push_back(conversation);
+                Seq::ZERO
+            });
+            *asked = head.max(*asked);
+            return;
+        };
+        reader.head = reader.head.max(head);
+        for entry in entries {
+            self.accept(conversation, entry);
+        }
+        self.queue_pull(conversation);
+    }
+
+    /// The answer to a pull: all that this reader may see in (after, through], in order.
+    pub fn handle_pulled(
+        &mut self,
+        now: Time,
+        conversation: ConversationId,
+        entries: impl IntoIterator<Item = Entry<B>>,
+        through: Seq,
+        head: Seq,
+    ) {
+        self.pulls = self.pulls.saturating_sub(1);
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        reader.pulling = false;
+        let before = reader.received;
+        for entry in entries {
+            self.push(conversation, entry);
+        }
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        reader.received = reader.received.max(through);
+        reader.head = reader.head.max(head);
+        if reader.received > before {
+            reader.empty_pulls = 0;
+        } else if reader.received < reader.head {
+            // Whoever answered lags behind whoever announced: ask again, not at once.
+            let wait = self.limits.retry_min * 2_u32.saturating_pow(reader.empty_pulls.min(16));
+            reader.empty_pulls += 1;
+            reader.pulling = true;
+            self.retries.push((now + wait.min(self.limits.retry_max), conversation));
+        }
+        self.queue_pull(conversation);
+        self.queue_commit(conversation);
+    }
+
+    /// A pull failed; it is repeated after a while.
+    pub fn handle_pull_failed(&mut self, now: Time, conversation: ConversationId) {
+        self.pulls = self.pulls.saturating_sub(1);
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        let wait = self.limits.retry_min * 2_u32.saturating_pow(reader.empty_pulls.min(16));
+        reader.empty_pulls += 1;
+        reader.pulling = true;
+        self.retries.push((now + wait.min(self.limits.retry_max), conversation));
+    }
+
+    /// The next pull to ask for.
+    pub fn poll_pull(&mut self) -> Option<PullRequest> {
+        while self.pulls < self.limits.pulls_max && self.bytes < self.limits.bytes_max {
+            let conversation = self.to_pull.pop_front()?;
+            let Some(reader) = self.readers.get_mut(&conversation) else { continue };
+            reader.pull_queued = false;
+            let room = reader.bytes < self.limits.conversation_bytes_max;
+            if reader.active && !reader.pulling && reader.received < reader.head && room {
+                reader.pulling = true;
+                self.pulls += 1;
+                let after = reader.received;
+                return Some(PullRequest { conversation, after, limit: self.limits.pull_limit });
+            }
+        }
+        None
+    }
+
+    /// The next conversation that was announced and whose offset has to be found out. Answer with
+    /// [`Inbox::subscribe`].
+    pub fn poll_unknown(&mut self) -> Option<ConversationId> {
+        self.unknown.pop_front()
+    }
+
+    /// The offset of an unknown conversation could not be found out: the next notification of it
+    /// asks anew.
+    pub fn forget_unknown(&mut self, conversation: ConversationId) {
+        self.asked.remove(&conversation);
+    }
+
+    /// The next entry of any conversation, the longest waiting conversation first.
+    pub fn take(&mut self) -> Option<(ConversationId, Entry<B>)> {
+        loop {
+            let conversation = self.ready.pop_front()?;
+            if let Some(reader) = self.readers.get_mut(&conversation) {
+                reader.is_ready = false;
+            }
+            if let Some(entry) = self.take_from(conversation) {
+                self.queue_ready(conversation);
+                return Some((conversation, entry));
+            }
+        }
+    }
+
+    /// The next entry of one conversation.
+    pub fn take_from(&mut self, conversation: ConversationId) -> Option<Entry<B>> {
+        let reader = self.readers.get_mut(&conversation)?;
+        let entry = reader.entries.pop_front()?;
+        reader.taken = entry.seq;
+        let bytes = ENTRY_BYTES + entry.body.as_ref().len();
+        reader.bytes -= bytes;
+        self.bytes -= bytes;
+        self.queue_pull(conversation);
+        Some(entry)
+    }
+
+    /// Everything of a conversation up to `seq` has been handled.
+    pub fn handled(&mut self, conversation: ConversationId, seq: Seq) {
+        if let Some(reader) = self.readers.get_mut(&conversation) {
+            reader.handled = reader.handled.max(seq.min(reader.taken));
+        }
+        self.queue_commit(conversation);
+    }
+
+    /// The offsets to commit now, or `None` while a commit is under way or there is nothing to
+    /// commit. At most `max`.
+    pub fn poll_commit(&mut self, max: usize) -> Option<Vec<OffsetMove>> {
+        if !self.committing.is_empty() {
+            return None;
+        }
+        while self.committing.len() < max
+            && let Some(conversation) = self.to_commit.pop_front()
+        {
+            let Some(reader) = self.readers.get_mut(&conversation) else { continue };
+            reader.commit_queued = false;
+            let offset = reader.offset();
+            if offset > reader.committed {
+                self.committing.push(OffsetMove { conversation, offset });
+            }
+        }
+        (!self.committing.is_empty()).then(|| self.committing.clone())
+    }
+
+    /// The commit that was under way is durable, but for the conversations in `refused`, whose
+    /// offsets are taken as they are: asking again would not help.
+    pub fn handle_committed(&mut self) -> Vec<OffsetMove> {
+        let moves = core::mem::take(&mut self.committing);
+        for OffsetMove { conversation, offset } in &moves {
+            if let Some(reader) = self.readers.get_mut(conversation) {
+                reader.committed = reader.committed.max(*offset);
+            }
+            self.queue_commit(*conversation);
+        }
+        moves
+    }
+
+    /// The commit that was under way failed, or its answer was lost: it goes again.
+    pub fn handle_commit_failed(&mut self) {
+        for OffsetMove { conversation, .. } in core::mem::take(&mut self.committing) {
+            self.queue_commit(conversation);
+        }
+    }
+
+    /// The connection was lost: pulls and commits that were under way go again.
+    pub fn handle_reset(&mut self) {
+        self.pulls = 0;
+        self.retries.clear();
+        self.asked.clear();
+        self.unknown.clear();
+        let conversations: Vec<_> = self.readers.keys().copied().collect();
+        for conversation in conversations {
+            if let Some(reader) = self.readers.get_mut(&conversation) {
+                reader.pulling = false;
+            }
+            self.queue_pull(conversation);
+        }
+        self.handle_commit_failed();
+    }
+
+    /// The store went back to an earlier state, in which this conversation has this head: drops
+    /// what lies beyond it and moves the offset back. Returns whether anything was.
+    ///
+    /// It is the one thing that moves an offset back.
+    pub fn handle_store_went_back(&mut self, conversation: ConversationId, head: Seq) -> bool {
+        let Some(reader) = self.readers.get_mut(&conversation) else { return false };
+        let changed = reader.received > head || reader.committed > head;
+        while reader.entries.back().is_some_and(|entry| entry.seq > head) {
+            if let Some(entry) = reader.entries.pop_back() {
+                let bytes = ENTRY_BYTES + entry.body.as_ref().len();
+                reader.bytes -= bytes;
+                self.bytes -= bytes;
+            }
+        }
+        for position in [&mut reader.received, &mut reader.taken, &mut reader.handled, &mut reader.committed]
+        {
+            *position = head.min(*position);
+        }
+        reader.head = head;
+        changed
+    }
+
+    /// When to call [`Inbox::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.retries.iter().map(|(at, _)| *at).min()
+    }
+
+    /// Lets pulls whose wait is over go again.
+    pub fn handle_timeout(&mut self, now: Time) {
+        let due: Vec<_> = self.retries.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, conversation) in due {
+            if let Some(reader) = self.readers.get_mut(&conversation) {
+                reader.pulling = false;
+            }
+            self.queue_pull(conversation);
+        }
+    }
+
+    /// The offset of a conversation as far as it was handled here.
+    #[must_use]
+    pub fn offset(&self, conversation: ConversationId) -> Option<Seq> {
+        self.readers.get(&conversation).map(Reader::offset)
+    }
+
+    /// The offsets of all conversations that are read.
+    pub fn offsets(&self) -> impl Iterator<Item = OffsetMove> {
+        let offset = |(conversation, reader): (&ConversationId, &Reader<B>)| OffsetMove {
+            conversation: *conversation,
+            offset: reader.offset(),
+        };
+        self.readers.iter().map(offset)
+    }
+
+    /// Whether everything that was handled is committed.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        self.committing.is_empty() && self.to_commit.is_empty()
+    }
+
+    /// Bytes of entries that wait to be taken.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// An entry that rode along: taken only if it is the next one and there is room.
+    fn accept(&mut self, conversation: ConversationId, entry: Entry<B>) {
+        let Some(reader) = self.readers.get(&conversation) else { return };
+        let room = reader.bytes < self.limits.conversation_bytes_max && self.bytes < self.limits.bytes_max;
+        if reader.active && room && entry.seq == reader.received.next() {
+            self.push(conversation, entry);
+        }
+    }
+
+    fn push(&mut self, conversation: ConversationId, entry: Entry<B>) {
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        if entry.seq <= reader.received {
+            return;
+        }
+        reader.received = entry.seq;
+        reader.head = reader.head.max(entry.seq);
+        let bytes = ENTRY_BYTES + entry.body.as_ref().len();
+        reader.bytes += bytes;
+        self.bytes += bytes;
+        reader.entries.push_back(entry);
+        self.queue_ready(conversation);
+    }
+
+    fn queue_ready(&mut self, conversation: ConversationId) {
+        if let Some(reader) = self.readers.get_mut(&conversation)
+            && !reader.is_ready
+            && !reader.entries.is_empty()
+        {
+            reader.is_ready = true;
+            self.ready.push_back(conversation);
+        }
+    }
+
+    fn queue_pull(&mut self, conversation: ConversationId) {
+        if let Some(reader) = self.readers.get_mut(&conversation)
+            && reader.active
+            && !reader.pull_queued
+            && !reader.pulling
+            && reader.received < reader.head
+            && reader.bytes < self.limits.conversation_bytes_max
+        {
+            reader.pull_queued = true;
+            self.to_pull.push_back(conversation);
+        }
+    }
+
+    fn queue_commit(&mut self, conversation: ConversationId) {
+        if let Some(reader) = self.readers.get_mut(&conversation)
+            && !reader.commit_queued
+            && reader.offset() > reader.committed
+        {
+            reader.commit_queued = true;
+            self.to_commit.push_back(conversation);
+        }
+    }
+}
+
+impl<B> fmt::Debug for Inbox<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("conversations", &self.readers.len())
+            .field("bytes", &self.bytes)
+            .field("pulls", &self.pulls)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClientMsgId, UserId};
+
+    const C: ConversationId = ConversationId::new(1);
+
+    fn entries(seqs: impl IntoIterator<Item = u64>) -> Vec<Entry<&'static [u8]>> {
+        let entry = |seq| Entry {
+            seq: Seq::new(seq),
+            sender: UserId::new(1),
+            client_msg_id: ClientMsgId::mint(seq, &[0; 10]),
+            at_ms: 0,
+            count: seq,
+            body: b"body".as_slice(),
+        };
+        seqs.into_iter().map(entry).collect()
+    }
+
+    fn inbox(offset: u64) -> Inbox<&'static [u8]> {
+        let mut inbox = Inbox::new(InboxLimits::default());
+        inbox.subscribe(C, Seq::new(offset), Seq::new(offset));
+        inbox.set_active(C, true);
+        inbox
+    }
+
+    fn taken(inbox: &mut Inbox<&'static [u8]>) -> Vec<u64> {
+        core::iter::from_fn(|| inbox.take()).map(|(_, entry)| entry.seq.as_u64()).collect()
+    }
+
+    #[test]
+    fn an_entry_that_is_next_needs_no_pull() {
+        let mut inbox = inbox(4);
+        inbox.handle_notification(C, Seq::new(5), entries([5]));
+        assert_eq!(inbox.poll_pull(), None);
+        assert_eq!(taken(&mut inbox), [5]);
+    }
+
+    #[test]
+    fn a_gap_becomes_a_pull_and_copies_are_dropped() {
+        let mut inbox = inbox(4);
+        inbox.handle_notification(C, Seq::new(7), entries([7]));
+        let pull = inbox.poll_pull().unwrap();
+        assert_eq!(pull.after, Seq::new(4));
+        inbox.handle_notification(C, Seq::new(5), entries([5]));
+        inbox.handle_pulled(Time::ZERO, C, entries(5..=7), Seq::new(7), Seq::new(7));
+        inbox.handle_notification(C, Seq::new(7), entries([6, 7]));
+        assert_eq!(taken(&mut inbox), [5, 6, 7]);
+        assert_eq!(inbox.poll_pull(), None);
+    }
+
+    #[test]
+    fn the_offset_is_what_was_handled_and_passes_over_what_is_not_ours() {
+        let mut inbox = inbox(0);
+        inbox.handle_notification(C, Seq::new(9), entries([]));
+        inbox.poll_pull().unwrap();
+        inbox.handle_pulled(Time::ZERO, C, entries([3, 4]), Seq::new(9), Seq::new(9));
+        assert_eq!(taken(&mut inbox), [3, 4]);
+        assert_eq!(inbox.poll_commit(10), None);
+        inbox.handled(C, Seq::new(3));
+        let first = OffsetMove { conversation: C, offset: Seq::new(3) };
+        assert_eq!(inbox.poll_commit(10), Some(vec![first]));
+        inbox.handled(C, Seq::new(4));
+        assert_eq!(inbox.poll_commit(10), None, "one commit at a time");
+        inbox.handle_committed();
+        let all = OffsetMove { conversation: C, offset: Seq::new(9) };
+        assert_eq!(inbox.poll_commit(10), Some(vec![all]));
+    }
+
+    #[test]
+    fn what_was_not_taken_cannot_have_been_handled() {
+        let mut inbox = inbox(0);
+        inbox.handle_notification(C, Seq::new(1), entries([1]));
+        inbox.handled(C, Seq::new(1));
+        assert_eq!(inbox.poll_commit(10), None);
+    }
+
+    #[test]
+    fn a_lost_connection_repeats_pulls_and_commits() {
+        let mut inbox = inbox(0);
+        inbox.handle_notification(C, Seq::new(1), entries([1]));
+        assert_eq!(taken(&mut inbox), [1]);
+        inbox.handled(C, Seq::new(1));
+        inbox.handle_notification(C, Seq::new(3), entries([]));
+        assert!(inbox.poll_pull().is_some() && inbox.poll_commit(10).is_some());
+        inbox.handle_reset();
+        assert!(inbox.poll_pull().is_some() && inbox.poll_commit(10).is_some());
+    }
+
+    #[test]
+    fn a_lagging_answer_is_asked_for_again_after_a_while() {
+        let mut inbox = inbox(0);
+        inbox.handle_notification(C, Seq::new(3), entries([]));
+        inbox.poll_pull().unwrap();
+        inbox.handle_pulled(Time::ZERO, C, entries([]), Seq::ZERO, Seq::ZERO);
+        assert_eq!(inbox.poll_pull(), None);
+        let at = inbox.poll_timeout().unwrap();
+        inbox.handle_timeout(at);
+        assert!(inbox.poll_pull().is_some());
+    }
+
+    #[test]
+    fn an_unknown_conversation_is_asked_about_once() {
+        let mut inbox: Inbox<&[u8]> = Inbox::new(InboxLimits::default());
+        inbox.handle_notification(C, Seq::new(3), entries([]));
+        inbox.handle_notification(C, Seq::new(4), entries([]));
+        assert_eq!((inbox.poll_unknown(), inbox.poll_unknown()), (Some(C), None));
+        inbox.subscribe(C, Seq::new(1), Seq::new(3));
+        inbox.set_active(C, true);
+        assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(1));
+    }
+
+    #[test]
+    fn a_slow_reader_stops_pulling_and_loses_nothing() {
+        let limits = InboxLimits { conversation_bytes_max: 150, ..InboxLimits::default() };
+        let mut inbox: Inbox<&[u8]> = Inbox::new(limits);
+        inbox.subscribe(C, Seq::ZERO, Seq::ZERO);
+        inbox.set_active(C, true);
+        for seq in 1..=5 {
+            inbox.handle_notification(C, Seq::new(seq), entries([seq]));
+        }
+        assert_eq!((inbox.bytes(), inbox.poll_pull()), (200, None));
+        assert_eq!(taken(&mut inbox), [1, 2]);
+        assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(2));
+    }
+
+    #[test]
+    fn a_store_that_went_back_takes_the_offset_with_it() {
+        let mut inbox = inbox(0);
+        inbox.handle_notification(C, Seq::new(5), entries(1..=5));
+        assert_eq!(taken(&mut inbox), [1, 2, 3, 4, 5]);
+        inbox.handled(C, Seq::new(5));
+        assert!(inbox.handle_store_went_back(C, Seq::new(2)));
+        inbox.handle_notification(C, Seq::new(3), entries([3]));
+        assert_eq!(taken(&mut inbox), [3]);
+    }
+}
