@@ -1,2 +1,79 @@
-//! Placeholder while the workspace is laid out.
-fn main() {}
+//! `goim-bench`: load for goim servers, and checks of what comes of it.
+#![allow(clippy::print_stdout, reason = "what it prints is its result")]
+
+mod host;
+mod irc;
+mod logs;
+mod replay;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Load for goim servers, and checks of what comes of it.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(replay::ReplayOptions),
+    /// Writes an IRC log as untidy as real ones, from a seed.
+    Logs {
+        #[command(flatten)]
+        options: logs::LogOptions,
+        /// The file; without it, standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Serves for another process of this program.
+    #[command(hide = true)]
+    Serve(host::ServeOptions),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("goim-bench: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command {
+        Command::Replay(options) => {
+            let report = replay::run(&options).await?;
+            if options.json {
+                println!("{}", serde_json::to_string(&report)?);
+            } else {
+                print!("{report}");
+            }
+            Ok(if report.failed_checks == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Logs { options, out } => {
+            let log = logs::write_log(options);
+            match out {
+                Some(path) => std::fs::write(path, log)?,
+                None => std::io::stdout().write_all(&log)?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Serve(options) => {
+            host::serve(options).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

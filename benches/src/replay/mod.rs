@@ -1,0 +1,100 @@
+//! Replays channel logs through a server, then checks what every reader got.
+
+mod channel;
+mod check;
+mod person;
+mod report;
+
+use std::path::PathBuf;
+
+use goim_client::Transport;
+
+use crate::host::{Host, HostError, StoreKind};
+use crate::irc;
+
+pub(crate) use report::Report;
+
+/// Replays IRC logs: each person a user with a connection of its own, the channel a group, every
+/// line sent as fast as the server takes it, every member reading.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = irc::RULES)]
+pub(crate) struct ReplayOptions {
+    /// The store of the server that is started for the run.
+    #[arg(long, value_enum, default_value_t = StoreKind::Sqlite)]
+    pub(crate) store: StoreKind,
+    /// Lines to send a second; without it, as many as the server takes.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// Servers that run already, ADDRESS:PORT[,ADDRESS:PORT…]: people are spread over them.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) connect: Vec<String>,
+    /// The servers' certificate, 64 hexadecimal digits.
+    #[arg(long, requires = "connect")]
+    pub(crate) fingerprint: Option<String>,
+    /// Prints one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The logs, each a channel of its own, one after the other.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What can go wrong apart from checks that fail.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    #[error("cannot read {path}: {source}")]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{0} has no line that could be replayed; is it an IRC log? See --help for the lines that are")]
+    Nothing(PathBuf),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    Connect(#[from] goim_client::ConnectError),
+    #[error("a call failed: {0}")]
+    Call(#[from] goim_client::CallError),
+    #[error("a message could not be sent: {0}")]
+    Send(#[from] goim_client::SendError),
+}
+
+/// Runs all files against one server.
+pub(crate) async fn run(options: &ReplayOptions) -> Result<Report, ReplayError> {
+    let mut scripts = Vec::new();
+    for path in &options.files {
+        let bytes = std::fs::read(path).map_err(|source| ReplayError::File { path: path.clone(), source })?;
+        let script = irc::script(&bytes);
+        if script.steps.is_empty() {
+            return Err(ReplayError::Nothing(path.clone()));
+        }
+        scripts.push((path, script));
+    }
+    let host = match options.connect.as_slice() {
+        [] => Host::start(options.store).await?,
+        addresses => Host::connect(addresses, options.fingerprint.as_deref())?,
+    };
+    let transport = Transport::with_fingerprint(host.fingerprint)?;
+    let bar = progress_bar(scripts.iter().map(|(_, script)| script.steps.len() as u64).sum(), options.json);
+    let mut report = Report::default();
+    for (place, (path, script)) in scripts.iter().enumerate() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        bar.set_message(name.clone());
+        let done = channel::replay(&host, &transport, place, script, options.rate, &bar).await?;
+        report.add(&name, done, &script.skipped);
+    }
+    bar.finish_and_clear();
+    report.server_rss_bytes = host.rss_bytes();
+    host.stop().await?;
+    Ok(report)
+}
+
+fn progress_bar(steps: u64, quiet: bool) -> indicatif::ProgressBar {
+    let bar = if quiet { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(steps) };
+    let style = indicatif::ProgressStyle::with_template("{wide_bar} {pos}/{len} lines {per_sec} {eta} {msg}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
