@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change lands: formatting, lints, all tests, documentation,
+# and replays of channel logs on both stores. Sets up what it needs.
+#
+#   scripts/test.sh            the short form, for every change
+#   scripts/test.sh --long     long tests, and replays of all logs instead of a few
+#
+# IRC_LOGS=FOLDER   replays the real logs there too (files named *.txt)
+# DATABASE_URL      a Postgres to use instead of the private one under target/
+#
+# Licences, advisories and duplicate crates are checked by `cargo deny check`, which needs the
+# network and cargo-deny.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+long=no
+case "${1:-}" in
+    '') ;;
+    --long) long=yes; export GOIM_LONG=1 ;;
+    *) sed -n '2,/^set/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//' >&2; exit 2 ;;
+esac
+
+step() { printf '\n== %s\n' "$*"; }
+die() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+
+command -v cargo >/dev/null || die "no cargo: install Rust first, https://rustup.rs"
+
+step "Postgres"
+started=no
+if ! scripts/postgres.sh url >/dev/null 2>&1; then
+    scripts/postgres.sh start
+    started=yes
+fi
+finish() { [[ $started == no ]] || scripts/postgres.sh stop || true; }
+trap finish EXIT
+DATABASE_URL=$(scripts/postgres.sh url)
+export DATABASE_URL
+
+step "Formatting"
+cargo fmt --all --check
+
+step "Files under 450 lines"
+git ls-files -z -- '*.rs' | xargs -0 wc -l | awk '$2 != "total" && $1 > 450 { print; bad = 1 } END { exit bad }' \
+    || die "split these: a file has one job"
+
+step "goim-core depends on no runtime, socket, clock, format or database"
+allowed='^(goim-core|bytes|thiserror|thiserror-impl|uuid|proc-macro2|quote|syn|unicode-ident)$'
+extra=$(cargo tree -p goim-core -e normal --prefix none 2>/dev/null | awk '{print $1}' | sort -u | grep -vE "$allowed" || true)
+[[ -z $extra ]] || die "goim-core has new dependencies: $extra"
+if rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -r test -d; then
+    cargo check -p goim-core --target wasm32-unknown-unknown
+fi
+
+step "Lints"
+cargo clippy --workspace --all-targets -- -D warnings
+
+step "Tests"
+cargo test --workspace --no-fail-fast
+
+step "Documentation"
+RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+
+step "Replays"
+cargo build --release -p goim-bench --quiet
+bench=${CARGO_TARGET_DIR:-target}/release/goim-bench
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"; finish' EXIT
+for seed in 1 2 3; do
+    "$bench" logs --seed "$seed" --people 60 --lines 1500 --out "$logs/seed-$seed.txt"
+done
+files=("$logs"/*.txt)
+if [[ -n ${IRC_LOGS:-} ]]; then
+    real=("$IRC_LOGS"/*.txt)
+    [[ -f ${real[0]} ]] || die "IRC_LOGS=$IRC_LOGS has no *.txt"
+    [[ $long == yes ]] || real=("${real[@]:0:3}")
+    files+=("${real[@]}")
+fi
+for store in sqlite postgres; do
+    step "Replay of ${#files[@]} logs on $store"
+    "$bench" replay --store "$store" "${files[@]}"
+done
+
+step "All is well"
