@@ -70,7 +70,10 @@ impl Link {
             let frames = link.exchange().await.map_err(lost)?;
             if let Some(frame) = frames.first() {
                 return match decode::<ServerFrame>(frame) {
-                    Ok(ServerFrame::Welcome(welcome)) => Ok((link, welcome)),
+                    Ok(ServerFrame::Welcome(welcome)) => {
+                        shared.welcomed(&welcome);
+                        Ok((link, welcome))
+                    }
                     Ok(ServerFrame::GoAway(away)) => Err(ConnectError::Refused(goim_proto::Error::new(
                         goim_proto::ErrorCode::Unavailable,
                         away.message,

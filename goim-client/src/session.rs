@@ -101,11 +101,8 @@ impl<'a> Session<'a> {
             committed: Vec::new(),
             save_epoch: None,
         };
-        let now = shared.now();
         let mut state = shared.state();
-        state.server_ms_at_zero = welcome.server_time_ms.saturating_sub(now.as_micros() / 1_000);
-        state.session.clone_from(&welcome.session);
-        state.wants_sync = welcome.session.is_some();
+        state.wants_sync = state.session.is_some();
         state.commit_due = true;
         session.see_epoch(&mut state, welcome.epoch);
         session

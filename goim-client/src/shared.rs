@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use goim_core::{ConversationId, Entry, Epoch, Inbox, InboxLimits, Seq, Time};
-use goim_proto::{Call, Reply, SessionInfo};
+use goim_proto::{Call, Reply, SessionInfo, Welcome};
 use tokio::sync::{Notify, broadcast, oneshot};
 
 use crate::options::ClientBuilder;
@@ -96,6 +96,15 @@ impl Shared {
 
     pub(crate) fn now(&self) -> Time {
         Time::from_micros(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Takes over what a server says of itself and of who we are to it, before anybody else hears
+    /// that there is a connection.
+    pub(crate) fn welcomed(&self, welcome: &Welcome) {
+        let now = self.now();
+        let mut state = self.state();
+        state.server_ms_at_zero = welcome.server_time_ms.saturating_sub(now.as_micros() / 1_000);
+        state.session.clone_from(&welcome.session);
     }
 
     /// The server's time, in milliseconds since the Unix epoch.
