@@ -90,7 +90,8 @@ impl Server {
         let service = Self::service(config, store, tokens).await?;
         let address = service.config.quic_listen;
         let not_bound = |source| StartError::Listen { address, source };
-        let endpoint = listen(address, identity.tls(ALPN)?).map_err(not_bound)?;
+        let secret = identity.derived_secret("stateless reset");
+        let endpoint = listen(address, identity.tls(ALPN)?, &secret).map_err(not_bound)?;
         let quic_addr = endpoint.local_addr().map_err(not_bound)?;
         let ready = Arc::new(AtomicBool::new(true));
         let mut tasks = JoinSet::new();

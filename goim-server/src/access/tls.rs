@@ -78,6 +78,14 @@ impl Identity {
         Self::read(&path)
     }
 
+    /// A secret that lasts as long as the key and says nothing of it.
+    pub(crate) fn derived_secret(&self, purpose: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(purpose.as_bytes());
+        hash.update(self.key.secret_der());
+        hash.finalize().into()
+    }
+
     /// SHA-256 of the DER form of the certificate: what a client pins.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
