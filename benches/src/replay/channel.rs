@@ -244,13 +244,21 @@ fn may_be_done(error: &CallError) -> bool {
     matches!(error, CallError::Disconnected) || error.code().is_some_and(ErrorCode::is_retryable)
 }
 
-/// The whole log, as its owner sees it.
+/// The whole log, as its owner sees it, up to the head that the store has.
 async fn pull_log(owner: &Client, group: ConversationId) -> Result<Vec<Stored>, ReplayError> {
+    let head = loop {
+        match owner.heads(&[group]).await {
+            Ok(items) => break items.first().map_or(Seq::ZERO, |item| item.head),
+            Err(error) if may_be_done(&error) => tokio::task::yield_now().await,
+            Err(error) => return Err(error.into()),
+        }
+    };
     let mut log: Vec<Stored> = Vec::new();
     let mut after = Seq::ZERO;
-    loop {
+    while after < head {
         match owner.pull(group, after, PULL_LIMIT).await {
-            Ok(page) if page.through == after => return Ok(log),
+            // A node that has not heard of the newest entries yet answers with none.
+            Ok(page) if page.through == after => tokio::task::yield_now().await,
             Ok(page) => {
                 log.extend(page.entries);
                 after = page.through;
@@ -259,6 +267,7 @@ async fn pull_log(owner: &Client, group: ConversationId) -> Result<Vec<Stored>, 
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(log)
 }
 
 /// Waits until everybody has read to his end, or nothing happens any more.

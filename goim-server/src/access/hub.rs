@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::change::Change;
 use super::connection::Connection;
 use super::kept::Kept;
-use super::room::{Look, Room, Step};
+use super::room::{Look, Looked, Room, Step};
 use crate::bus::Published;
 use crate::store::Head;
 use crate::telemetry::Metrics;
@@ -354,17 +354,24 @@ impl Hub {
         if room.head().is_none() {
             self.begin_behind(conversation, look.head);
         }
-        let from = room.look(connection, look, &mut touched.steps);
+        let looked = room.look(connection, look, &mut touched.steps);
         self.take_steps(conversation, room, &mut touched.steps, &mut touched.wake);
-        match from {
-            Some(from) => {
+        match looked {
+            Looked::Reads(from) => {
                 connection.reads_from(conversation, from, told);
                 let head = room.head().unwrap_or(look.head);
                 if head > told && connection.mark(conversation, head, Seq::ZERO) {
                     touched.wake.push(Arc::clone(connection));
                 }
             }
-            None => connection.unsubscribe(conversation),
+            Looked::Out(Seq::ZERO) => connection.unsubscribe(conversation),
+            // He may have been in and out again before anybody told him: he has still to hear of
+            // what he may see.
+            Looked::Out(last) => {
+                if connection.stop_reading(conversation, last) {
+                    touched.wake.push(Arc::clone(connection));
+                }
+            }
         }
         if mem::take(&mut room.dirty) {
             touched.conversations.push(conversation);

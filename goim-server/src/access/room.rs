@@ -60,6 +60,17 @@ pub(crate) struct Look {
     pub(crate) head: Seq,
     /// The entry that the user is a member since, if he is one.
     pub(crate) from: Option<Seq>,
+    /// The last entry that the user may see, if he was a member and is none.
+    pub(crate) last: Seq,
+}
+
+/// What a look means for who looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// He reads, from this entry on.
+    Reads(Seq),
+    /// He is out, and may see no more than up to this entry; zero for who never was in.
+    Out(Seq),
 }
 
 #[derive(Debug)]
@@ -216,24 +227,21 @@ impl Room {
     }
 
     /// Takes what looking brought for a registered connection: its first seq if it reads.
-    pub(super) fn look(
-        &mut self,
-        connection: &Arc<Connection>,
-        look: Look,
-        steps: &mut Vec<Step>,
-    ) -> Option<Seq> {
+    pub(super) fn look(&mut self, connection: &Arc<Connection>, look: Look, steps: &mut Vec<Step>) -> Looked {
         self.saw(look.head);
         if self.head.is_none() {
             self.head = Some(look.head);
             self.pass_waiting(steps);
         }
-        let at = self.readers.iter().position(|reader| reader.is(connection))?;
-        let from = self.readers[at].looked(look);
-        match from {
-            Some(from) => self.readers[at].standing = Standing::Reading { from },
-            None => drop(self.readers.swap_remove(at)),
+        let Some(at) = self.readers.iter().position(|reader| reader.is(connection)) else {
+            return Looked::Out(look.last);
+        };
+        let looked = self.readers[at].looked(look);
+        match looked {
+            Looked::Reads(from) => self.readers[at].standing = Standing::Reading { from },
+            Looked::Out(_) => drop(self.readers.swap_remove(at)),
         }
-        from
+        looked
     }
 
     pub(super) fn leave(&mut self, connection: &Arc<Connection>) {
@@ -271,13 +279,13 @@ impl Reader {
     }
 
     /// The first seq of the range that this reader reads now.
-    fn looked(&self, look: Look) -> Option<Seq> {
+    fn looked(&self, look: Look) -> Looked {
         match self.standing {
-            Standing::Reading { from } => Some(look.from.map_or(from, |looked| looked.max(from))),
+            Standing::Reading { from } => Looked::Reads(look.from.map_or(from, |looked| looked.max(from))),
             // What passed after the look is newer than the look.
-            Standing::Looking { passed: Some(Passed::Added(seq)) } if seq > look.head => Some(seq),
-            Standing::Looking { passed: Some(Passed::Gone(seq)) } if seq > look.head => None,
-            Standing::Looking { .. } => look.from,
+            Standing::Looking { passed: Some(Passed::Added(seq)) } if seq > look.head => Looked::Reads(seq),
+            Standing::Looking { passed: Some(Passed::Gone(seq)) } if seq > look.head => Looked::Out(seq),
+            Standing::Looking { .. } => look.from.map_or(Looked::Out(look.last), Looked::Reads),
         }
     }
 }

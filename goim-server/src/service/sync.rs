@@ -62,12 +62,12 @@ impl Service {
         let now = self.clock.now();
         let mut gone = known;
         for membership in &list {
-            let look = Look { head: membership.head, from: Some(membership.from) };
+            let look = Look { head: membership.head, from: Some(membership.from), last: Seq::ZERO };
             gone.remove(&membership.conversation);
             self.hub.look(now, connection, membership.conversation, look);
         }
         for membership in registered.iter().filter(|membership| gone.contains(&membership.conversation)) {
-            let look = Look { head: membership.head, from: None };
+            let look = Look { head: membership.head, from: None, last: Seq::ZERO };
             self.hub.look(now, connection, membership.conversation, look);
         }
         Ok(())
@@ -86,9 +86,10 @@ impl Service {
         let heads = self.store.heads(&[conversation]).await;
         let ranges = self.store.ranges(session.user, conversation).await;
         let head = heads.map_err(failed)?.heads.first().map_or(Seq::ZERO, |head| head.head);
-        let from =
-            ranges.map_err(failed)?.last().filter(|range| range.until.is_none()).map(|range| range.from);
-        self.hub.look_and_announce(self.clock.now(), connection, conversation, Look { head, from });
+        let newest = ranges.map_err(failed)?.last().copied();
+        let from = newest.filter(|range| range.until.is_none()).map(|range| range.from);
+        let last = newest.and_then(|range| range.until).unwrap_or(Seq::ZERO);
+        self.hub.look_and_announce(self.clock.now(), connection, conversation, Look { head, from, last });
         Ok(())
     }
 
