@@ -98,10 +98,11 @@ impl Reader {
         let starved = self.take_frames()?;
         self.service.offer(&mut self.offers);
         let lanes_full = !self.offers.is_empty();
-        let has_room = self.connection.may_read(&self.service.limits) && self.service.budget.has_room();
+        let has_room = self.connection.may_read(&self.service.limits);
+        let node_has_room = self.service.budget.has_room();
         let quic = &self.connection.quic;
         tokio::select! {
-            chunk = self.stream.read_chunk(CHUNK_BYTES_MAX, true), if starved && has_room && !lanes_full => {
+            chunk = self.stream.read_chunk(CHUNK_BYTES_MAX, true), if starved && has_room && node_has_room && !lanes_full => {
                 let chunk = chunk.map_err(|_| Stop::Gone)?.ok_or(Stop::Gone)?;
                 self.frames.buffer().extend_from_slice(&chunk.bytes);
             }
@@ -111,7 +112,7 @@ impl Reader {
             }
             Some(()) = self.calls.next(), if !self.calls.is_empty() => {}
             () = self.connection.room(), if !has_room => {}
-            () = self.service.budget.room(), if !has_room => {}
+            () = self.service.budget.room(), if !node_has_room => {}
             () = self.service.committer.room(), if lanes_full => {}
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A server of the test's own, and a raw client that can misbehave.
 #![allow(dead_code, unreachable_pub, reason = "each test binary is a crate, and uses a part of it")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +76,8 @@ pub struct RawClient {
     pub send: SendStream,
     receive: RecvStream,
     frames: FrameReader,
+    /// What came in datagrams and on streams of their own.
+    beside: VecDeque<ServerFrame>,
     endpoint: Endpoint,
     next_id: u64,
     replies: HashMap<u64, Reply>,
@@ -112,6 +114,7 @@ impl RawClient {
             send,
             receive,
             frames: FrameReader::default(),
+            beside: VecDeque::new(),
             endpoint,
             next_id: 1,
             replies: HashMap::new(),
@@ -318,24 +321,32 @@ impl RawClient {
 
     async fn come_at_last(&mut self) -> Came {
         loop {
+            if let Some(frame) = self.beside.pop_front() {
+                return Came::Frame(frame);
+            }
             if let Some(frame) = self.frames.next_frame().unwrap() {
                 return Came::Frame(decode(&frame).unwrap());
             }
-            let bytes = tokio::select! {
+            let beside: Option<Bytes> = tokio::select! {
                 chunk = self.receive.read_chunk(65_536, true) => match chunk {
-                    Ok(Some(chunk)) => chunk.bytes,
-                    Ok(None) | Err(_) => return Came::Closed(self.close_code().await),
+                    Ok(Some(chunk)) => {
+                        self.frames.buffer().extend_from_slice(&chunk.bytes);
+                        continue;
+                    }
+                    Ok(None) | Err(_) => None,
                 },
-                datagram = self.connection.read_datagram() => match datagram {
-                    Ok(datagram) => datagram,
-                    Err(_) => return Came::Closed(self.close_code().await),
-                },
+                datagram = self.connection.read_datagram() => datagram.ok(),
                 stream = self.connection.accept_uni() => match stream {
-                    Ok(mut stream) => stream.read_to_end(2 << 20).await.unwrap().into(),
-                    Err(_) => return Came::Closed(self.close_code().await),
+                    Ok(mut stream) => Some(stream.read_to_end(2 << 20).await.unwrap().into()),
+                    Err(_) => None,
                 },
             };
-            self.frames.buffer().extend_from_slice(&bytes);
+            let Some(beside) = beside else { return Came::Closed(self.close_code().await) };
+            let mut frames = FrameReader::default();
+            frames.buffer().extend_from_slice(&beside);
+            while let Some(frame) = frames.next_frame().unwrap() {
+                self.beside.push_back(decode(&frame).unwrap());
+            }
         }
     }
 
