@@ -235,6 +235,7 @@ async fn ten_thousand_sends_without_a_look_at_the_answers_are_held_back_not_lost
     }
 }
 
+#[allow(clippy::unwrap_used, reason = "it fits")]
 fn encode_request(frames: &mut BytesMut, id: u64, call: Call) {
     let request = ClientFrame::Request(goim_proto::Request { id, call });
     frame_with(frames, |buffer| encode(&request, buffer)).unwrap();

@@ -144,7 +144,7 @@ impl Reader {
                 self.service.metrics.frames_bad_total.add(1);
                 Stop::Ended(Ending::too_large(error.to_string()))
             }
-            _ => self.bad_frame("a frame has at least one byte"),
+            FrameError::Empty | _ => self.bad_frame("a frame has at least one byte"),
         })
     }
 
@@ -173,9 +173,10 @@ impl Reader {
 
     fn request(&mut self, id: u64, call: Call) {
         self.service.metrics.calls_total.add(1);
-        let refused = match call {
-            Call::Send(send) => self.send(id, send).err(),
-            call => self.pay(1).map(|()| self.start(id, call)).err(),
+        let refused = if let Call::Send(send) = call {
+            self.send(id, send).err()
+        } else {
+            self.pay(1).map(|()| self.start(id, call)).err()
         };
         if let Some(error) = refused {
             self.service.metrics.calls_failed_total.add(1);

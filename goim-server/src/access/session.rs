@@ -43,12 +43,9 @@ pub(super) async fn serve(service: Arc<Service>, incoming: Incoming, open: Open)
     let connection = Arc::new(Connection::new(quic, open));
     let _leave = Leave { service: &service, connection: &connection };
     let mut reader = Reader::new(Arc::clone(&service), Arc::clone(&connection), receive);
-    let hello = match timeout(HELLO_WITHIN, reader.hello()).await {
-        Ok(hello) => hello,
-        Err(_) => {
-            connection.quic.close(VarInt::from_u32(1), b"no Hello came");
-            return;
-        }
+    let Ok(hello) = timeout(HELLO_WITHIN, reader.hello()).await else {
+        connection.quic.close(VarInt::from_u32(1), b"no Hello came");
+        return;
     };
     let wanted = hello.as_ref().is_ok_and(|hello| hello.datagrams);
     let datagrams = wanted && connection.quic.max_datagram_size().is_some();

@@ -52,7 +52,7 @@ impl Sink<Ticket> for Outcomes {
         let mut wake: Vec<Arc<Connection>> = Vec::new();
         for Answer { ticket, outcome } in answers {
             match ticket {
-                Ticket::Send(ticket) => wake.extend(self.answer_send(&ticket, outcome)),
+                Ticket::Send(ticket) => wake.extend(self.answer_send(&ticket, &outcome)),
                 // Whoever asked may be gone.
                 Ticket::Call(waiting) => drop(waiting.send(outcome)),
             }
@@ -73,9 +73,9 @@ impl Sink<Ticket> for Outcomes {
 }
 
 impl Outcomes {
-    fn answer_send(&self, ticket: &SendTicket, outcome: Outcome<Refusal>) -> Option<Arc<Connection>> {
+    fn answer_send(&self, ticket: &SendTicket, outcome: &Outcome<Refusal>) -> Option<Arc<Connection>> {
         let connection = ticket.bytes.connection();
-        match &outcome {
+        match outcome {
             Outcome::Committed { seq, .. } => {
                 self.metrics.sends_committed_total.add(1);
                 connection.own_sent(ticket.conversation, *seq);
@@ -86,7 +86,11 @@ impl Outcomes {
                     connection.owe(self.unmarked_duplicate_cost);
                 }
             }
-            _ => self.metrics.calls_failed_total.add(1),
+            Outcome::Refused(_)
+            | Outcome::NoSuchConversation
+            | Outcome::OutOfOrder
+            | Outcome::Rejected
+            | Outcome::Unavailable(_) => self.metrics.calls_failed_total.add(1),
         }
         let reply = sent(outcome).map_or_else(Reply::Error, Reply::Sent);
         connection.queue(Outgoing::reply(ticket.id, reply)).then(|| Arc::clone(connection))
@@ -94,8 +98,8 @@ impl Outcomes {
 }
 
 /// An entry's fate as a client is told.
-pub(super) fn sent(outcome: Outcome<Refusal>) -> Result<Sent, Error> {
-    match outcome {
+pub(super) fn sent(outcome: &Outcome<Refusal>) -> Result<Sent, Error> {
+    match *outcome {
         Outcome::Committed { seq, count, at_ms } => Ok(Sent { seq, duplicate: false, at_ms, count }),
         Outcome::Duplicate { seq, count, at_ms, .. } => Ok(Sent { seq, duplicate: true, at_ms, count }),
         Outcome::Refused(refusal) => Err(refusal.into_error()),

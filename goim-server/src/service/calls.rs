@@ -1,5 +1,10 @@
 //! Every call but sends: who may make it, who does it, and how the answer goes back.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "calls are dispatched in steps, each of which takes its own"
+)]
+
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};

@@ -192,7 +192,7 @@ impl Service {
         match answered.await {
             Ok(outcome) => {
                 self.due_now.notify_one();
-                sent(outcome)
+                sent(&outcome)
             }
             Err(_) => refuse(ErrorCode::Unavailable, "the server is stopping"),
         }

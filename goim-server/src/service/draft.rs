@@ -61,7 +61,7 @@ fn bad_content(failure: &ContentError) -> Error {
         ContentError::TextTooLong(_) => ErrorCode::TextTooLong,
         ContentError::NotUtf8 => ErrorCode::NotUtf8,
         ContentError::TooLarge(_) => ErrorCode::TooLarge,
-        _ => ErrorCode::BadContent,
+        ContentError::NotForClients(_) | ContentError::Malformed(_) | _ => ErrorCode::BadContent,
     };
     Error::new(code, failure.to_string())
 }

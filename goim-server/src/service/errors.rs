@@ -17,6 +17,7 @@ pub(super) fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, Error> {
 
 /// What a client is told when the store does not do what was asked; operators find the cause in
 /// the log.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 pub(super) fn failed(error: StoreError) -> Error {
     let (code, message) = match &error {
         StoreError::NotMember => {
@@ -26,7 +27,10 @@ pub(super) fn failed(error: StoreError) -> Error {
         StoreError::Unavailable(_) => {
             (ErrorCode::Unavailable, "the server's store does not answer; try again")
         }
-        _ => (ErrorCode::Internal, "the server made a mistake; its log says more"),
+        StoreError::NotDurable { .. }
+        | StoreError::BadUrl(_)
+        | StoreError::Migrate(_)
+        | StoreError::Query(_) => (ErrorCode::Internal, "the server made a mistake; its log says more"),
     };
     tracing::warn!(error = &error as &dyn std::error::Error, "the store failed a call");
     Error { retry_after_ms: Some(STORE_RETRY_MS), ..Error::new(code, message) }
