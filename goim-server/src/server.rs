@@ -29,6 +29,9 @@ const CATCH_UP_DEFAULT_MS: u64 = 1_000;
 /// When clients of a stopping server should look for it again, in milliseconds.
 const COME_BACK_MS: u64 = 500;
 
+/// How long the last packets may take to leave.
+const LAST_PACKETS: Duration = Duration::from_millis(500);
+
 /// A running server. Dropping it stops it at once; [`Server::shutdown`] does so politely.
 #[derive(Debug)]
 pub struct Server {
@@ -150,6 +153,8 @@ impl Server {
             tracing::warn!("stopped before everything under way had ended");
         }
         self.endpoint.close(VarInt::from_u32(0), b"the server has stopped");
+        // Otherwise clients learn of the end from their idle timeout.
+        let _ = tokio::time::timeout(LAST_PACKETS, self.endpoint.wait_idle()).await;
         self.tasks.shutdown().await;
         self.service.store.close().await;
         tracing::info!("stopped");

@@ -81,6 +81,10 @@ impl Service {
         connection: &Arc<Connection>,
         conversation: ConversationId,
     ) -> Result<(), Error> {
+        if connection.reading_from(conversation).is_some_and(|from| from != Seq::MAX) {
+            // The entry that let him in has passed here: he was let in and told then.
+            return Ok(());
+        }
         self.hub.register(connection, session.user, conversation);
         // The head first: what passes after it is newer than what is read second.
         let heads = self.store.heads(&[conversation]).await;
