@@ -1,4 +1,5 @@
 //! Replays through servers that are killed, and through two servers on one store.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The wire format of goim: MessagePack frames over QUIC and WebSocket.
 //!
-//! `docs/PROTOCOL.md` describes the format for other languages. Here, in the data's way:
+//! In the data's way:
 //! [`frame`] cuts a byte stream into frames, [`ClientFrame`] and [`ServerFrame`] are what is in
 //! them, [`Call`] and [`Reply`] are every request and its answer, [`Content`] is what an entry's
 //! body holds.

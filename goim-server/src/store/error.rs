@@ -100,7 +100,7 @@ fn sqlite_code(code: &str) -> Fault {
     match code.parse::<u32>().unwrap_or(0) & 0xff {
         5 | 6 => Fault::Conflict,
         13 => Fault::Full,
-        18 | 19 | 20 => Fault::Data,
+        18..=20 => Fault::Data,
         8 => Fault::Down,
         7 | 10 | 11 | 14 | 26 => Fault::Lost,
         _ => Fault::Other,

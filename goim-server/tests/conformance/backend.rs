@@ -16,6 +16,7 @@ use uuid::Uuid;
 const LEFT_BEHIND_S: u64 = 3_600;
 
 /// Where a test's store lives.
+#[allow(clippy::large_enum_variant, reason = "a test has one of these")]
 pub(crate) enum Backend {
     Sqlite { folder: tempfile::TempDir },
     Postgres { server: PgConnectOptions, name: String },

@@ -5,6 +5,7 @@
 //! `scripts/postgres.sh`, or from `DATABASE_URL`; where there is none, the suite fails.
 //!
 //! Random tests print their seed. `GOIM_SEED=n` repeats one, `GOIM_LONG=1` makes them long.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod accounts;
 mod backend;
