@@ -9,7 +9,8 @@ use goim_proto::Welcome;
 
 use crate::backoff::Backoff;
 use crate::link::{Link, datagram_frames, read_answer};
-use crate::session::{Ended, Session};
+use crate::pending::Ended;
+use crate::session::Session;
 use crate::shared::Shared;
 use crate::transport::Transport;
 use crate::{CallError, ConnectError, Event};

@@ -45,6 +45,7 @@ mod link;
 mod local_store;
 mod options;
 mod outbox;
+mod pending;
 mod session;
 mod shared;
 mod subscription;

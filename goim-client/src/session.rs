@@ -14,42 +14,14 @@ use goim_proto::{
 
 use crate::link::{Link, Reason};
 use crate::outbox::Answered;
-use crate::shared::{CallFate, Shared, State, Tokens};
+use crate::pending::{Ended, Pending};
+use crate::shared::{Shared, State, Tokens};
 use crate::{CallError, Event};
 
 /// How long before its end an access token is renewed.
 const RENEW_BEFORE_MS: u64 = 60_000;
 /// The longest time between two looks at what is due.
 const TICK: Duration = Duration::from_secs(5);
-
-/// Why a connection is over.
-pub(crate) enum Ended {
-    /// The application closed the client.
-    Closed,
-    /// The server does not take the token any longer.
-    Refused(Reason),
-    /// Anything else: try again.
-    Lost(Reason),
-}
-
-/// What waits for an answer.
-enum Pending {
-    Send {
-        conversation: ConversationId,
-        id: ClientMsgId,
-        round: u32,
-    },
-    Call(CallFate),
-    Pull(ConversationId),
-    Commit,
-    Sync,
-    /// Offsets of conversations that were announced.
-    Unknown(Vec<ConversationId>),
-    /// Heads after the store went back.
-    WentBack(Vec<ConversationId>),
-    Refresh,
-    Renew(Tokens),
-}
 
 pub(crate) struct Session<'a> {
     shared: &'a Shared,

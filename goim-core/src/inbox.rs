@@ -1,65 +1,17 @@
 //! The reader's end of delivery: offsets, dedupe, gaps turned into pulls, commits.
 
+mod types;
+
 use core::fmt;
 use std::collections::VecDeque;
 
 use crate::hash::IdMap;
-use crate::{ConversationId, Duration, Entry, Seq, Time};
+use crate::{ConversationId, Entry, Seq, Time};
 
-/// The bounds of an [`Inbox`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InboxLimits {
-    /// Bytes of entries that wait to be taken in one conversation. Reached, nothing more is
-    /// pulled for it, and entries that ride along are left to a later pull.
-    pub conversation_bytes_max: usize,
-    /// The same for all conversations together: 32 busy ones at their own bound.
-    pub bytes_max: usize,
-    /// Entries to ask for in one pull.
-    pub pull_limit: u32,
-    /// Pulls under way at once.
-    pub pulls_max: usize,
-    /// How long to wait before a pull whose answer was below an announced head is repeated;
-    /// doubled with each further one.
-    pub retry_min: Duration,
-    /// The longest such wait.
-    pub retry_max: Duration,
-}
-
-impl Default for InboxLimits {
-    fn default() -> Self {
-        Self {
-            conversation_bytes_max: 1024 * 1024,
-            bytes_max: 32 * 1024 * 1024,
-            pull_limit: 500,
-            pulls_max: 32,
-            retry_min: Duration::from_millis(20),
-            retry_max: Duration::from_secs(2),
-        }
-    }
-}
+pub use types::{InboxLimits, OffsetMove, PullRequest};
 
 /// Bytes that a waiting entry holds besides its body.
 const ENTRY_BYTES: usize = 96;
-
-/// Entries of one conversation to ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PullRequest {
-    /// Which conversation.
-    pub conversation: ConversationId,
-    /// Entries behind this one.
-    pub after: Seq,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// An offset to commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OffsetMove {
-    /// Which conversation.
-    pub conversation: ConversationId,
-    /// Everything up to here has been handled.
-    pub offset: Seq,
-}
 
 /// What one reader knows and still has to do: a state machine over all of its conversations.
 ///
@@ -491,139 +443,4 @@ impl<B> fmt::Debug for Inbox<B> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{ClientMsgId, UserId};
-
-    const C: ConversationId = ConversationId::new(1);
-
-    fn entries(seqs: impl IntoIterator<Item = u64>) -> Vec<Entry<&'static [u8]>> {
-        let entry = |seq| Entry {
-            seq: Seq::new(seq),
-            sender: UserId::new(1),
-            client_msg_id: ClientMsgId::mint(seq, &[0; 10]),
-            at_ms: 0,
-            count: seq,
-            body: b"body".as_slice(),
-        };
-        seqs.into_iter().map(entry).collect()
-    }
-
-    fn inbox(offset: u64) -> Inbox<&'static [u8]> {
-        let mut inbox = Inbox::new(InboxLimits::default());
-        inbox.subscribe(C, Seq::new(offset), Seq::new(offset));
-        inbox.set_active(C, true);
-        inbox
-    }
-
-    fn taken(inbox: &mut Inbox<&'static [u8]>) -> Vec<u64> {
-        core::iter::from_fn(|| inbox.take()).map(|(_, entry)| entry.seq.as_u64()).collect()
-    }
-
-    #[test]
-    fn an_entry_that_is_next_needs_no_pull() {
-        let mut inbox = inbox(4);
-        inbox.handle_notification(C, Seq::new(5), entries([5]));
-        assert_eq!(inbox.poll_pull(), None);
-        assert_eq!(taken(&mut inbox), [5]);
-    }
-
-    #[test]
-    fn a_gap_becomes_a_pull_and_copies_are_dropped() {
-        let mut inbox = inbox(4);
-        inbox.handle_notification(C, Seq::new(7), entries([7]));
-        let pull = inbox.poll_pull().unwrap();
-        assert_eq!(pull.after, Seq::new(4));
-        inbox.handle_notification(C, Seq::new(5), entries([5]));
-        inbox.handle_pulled(Time::ZERO, C, entries(5..=7), Seq::new(7), Seq::new(7));
-        inbox.handle_notification(C, Seq::new(7), entries([6, 7]));
-        assert_eq!(taken(&mut inbox), [5, 6, 7]);
-        assert_eq!(inbox.poll_pull(), None);
-    }
-
-    #[test]
-    fn the_offset_is_what_was_handled_and_passes_over_what_is_not_ours() {
-        let mut inbox = inbox(0);
-        inbox.handle_notification(C, Seq::new(9), entries([]));
-        inbox.poll_pull().unwrap();
-        inbox.handle_pulled(Time::ZERO, C, entries([3, 4]), Seq::new(9), Seq::new(9));
-        assert_eq!(taken(&mut inbox), [3, 4]);
-        assert_eq!(inbox.poll_commit(10), None);
-        inbox.handled(C, Seq::new(3));
-        let first = OffsetMove { conversation: C, offset: Seq::new(3) };
-        assert_eq!(inbox.poll_commit(10), Some(vec![first]));
-        inbox.handled(C, Seq::new(4));
-        assert_eq!(inbox.poll_commit(10), None, "one commit at a time");
-        inbox.handle_committed();
-        let all = OffsetMove { conversation: C, offset: Seq::new(9) };
-        assert_eq!(inbox.poll_commit(10), Some(vec![all]));
-    }
-
-    #[test]
-    fn what_was_not_taken_cannot_have_been_handled() {
-        let mut inbox = inbox(0);
-        inbox.handle_notification(C, Seq::new(1), entries([1]));
-        inbox.handled(C, Seq::new(1));
-        assert_eq!(inbox.poll_commit(10), None);
-    }
-
-    #[test]
-    fn a_lost_connection_repeats_pulls_and_commits() {
-        let mut inbox = inbox(0);
-        inbox.handle_notification(C, Seq::new(1), entries([1]));
-        assert_eq!(taken(&mut inbox), [1]);
-        inbox.handled(C, Seq::new(1));
-        inbox.handle_notification(C, Seq::new(3), entries([]));
-        assert!(inbox.poll_pull().is_some() && inbox.poll_commit(10).is_some());
-        inbox.handle_reset();
-        assert!(inbox.poll_pull().is_some() && inbox.poll_commit(10).is_some());
-    }
-
-    #[test]
-    fn a_lagging_answer_is_asked_for_again_after_a_while() {
-        let mut inbox = inbox(0);
-        inbox.handle_notification(C, Seq::new(3), entries([]));
-        inbox.poll_pull().unwrap();
-        inbox.handle_pulled(Time::ZERO, C, entries([]), Seq::ZERO, Seq::ZERO);
-        assert_eq!(inbox.poll_pull(), None);
-        let at = inbox.poll_timeout().unwrap();
-        inbox.handle_timeout(at);
-        assert!(inbox.poll_pull().is_some());
-    }
-
-    #[test]
-    fn an_unknown_conversation_is_asked_about_once() {
-        let mut inbox: Inbox<&[u8]> = Inbox::new(InboxLimits::default());
-        inbox.handle_notification(C, Seq::new(3), entries([]));
-        inbox.handle_notification(C, Seq::new(4), entries([]));
-        assert_eq!((inbox.poll_unknown(), inbox.poll_unknown()), (Some(C), None));
-        inbox.subscribe(C, Seq::new(1), Seq::new(3));
-        inbox.set_active(C, true);
-        assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(1));
-    }
-
-    #[test]
-    fn a_slow_reader_stops_pulling_and_loses_nothing() {
-        let limits = InboxLimits { conversation_bytes_max: 150, ..InboxLimits::default() };
-        let mut inbox: Inbox<&[u8]> = Inbox::new(limits);
-        inbox.subscribe(C, Seq::ZERO, Seq::ZERO);
-        inbox.set_active(C, true);
-        for seq in 1..=5 {
-            inbox.handle_notification(C, Seq::new(seq), entries([seq]));
-        }
-        assert_eq!((inbox.bytes(), inbox.poll_pull()), (200, None));
-        assert_eq!(taken(&mut inbox), [1, 2]);
-        assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(2));
-    }
-
-    #[test]
-    fn a_store_that_went_back_takes_the_offset_with_it() {
-        let mut inbox = inbox(0);
-        inbox.handle_notification(C, Seq::new(5), entries(1..=5));
-        assert_eq!(taken(&mut inbox), [1, 2, 3, 4, 5]);
-        inbox.handled(C, Seq::new(5));
-        assert!(inbox.handle_store_went_back(C, Seq::new(2)));
-        inbox.handle_notification(C, Seq::new(3), entries([3]));
-        assert_eq!(taken(&mut inbox), [3]);
-    }
-}
+mod tests;

@@ -1,0 +1,35 @@
+//! What a connection waits for, and how it ends.
+
+use goim_core::{ClientMsgId, ConversationId};
+
+use crate::link::Reason;
+use crate::shared::{CallFate, Tokens};
+
+/// Why a connection is over.
+pub(crate) enum Ended {
+    /// The application closed the client.
+    Closed,
+    /// The server does not take the token any longer.
+    Refused(Reason),
+    /// Anything else: try again.
+    Lost(Reason),
+}
+
+/// What waits for an answer.
+pub(crate) enum Pending {
+    Send {
+        conversation: ConversationId,
+        id: ClientMsgId,
+        round: u32,
+    },
+    Call(CallFate),
+    Pull(ConversationId),
+    Commit,
+    Sync,
+    /// Offsets of conversations that were announced.
+    Unknown(Vec<ConversationId>),
+    /// Heads after the store went back.
+    WentBack(Vec<ConversationId>),
+    Refresh,
+    Renew(Tokens),
+}
