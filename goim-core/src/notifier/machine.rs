@@ -57,8 +57,11 @@ impl Notifier {
         newly
     }
 
-    /// The connection's ordered stream brought, or will bring, every entry up to `seq`: what was
-    /// to be announced of them need not be, and later ones can go inline.
+    /// The connection's ordered stream brought, or will bring, every entry up to `seq` that the
+    /// reader may see: what was to be announced of them need not be, and later ones can go inline.
+    ///
+    /// Entries that are not the reader's to see never go inline if this is called with the last of
+    /// them before anything behind them is marked.
     pub fn sent_through(&mut self, conversation: ConversationId, seq: Seq) {
         let Some(slot) = self.table.admit(conversation, seq) else { return };
         let entry = self.table.entry(slot);

@@ -152,6 +152,15 @@ impl Connection {
         !std::mem::replace(&mut shared.told, true)
     }
 
+    /// Tells the user of a conversation that he was in and left unheard: up to `last` there is
+    /// something for him, though not all of what this connection has not sent yet. Whether the
+    /// writer has to be woken.
+    pub(super) fn tell_of_last(&self, conversation: ConversationId, last: Seq) -> bool {
+        // Nothing before it goes inline: he pulls what is his.
+        self.shared().notifier.sent_through(conversation, last.prev());
+        self.stop_reading(conversation, last)
+    }
+
     /// Ends all subscriptions for good, and says which there were.
     pub(super) fn close_subscriptions(&self) -> Vec<ConversationId> {
         let mut shared = self.shared();

@@ -368,7 +368,7 @@ impl Hub {
             // He may have been in and out again before anybody told him: he has still to hear of
             // what he may see.
             Looked::Out(last) => {
-                if connection.stop_reading(conversation, last) {
+                if connection.tell_of_last(conversation, last) {
                     touched.wake.push(Arc::clone(connection));
                 }
             }

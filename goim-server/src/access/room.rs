@@ -260,7 +260,10 @@ impl Room {
     /// Calls `tell` for each reading connection of one user.
     pub(super) fn each_reader_of(&self, user: UserId, mut tell: impl FnMut(&Arc<Connection>)) {
         for reader in self.readers.iter().filter(|reader| reader.user == user) {
-            tell(&reader.connection);
+            // One who still looks may have left: what he may be told of is not known yet.
+            if matches!(reader.standing, Standing::Reading { .. }) {
+                tell(&reader.connection);
+            }
         }
     }
 }
