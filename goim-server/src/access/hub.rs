@@ -100,8 +100,8 @@ impl Hub {
             None => return,
         };
         let was_dirty = room.dirty;
-        room.offer(published, &mut touched.steps);
-        self.take_steps(conversation, room, &mut touched.steps, &mut touched.wake);
+        room.offer(published);
+        self.pass(conversation, room, touched);
         if room.dirty && !was_dirty {
             touched.conversations.push(conversation);
         }
@@ -122,8 +122,19 @@ impl Hub {
         let mut touched = Touched::default();
         let mut rooms = self.rooms(conversation);
         let Some(room) = rooms.get_mut(&conversation) else { return };
-        room.fetched(passed, entries, &mut touched.steps);
-        self.take_steps(conversation, room, &mut touched.steps, &mut touched.wake);
+        // Otherwise something passed meanwhile, and these are only late.
+        let in_order = room.head() == Some(passed);
+        if in_order && entries.is_empty() {
+            room.skip_to_known(&mut touched.steps);
+        }
+        for published in entries {
+            if in_order {
+                room.skip_to(published.entry.seq.prev(), &mut touched.steps);
+            }
+            room.offer(published);
+            self.pass(conversation, room, &mut touched);
+        }
+        self.take_steps(conversation, room, &mut touched);
         touched.conversations.push(conversation);
         self.watch_gap(now, conversation, room);
         if room.is_empty() {
@@ -141,13 +152,15 @@ impl Hub {
         }
     }
 
-    fn take_steps(
-        &self,
-        conversation: ConversationId,
-        room: &mut Room,
-        steps: &mut Vec<Step>,
-        wake: &mut Vec<Arc<Connection>>,
-    ) {
+    /// Lets pass what is in order, one entry after the other.
+    fn pass(&self, conversation: ConversationId, room: &mut Room, touched: &mut Touched) {
+        while room.pass_next(&mut touched.steps) {
+            self.take_steps(conversation, room, touched);
+        }
+    }
+
+    fn take_steps(&self, conversation: ConversationId, room: &mut Room, touched: &mut Touched) {
+        let Touched { steps, wake, .. } = touched;
         for step in steps.drain(..) {
             match step {
                 Step::Keep(published) => drop(self.msg_box.insert(conversation, Kept::new(&published.entry))),
@@ -354,9 +367,9 @@ impl Hub {
         if room.head().is_none() {
             self.begin_behind(conversation, look.head);
         }
-        let looked = room.look(connection, look, &mut touched.steps);
-        self.take_steps(conversation, room, &mut touched.steps, &mut touched.wake);
-        match looked {
+        room.begin_at(look.head);
+        self.pass(conversation, room, &mut touched);
+        match room.look(connection, look) {
             Looked::Reads(from) => {
                 connection.reads_from(conversation, from, told);
                 let head = room.head().unwrap_or(look.head);

@@ -22,6 +22,8 @@ pub(super) struct Room {
     head: Option<Seq>,
     /// The store is known to have this much.
     known: Seq,
+    /// The entry behind the head, about to pass.
+    next: Option<Published>,
     waiting: BTreeMap<Seq, Published>,
     readers: Vec<Reader>,
     /// Readers have to be told of the head.
@@ -112,16 +114,13 @@ impl Room {
         self.known = self.known.max(head);
     }
 
-    /// Takes an entry in whatever order, and lets pass what is in order.
-    pub(super) fn offer(&mut self, published: Published, steps: &mut Vec<Step>) {
+    /// Takes an entry in whatever order; [`Room::pass_next`] lets pass what is in order.
+    pub(super) fn offer(&mut self, published: Published) {
         let seq = published.entry.seq;
         self.known = self.known.max(seq);
         match self.head {
-            Some(head) if seq == head.next() => {
-                self.pass(published, steps);
-                self.pass_waiting(steps);
-            }
             Some(head) if seq <= head => {}
+            Some(head) if seq == head.next() => self.next = Some(published),
             Some(_) | None => {
                 if self.waiting.len() < WAITING_MAX {
                     self.waiting.insert(seq, published);
@@ -130,41 +129,44 @@ impl Room {
         }
     }
 
-    /// Takes what the store has behind `passed`. What it lacks there, retention took: it will
+    /// Everything up to `seq` counts as passed: what the store lacks there, retention took. It will
     /// never come, and nobody waits for it.
-    pub(super) fn fetched(&mut self, passed: Seq, entries: Vec<Published>, steps: &mut Vec<Step>) {
-        if self.head != Some(passed) {
-            // Something passed meanwhile; these are only late.
-            entries.into_iter().for_each(|published| self.offer(published, steps));
-            return;
-        }
-        if entries.is_empty() {
-            self.skip_to(self.known, steps);
-        }
-        for published in entries {
-            self.skip_to(published.entry.seq.prev(), steps);
-            self.offer(published, steps);
-        }
-    }
-
-    fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step>) {
+    pub(super) fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step>) {
         if self.head.is_some_and(|head| head < seq) {
             self.head = Some(seq);
+            self.next = None;
             self.dirty = true;
             steps.push(Step::Skip(seq));
         }
     }
 
-    fn pass_waiting(&mut self, steps: &mut Vec<Step>) {
-        while let Some(head) = self.head
-            && let Some(first) = self.waiting.first_entry()
+    /// The same as far as the store is known to reach.
+    pub(super) fn skip_to_known(&mut self, steps: &mut Vec<Step>) {
+        self.skip_to(self.known, steps);
+    }
+
+    /// Lets one entry pass, if the next one is there. What is to be done because of it has to be
+    /// done before the one after it passes: whom an entry lets in, a later one may put out.
+    pub(super) fn pass_next(&mut self, steps: &mut Vec<Step>) -> bool {
+        let Some(published) = self.take_next() else { return false };
+        self.pass(published, steps);
+        true
+    }
+
+    fn take_next(&mut self) -> Option<Published> {
+        if let Some(next) = self.next.take() {
+            return Some(next);
+        }
+        let head = self.head?;
+        while let Some(first) = self.waiting.first_entry()
             && *first.key() <= head.next()
         {
             let published = first.remove();
             if published.entry.seq > head {
-                self.pass(published, steps);
+                return Some(published);
             }
         }
+        None
     }
 
     fn pass(&mut self, published: Published, steps: &mut Vec<Step>) {
@@ -226,13 +228,16 @@ impl Room {
         true
     }
 
-    /// Takes what looking brought for a registered connection: its first seq if it reads.
-    pub(super) fn look(&mut self, connection: &Arc<Connection>, look: Look, steps: &mut Vec<Step>) -> Looked {
-        self.saw(look.head);
-        if self.head.is_none() {
-            self.head = Some(look.head);
-            self.pass_waiting(steps);
-        }
+    /// Somebody looked, and the store had this head. What is behind it passes here, if nothing
+    /// passed before.
+    pub(super) fn begin_at(&mut self, head: Seq) {
+        self.saw(head);
+        self.head.get_or_insert(head);
+    }
+
+    /// Takes what looking brought for a registered connection: its first seq if it reads. What
+    /// waited behind the head that was seen has passed by then.
+    pub(super) fn look(&mut self, connection: &Arc<Connection>, look: Look) -> Looked {
         let Some(at) = self.readers.iter().position(|reader| reader.is(connection)) else {
             return Looked::Out(look.last);
         };
