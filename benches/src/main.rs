@@ -1,16 +1,22 @@
 //! `goim-bench`: load for goim servers, and checks of what comes of it.
 #![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
+mod chat;
+mod crowd;
 mod host;
 mod irc;
+mod latency;
+mod limit;
 mod logs;
 mod replay;
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 /// Load for goim servers, and checks of what comes of it.
 #[derive(Debug, Parser)]
@@ -23,6 +29,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::ReplayOptions),
+    Limit(limit::LimitOptions),
+    Chat(chat::ChatOptions),
     /// Writes an IRC log as untidy as real ones, from a seed.
     Logs {
         #[command(flatten)]
@@ -56,12 +64,16 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Replay(options) => {
             let report = replay::run(&options).await?;
-            if options.json {
-                println!("{}", serde_json::to_string(&report)?);
-            } else {
-                print!("{report}");
-            }
+            print(&report, options.json)?;
             Ok(if report.failed_checks == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Limit(options) => {
+            print(&limit::run(&options).await?, options.json)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Chat(options) => {
+            print(&chat::run(&options).await?, options.json)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Logs { options, out } => {
             let log = logs::write_log(options);
@@ -76,4 +88,14 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Prints what came of a run, for people or for programs.
+fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), serde_json::Error> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
 }

@@ -159,6 +159,13 @@ impl Client {
         self.shared.wake.notify_one();
     }
 
+    /// The offset of a conversation that the server has on disk for this device, as far as this
+    /// client knows; `None` of a conversation that it has not heard of.
+    #[must_use]
+    pub fn committed_offset(&self, conversation: ConversationId) -> Option<Seq> {
+        self.shared.state().inbox.committed(conversation)
+    }
+
     /// Waits until every offset that was handled so far is committed, durably.
     ///
     /// # Errors

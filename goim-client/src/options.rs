@@ -37,6 +37,7 @@ pub struct ClientBuilder {
     pub(crate) reconnect_max: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) datagrams: bool,
+    pub(crate) reads: bool,
     pub(crate) local_store: Arc<dyn LocalStore>,
 }
 
@@ -56,6 +57,7 @@ impl ClientBuilder {
             reconnect_max: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(10),
             datagrams: true,
+            reads: true,
             local_store: Arc::new(MemoryStore::default()),
         }
     }
@@ -162,6 +164,14 @@ impl ClientBuilder {
     #[must_use]
     pub fn without_datagrams(mut self) -> Self {
         self.datagrams = false;
+        self
+    }
+
+    /// For programs that send and never read: the server tells this client of nothing, and
+    /// subscriptions stay empty.
+    #[must_use]
+    pub fn send_only(mut self) -> Self {
+        self.reads = false;
         self
     }
 

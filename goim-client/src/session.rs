@@ -96,7 +96,7 @@ impl<'a> Session<'a> {
     }
 
     fn fill_authenticated(&mut self, state: &mut State, link: &mut Link, now: Time) {
-        if mem::take(&mut state.wants_sync) {
+        if mem::take(&mut state.wants_sync) && self.shared.options.reads {
             (self.sync, self.sync_after) = (Progress::Wanted, ConversationId::default());
         }
         self.check_epoch(state, link);

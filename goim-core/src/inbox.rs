@@ -354,6 +354,12 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.readers.get(&conversation).map(Reader::offset)
     }
 
+    /// The offset of a conversation that is known to be committed.
+    #[must_use]
+    pub fn committed(&self, conversation: ConversationId) -> Option<Seq> {
+        self.readers.get(&conversation).map(|reader| reader.committed)
+    }
+
     /// The offsets of all conversations that are read.
     pub fn offsets(&self) -> impl Iterator<Item = OffsetMove> {
         let offset = |(conversation, reader): (&ConversationId, &Reader<B>)| OffsetMove {

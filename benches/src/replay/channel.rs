@@ -4,24 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use goim_client::{
-    CallError, Client, ClientMsgId, Content, ConversationId, ErrorCode, Sending, Seq, Transport,
-};
+use goim_client::{CallError, Client, ClientMsgId, Content, ConversationId, ErrorCode, Sending, Seq, Start};
 use rand::RngExt;
 use tokio::sync::{Notify, mpsc};
 
-use super::ReplayError;
 use super::check::{self, Acked, Stored};
-use super::person::{self, Got, Person, Reader};
+use super::person::{Got, Person, Reader};
+use crate::crowd::{Crowd, CrowdError, User};
 use crate::host::Host;
 use crate::irc::{Script, Step};
+use crate::latency::Latencies;
 
 /// Messages that may wait for their acknowledgement.
 const UNANSWERED_MAX: usize = 8_192;
-/// People who are made or connected at once.
-const CONNECTING_MAX: usize = 16;
 /// Nothing happened for so long: whoever is not complete now never will be.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PULL_LIMIT: u32 = 1_000;
@@ -33,8 +30,8 @@ pub(crate) struct Done {
     pub(crate) messages: u64,
     pub(crate) deliveries: u64,
     pub(crate) took: Duration,
-    pub(crate) ack_us: Vec<u64>,
-    pub(crate) delivery_us: Vec<u64>,
+    pub(crate) acks: Latencies,
+    pub(crate) delivered: Latencies,
     pub(crate) findings: Vec<String>,
 }
 
@@ -83,16 +80,15 @@ impl Clock {
 /// Replays a script and checks what came of it.
 pub(super) async fn replay(
     host: &Host,
-    transport: &Transport,
     place: usize,
     script: &Script,
     rate: Option<u32>,
     bar: &indicatif::ProgressBar,
-) -> Result<Done, ReplayError> {
+) -> Result<Done, CrowdError> {
     let says = script.steps.iter().filter(|step| matches!(step, Step::Say(..))).count();
     let clock = Arc::new(Clock::new(says));
     let progress = Arc::new(Notify::new());
-    let (owner, group, persons) = gather(host, transport, place, script.persons, &clock, &progress).await?;
+    let (owner, group, persons) = gather(host, place, script.persons, &clock, &progress).await?;
 
     let began = Instant::now();
     let (acks, collected) = Acks::start(Arc::clone(&clock), script.persons);
@@ -102,7 +98,7 @@ pub(super) async fn replay(
 
     let log = pull_log(&owner, group).await?;
     let ranges = check::memberships(&log);
-    let ranges_of = |person: &Person| ranges.get(&person.user).cloned().unwrap_or_default();
+    let ranges_of = |person: &Person| ranges.get(&person.user.id).cloned().unwrap_or_default();
     let last_of = |person: &Person| {
         check::expected(&log, &ranges_of(person)).last().map_or(0, |entry| entry.seq.as_u64())
     };
@@ -118,14 +114,14 @@ pub(super) async fn replay(
         done.findings.push(format!("{} of {says} messages were acknowledged", acked.messages.len()));
     }
     done.findings.extend(check::check_log(&log, &acked.messages));
-    done.ack_us = acked.latencies_us;
+    done.acks = acked.latencies;
     for (number, person) in persons.into_iter().enumerate() {
         let his = ranges_of(&person);
-        let Got { entries, latencies_us } = person.reader.finish().await;
+        let Got { entries, latencies } = person.reader.finish().await;
         done.deliveries += entries.len() as u64;
-        done.delivery_us.extend(latencies_us);
+        done.delivered.add(&latencies);
         done.findings.extend(check::check_reader(&format!("person {number}"), &log, &his, &entries));
-        person.client.close().await;
+        person.user.client.close().await;
     }
     owner.close().await;
     Ok(done)
@@ -134,31 +130,19 @@ pub(super) async fn replay(
 /// Makes the owner, the group and everybody in the log.
 async fn gather(
     host: &Host,
-    transport: &Transport,
     place: usize,
     persons: usize,
     clock: &Arc<Clock>,
     progress: &Arc<Notify>,
-) -> Result<(Client, ConversationId, Vec<Person>), ReplayError> {
-    let run: u32 = rand::rng().random();
-    let owner = Client::builder(host.addresses[0].as_str()).transport(transport).connect().await?;
-    // One password is hashed as every password is; everybody else is a bot of this owner, with a
-    // token that needs no slow hash.
-    let password = crate::host::hex(&rand::rng().random::<[u8; 16]>());
-    owner.register(&format!("replay-{run:08x}"), &password).await?;
-    let group = owner.create_group(&format!("channel {place}"), &[]).await?;
-    let make = |number: usize| {
-        let owner = &owner;
-        async move {
-            let bot = owner.create_bot(&format!("p{number}-{run:08x}")).await?;
-            let address = &host.addresses[number % host.addresses.len()];
-            let client = person::connect(address, transport, &bot.token).await?;
-            let reader = Reader::start(&client, group, clock, progress);
-            Ok::<_, ReplayError>(Person { client, user: bot.user, reader })
-        }
+) -> Result<(Client, ConversationId, Vec<Person>), CrowdError> {
+    let crowd = Crowd::gather(host).await?;
+    let group = crowd.owner.create_group(&format!("channel {place}"), &[]).await?;
+    let users = crowd.users(persons, |builder| builder.start(Start::Beginning)).await?;
+    let person = |user: User| {
+        let reader = Reader::start(&user.client, group, clock, progress);
+        Person { user, reader }
     };
-    let persons = stream::iter(0..persons).map(make).buffered(CONNECTING_MAX).try_collect().await?;
-    Ok((owner, group, persons))
+    Ok((crowd.owner.clone(), group, users.into_iter().map(person).collect()))
 }
 
 #[allow(clippy::too_many_arguments, reason = "all of them make up the stage")]
@@ -171,7 +155,7 @@ async fn play(
     clock: &Arc<Clock>,
     rate: Option<u32>,
     bar: &indicatif::ProgressBar,
-) -> Result<(), ReplayError> {
+) -> Result<(), CrowdError> {
     let began = clock.now_us();
     let mut number = 0;
     for (step_number, step) in (0..).zip(&script.steps) {
@@ -188,11 +172,11 @@ async fn play(
             Step::Join(person) => join(owner, group, &persons[*person]).await?,
             Step::Leave(person) => {
                 acks.settled(*person).await;
-                leave(&persons[*person].client, group).await?;
+                leave(&persons[*person].user.client, group).await?;
             }
             Step::Say(person, text) => {
                 acks.room().await;
-                let client = &persons[*person].client;
+                let client = &persons[*person].user.client;
                 let id = clock.id(client, number);
                 let sending = client.send_as(group, id, Content::text(text.as_str())).await?;
                 acks.add(*person, number, text, sending);
@@ -212,10 +196,10 @@ fn mark_sent(clock: &Clock, number: u32, at_us: u64) {
 }
 
 /// Adds a person, however often the connection is lost meanwhile.
-async fn join(owner: &Client, group: ConversationId, person: &Person) -> Result<(), ReplayError> {
+async fn join(owner: &Client, group: ConversationId, person: &Person) -> Result<(), CrowdError> {
     let mut again = false;
     loop {
-        match owner.add_members(group, &[person.user]).await {
+        match owner.add_members(group, &[person.user.id]).await {
             Ok(_) => return Ok(()),
             // The first try had gone through after all.
             Err(error) if again && error.code() == Some(ErrorCode::BadArgument) => return Ok(()),
@@ -227,7 +211,7 @@ async fn join(owner: &Client, group: ConversationId, person: &Person) -> Result<
 }
 
 /// Has a person leave, however often the connection is lost meanwhile.
-async fn leave(client: &Client, group: ConversationId) -> Result<(), ReplayError> {
+async fn leave(client: &Client, group: ConversationId) -> Result<(), CrowdError> {
     let mut again = false;
     loop {
         match client.leave(group).await {
@@ -245,7 +229,7 @@ fn may_be_done(error: &CallError) -> bool {
 }
 
 /// The whole log, as its owner sees it, up to the head that the store has.
-async fn pull_log(owner: &Client, group: ConversationId) -> Result<Vec<Stored>, ReplayError> {
+async fn pull_log(owner: &Client, group: ConversationId) -> Result<Vec<Stored>, CrowdError> {
     let head = loop {
         match owner.heads(&[group]).await {
             Ok(items) => break items.first().map_or(Seq::ZERO, |item| item.head),
@@ -294,7 +278,7 @@ struct Outstanding {
 #[derive(Default)]
 struct Collected {
     messages: Vec<Acked>,
-    latencies_us: Vec<u64>,
+    latencies: Latencies,
     failures: Vec<String>,
 }
 
@@ -320,7 +304,9 @@ impl Acks {
                     Some((person, number, text, client_msg_id, fate)) = waiting.next() => {
                         match fate {
                             Ok(sent) => {
-                                collected.latencies_us.extend(clock.since_sent_us(&client_msg_id));
+                                if let Some(us) = clock.since_sent_us(&client_msg_id) {
+                                    collected.latencies.record(us);
+                                }
                                 collected.messages.push(Acked { seq: sent.seq, client_msg_id, text });
                             }
                             Err(error) => collected.failures.push(format!("message {number} failed: {error}")),

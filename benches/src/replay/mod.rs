@@ -7,9 +7,8 @@ mod report;
 
 use std::path::PathBuf;
 
-use goim_client::Transport;
-
-use crate::host::{Host, HostError, StoreKind};
+use crate::crowd::CrowdError;
+use crate::host::{Host, HostError, HostOptions};
 use crate::irc;
 
 pub(crate) use report::Report;
@@ -19,18 +18,11 @@ pub(crate) use report::Report;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = irc::RULES)]
 pub(crate) struct ReplayOptions {
-    /// The store of the server that is started for the run.
-    #[arg(long, value_enum, default_value_t = StoreKind::Sqlite)]
-    pub(crate) store: StoreKind,
+    #[command(flatten)]
+    host: HostOptions,
     /// Lines to send a second; without it, as many as the server takes.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
-    /// Servers that run already, ADDRESS:PORT[,ADDRESS:PORT…]: people are spread over them.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) connect: Vec<String>,
-    /// The servers' certificate, 64 hexadecimal digits.
-    #[arg(long, requires = "connect")]
-    pub(crate) fingerprint: Option<String>,
     /// Prints one JSON object instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -53,11 +45,7 @@ pub(crate) enum ReplayError {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
-    Connect(#[from] goim_client::ConnectError),
-    #[error("a call failed: {0}")]
-    Call(#[from] goim_client::CallError),
-    #[error("a message could not be sent: {0}")]
-    Send(#[from] goim_client::SendError),
+    Crowd(#[from] CrowdError),
 }
 
 /// Runs all files against one server.
@@ -71,17 +59,13 @@ pub(crate) async fn run(options: &ReplayOptions) -> Result<Report, ReplayError> 
         }
         scripts.push((path, script));
     }
-    let host = match options.connect.as_slice() {
-        [] => Host::start(options.store).await?,
-        addresses => Host::connect(addresses, options.fingerprint.as_deref())?,
-    };
-    let transport = Transport::with_fingerprint(host.fingerprint)?;
+    let host = Host::open(&options.host).await?;
     let bar = progress_bar(scripts.iter().map(|(_, script)| script.steps.len() as u64).sum(), options.json);
     let mut report = Report::default();
     for (place, (path, script)) in scripts.iter().enumerate() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         bar.set_message(name.clone());
-        let done = channel::replay(&host, &transport, place, script, options.rate, &bar).await?;
+        let done = channel::replay(&host, place, script, options.rate, &bar).await?;
         report.add(&name, done, &script.skipped);
     }
     bar.finish_and_clear();

@@ -4,20 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::StreamExt;
-use goim_client::{Client, ConversationId, Start, Transport, UserId};
+use goim_client::{Client, ConversationId};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::ReplayError;
 use super::channel::Clock;
 use super::check::Stored;
-
-/// Tries to connect while the server is busy with everybody else.
-const CONNECT_TRIES: u32 = 20;
+use crate::crowd::User;
+use crate::latency::Latencies;
 
 pub(super) struct Person {
-    pub(super) client: Client,
-    pub(super) user: UserId,
+    pub(super) user: User,
     pub(super) reader: Reader,
 }
 
@@ -29,31 +26,11 @@ pub(super) struct Reader {
     stop: Arc<Notify>,
 }
 
-/// What a person has read, and how long each message of the run was on its way, in microseconds.
+/// What a person has read, and how long each message of the run was on its way.
 #[derive(Default)]
 pub(super) struct Got {
     pub(super) entries: Vec<Stored>,
-    pub(super) latencies_us: Vec<u64>,
-}
-
-/// Connects a bot.
-pub(super) async fn connect(
-    address: &str,
-    transport: &Transport,
-    token: &str,
-) -> Result<Client, ReplayError> {
-    let mut tries = 0;
-    loop {
-        let builder = Client::builder(address).transport(transport).token(token).start(Start::Beginning);
-        match builder.connect().await {
-            Ok(client) => return Ok(client),
-            Err(error) if tries >= CONNECT_TRIES => return Err(error.into()),
-            Err(_) => {
-                tries += 1;
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        }
-    }
+    pub(super) latencies: Latencies,
 }
 
 impl Reader {
@@ -79,7 +56,9 @@ impl Reader {
                 if message.conversation != of {
                     continue;
                 }
-                got.latencies_us.extend(clock.since_sent_us(&message.entry.client_msg_id));
+                if let Some(us) = clock.since_sent_us(&message.entry.client_msg_id) {
+                    got.latencies.record(us);
+                }
                 last.store(message.entry.seq.as_u64(), Ordering::Release);
                 got.entries.push(message.entry);
                 progress.notify_one();

@@ -2,42 +2,11 @@
 
 use std::fmt;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::channel::Done;
 use crate::irc::Skipped;
-
-/// Milliseconds.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(crate) struct Percentiles {
-    p50: f64,
-    p90: f64,
-    p99: f64,
-    max: f64,
-}
-
-impl Percentiles {
-    /// Of microseconds.
-    pub(crate) fn of(latencies_us: &[u64]) -> Self {
-        // Three digits of precision from a microsecond to an hour.
-        let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3) else {
-            return Self::default();
-        };
-        for latency in latencies_us {
-            histogram.saturating_record(*latency);
-        }
-        let ms = |us: u64| Duration::from_micros(us).as_secs_f64() * 1_000.0;
-        Self {
-            p50: ms(histogram.value_at_quantile(0.5)),
-            p90: ms(histogram.value_at_quantile(0.9)),
-            p99: ms(histogram.value_at_quantile(0.99)),
-            max: ms(histogram.max()),
-        }
-    }
-}
-
-use std::time::Duration;
+use crate::latency::{Latencies, Percentiles, per_s};
 
 /// The whole run.
 #[derive(Debug, Default, Serialize)]
@@ -56,9 +25,9 @@ pub(crate) struct Report {
     pub(crate) failed_checks: u64,
     pub(crate) findings: Vec<String>,
     #[serde(skip)]
-    ack_us: Vec<u64>,
+    acks: Latencies,
     #[serde(skip)]
-    delivery_us: Vec<u64>,
+    delivered: Latencies,
 }
 
 impl Report {
@@ -68,23 +37,16 @@ impl Report {
         self.messages += done.messages;
         self.deliveries += done.deliveries;
         self.seconds += done.took.as_secs_f64();
-        self.messages_per_s = rate(self.messages, self.seconds);
-        self.deliveries_per_s = rate(self.deliveries, self.seconds);
-        self.ack_us.extend(done.ack_us);
-        self.delivery_us.extend(done.delivery_us);
-        self.ack_ms = Percentiles::of(&self.ack_us);
-        self.delivery_ms = Percentiles::of(&self.delivery_us);
+        self.messages_per_s = per_s(self.messages, self.seconds);
+        self.deliveries_per_s = per_s(self.deliveries, self.seconds);
+        self.acks.add(&done.acks);
+        self.delivered.add(&done.delivered);
+        self.ack_ms = self.acks.percentiles();
+        self.delivery_ms = self.delivered.percentiles();
         self.skipped.add(skipped);
         self.failed_checks += done.findings.len() as u64;
         self.findings.extend(done.findings.into_iter().map(|finding| format!("{file}: {finding}")));
     }
-}
-
-fn rate(count: u64, seconds: f64) -> f64 {
-    // Counts of a run stay far below 2⁵³.
-    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-    let count = count as f64;
-    if seconds > 0.0 { count / seconds } else { 0.0 }
 }
 
 impl fmt::Display for Report {
@@ -94,10 +56,9 @@ impl fmt::Display for Report {
         row(f, "messages", format!("{} ({:.0}/s)", self.messages, self.messages_per_s))?;
         row(f, "deliveries", format!("{} ({:.0}/s)", self.deliveries, self.deliveries_per_s))?;
         row(f, "seconds", format!("{:.2}", self.seconds))?;
-        row(f, "", format!("{:>9} {:>9} {:>9} {:>9}", "p50", "p90", "p99", "max"))?;
-        for (name, p) in [("ack ms", self.ack_ms), ("delivery ms", self.delivery_ms)] {
-            row(f, name, format!("{:>9.2} {:>9.2} {:>9.2} {:>9.2}", p.p50, p.p90, p.p99, p.max))?;
-        }
+        row(f, "", Percentiles::header())?;
+        row(f, "ack ms", self.ack_ms.row())?;
+        row(f, "delivery ms", self.delivery_ms.row())?;
         let rss = self.server_rss_bytes.map(|bytes| format!("{} MiB", bytes >> 20));
         row(f, "server memory", rss.unwrap_or_else(|| "not ours to read".to_owned()))?;
         let s = &self.skipped;
