@@ -41,6 +41,12 @@ pub(crate) struct User {
     pub(crate) id: UserId,
 }
 
+/// A user who is not connected.
+pub(crate) struct Token {
+    pub(crate) user: UserId,
+    pub(crate) token: String,
+}
+
 impl<'a> Crowd<'a> {
     pub(crate) async fn gather(host: &'a Host) -> Result<Self, CrowdError> {
         let transport = Transport::with_fingerprint(host.fingerprint)?;
@@ -58,24 +64,38 @@ impl<'a> Crowd<'a> {
         with: impl Fn(ClientBuilder) -> ClientBuilder,
     ) -> Result<Vec<User>, CrowdError> {
         let with = &with;
-        stream::iter(0..count)
-            .map(|number| self.user(number, with))
-            .buffered(CONNECTING_MAX)
-            .try_collect()
-            .await
+        let user = |number| async move {
+            let Token { user: id, token } = self.token(number).await?;
+            let client = self.host.connect(&self.transport, number, |one| with(one.token(&token))).await?;
+            Ok(User { client, id })
+        };
+        stream::iter(0..count).map(user).buffered(CONNECTING_MAX).try_collect().await
     }
 
-    async fn user(
+    /// Makes users who are not connected.
+    pub(crate) async fn tokens(&self, count: usize) -> Result<Vec<Token>, CrowdError> {
+        let token = |number| self.token(number);
+        stream::iter(0..count).map(token).buffered(CONNECTING_MAX).try_collect().await
+    }
+
+    async fn token(&self, number: usize) -> Result<Token, CrowdError> {
+        let bot = self.owner.create_bot(&format!("u{number}-{:08x}", self.run)).await?;
+        Ok(Token { user: bot.user, token: bot.token })
+    }
+}
+
+impl Host {
+    /// Connects client number so-and-so as `with` says.
+    pub(crate) async fn connect(
         &self,
+        transport: &Transport,
         number: usize,
         with: impl Fn(ClientBuilder) -> ClientBuilder,
-    ) -> Result<User, CrowdError> {
-        let bot = self.owner.create_bot(&format!("u{number}-{:08x}", self.run)).await?;
+    ) -> Result<Client, CrowdError> {
         let mut tries = 0;
         loop {
-            let builder = Client::builder(self.host.address(number));
-            match with(builder.transport(&self.transport).token(&bot.token)).connect().await {
-                Ok(client) => return Ok(User { client, id: bot.user }),
+            match with(Client::builder(self.address(number)).transport(transport)).connect().await {
+                Ok(client) => return Ok(client),
                 Err(error) if tries >= CONNECT_TRIES => return Err(error.into()),
                 Err(_) => {
                     tries += 1;

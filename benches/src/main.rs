@@ -4,6 +4,7 @@
 mod chat;
 mod crowd;
 mod host;
+mod idle;
 mod irc;
 mod latency;
 mod limit;
@@ -31,6 +32,7 @@ enum Command {
     Replay(replay::ReplayOptions),
     Limit(limit::LimitOptions),
     Chat(chat::ChatOptions),
+    Idle(idle::IdleOptions),
     /// Writes an IRC log as untidy as real ones, from a seed.
     Logs {
         #[command(flatten)]
@@ -73,6 +75,10 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Chat(options) => {
             print(&chat::run(&options).await?, options.json)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Idle(options) => {
+            print(&idle::run(&options).await?, options.json)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Logs { options, out } => {

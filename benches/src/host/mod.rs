@@ -64,8 +64,24 @@ impl Host {
             let fingerprint = unhex(digits).ok_or(HostError::BadFingerprint)?;
             return Ok(Self { addresses: options.connect.clone(), fingerprint, process: None });
         }
-        let (process, address, fingerprint) = Process::start(Place::make(options.store).await?)?;
-        Ok(Self { addresses: vec![address], fingerprint, process: Some(process) })
+        Self::start(options.store).await
+    }
+
+    /// Starts a server on an empty store.
+    pub(crate) async fn start(store: StoreKind) -> Result<Self, HostError> {
+        Ok(Self::of(Process::start(Place::make(store).await?)?))
+    }
+
+    /// Ends a server of ours and starts it again on the same store.
+    pub(crate) async fn restart(self) -> Result<Self, HostError> {
+        match self.process {
+            Some(process) => Ok(Self::of(process.restart().await?)),
+            None => Ok(self),
+        }
+    }
+
+    fn of((process, address, fingerprint): (Process, String, [u8; 32])) -> Self {
+        Self { addresses: vec![address], fingerprint, process: Some(process) }
     }
 
     /// The address for client number so-and-so.

@@ -77,16 +77,25 @@ impl Process {
         Err(HostError::Ended)
     }
 
+    /// Ends it and starts it again on the same store: memory as of a server that has done nothing.
+    pub(super) async fn restart(self) -> Result<(Self, String, [u8; 32]), HostError> {
+        let place = end(self.child, self.place).await;
+        Self::start(place)
+    }
+
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Ends it, and removes its data.
-    pub(super) async fn stop(mut self) -> Result<(), HostError> {
-        drop(self.child.stdin.take());
-        let child = tokio::task::spawn_blocking(move || self.child.wait());
-        // However it ended, it is gone.
-        let _ = child.await;
-        self.place.remove().await
+    pub(super) async fn stop(self) -> Result<(), HostError> {
+        end(self.child, self.place).await.remove().await
     }
+}
+
+async fn end(mut child: Child, place: Place) -> Place {
+    drop(child.stdin.take());
+    // However it ended, it is gone.
+    let _ = tokio::task::spawn_blocking(move || child.wait()).await;
+    place
 }
