@@ -269,6 +269,13 @@ impl Notifier {
         self.queue.len()
     }
 
+    /// Whether a conversation is remembered. Its owner can spare the record of one in which nothing
+    /// happens, and call [`Notifier::sent_through`] when something does.
+    #[must_use]
+    pub fn knows(&self, conversation: ConversationId) -> bool {
+        self.table.find(conversation).is_some()
+    }
+
     /// Conversations remembered.
     #[must_use]
     pub fn conversations(&self) -> usize {

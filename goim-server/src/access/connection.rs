@@ -3,19 +3,20 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use bytes::BytesMut;
 use goim_core::hash::IdMap;
 use goim_core::{ConversationId, Notifier, NotifierConfig, Seq, Time};
 use goim_proto::{Ack, SessionInfo};
 use tokio::sync::{Notify, Semaphore};
 
 use super::budget::Budget;
-use super::outgoing::Outgoing;
+use super::outgoing::{Ending, Outgoing};
 use crate::config::Limits;
 use crate::telemetry::Open;
 
 /// Bytes of answers that may wait to be written before the connection is read further: at about
-/// 200 bytes for a send's, 2,600 of them.
-const REPLY_BYTES_WAITING_MAX: usize = 512 << 10;
+/// 32 bytes for a send's, 8,000 of them.
+const REPLY_BYTES_WAITING_MAX: usize = 256 << 10;
 /// What a send on its way holds beside its body, in the lane and in its ticket.
 const SEND_OVERHEAD_BYTES: usize = 400;
 
@@ -45,14 +46,27 @@ pub(crate) struct Connection {
 /// What the tasks of the connection and everybody else change.
 #[derive(Debug)]
 struct Shared {
+    /// Knows the conversations in which something was announced; most that are subscribed to are
+    /// silent.
     notifier: Notifier,
-    replies: Vec<Outgoing>,
-    /// Conversations that it is registered for, with the first seq that it may be given from
-    /// memory; [`Seq::MAX`] until that is known.
-    subscriptions: IdMap<ConversationId, Seq>,
+    /// Answers, as frames.
+    out: BytesMut,
+    /// The last of them, if it is: the connection is closed behind it.
+    ending: Option<Ending>,
+    /// Conversations that it is registered for.
+    subscriptions: IdMap<ConversationId, Subscribed>,
     /// The writer has been told that something waits.
     told: bool,
     closed: bool,
+}
+
+/// A conversation that a connection is registered for.
+#[derive(Debug, Clone, Copy)]
+struct Subscribed {
+    /// The first seq that it may be given from memory; [`Seq::MAX`] until that is known.
+    from: Seq,
+    /// Everything up to here that the user may see was sent, or the client knows that it lacks it.
+    sent: Seq,
 }
 
 impl Connection {
@@ -63,7 +77,8 @@ impl Connection {
             expires_ms: AtomicU64::new(0),
             shared: Mutex::new(Shared {
                 notifier: Notifier::new(NotifierConfig { datagrams: false, ..NotifierConfig::default() }),
-                replies: Vec::new(),
+                out: BytesMut::new(),
+                ending: None,
                 subscriptions: IdMap::default(),
                 told: false,
                 closed: false,
@@ -114,9 +129,9 @@ impl Connection {
         if shared.closed || shared.subscriptions.contains_key(&conversation) {
             return false;
         }
-        shared.subscriptions.insert(conversation, from);
+        shared.subscriptions.insert(conversation, Subscribed { from, sent: Seq::ZERO });
         if from != Seq::MAX {
-            shared.notifier.sent_through(conversation, from.prev());
+            shared.sent_through(conversation, from.prev());
         }
         true
     }
@@ -126,8 +141,8 @@ impl Connection {
     pub(super) fn reads_from(&self, conversation: ConversationId, from: Seq, told: Seq) {
         let mut shared = self.shared();
         if let Some(known) = shared.subscriptions.get_mut(&conversation) {
-            *known = from;
-            shared.notifier.sent_through(conversation, told.max(from.prev()));
+            known.from = from;
+            shared.sent_through(conversation, told.max(from.prev()));
         }
     }
 
@@ -147,8 +162,8 @@ impl Connection {
     /// has to be woken.
     pub(super) fn stop_reading(&self, conversation: ConversationId, last: Seq) -> bool {
         let mut shared = self.shared();
+        shared.mark(conversation, last, Seq::ZERO);
         shared.subscriptions.remove(&conversation);
-        shared.notifier.mark(conversation, last, Seq::ZERO);
         !std::mem::replace(&mut shared.told, true)
     }
 
@@ -157,7 +172,7 @@ impl Connection {
     /// writer has to be woken.
     pub(super) fn tell_of_last(&self, conversation: ConversationId, last: Seq) -> bool {
         // Nothing before it goes inline: he pulls what is his.
-        self.shared().notifier.sent_through(conversation, last.prev());
+        self.shared().sent_through(conversation, last.prev());
         self.stop_reading(conversation, last)
     }
 
@@ -165,30 +180,37 @@ impl Connection {
     pub(super) fn close_subscriptions(&self) -> Vec<ConversationId> {
         let mut shared = self.shared();
         shared.closed = true;
-        shared.replies = Vec::new();
+        shared.out = BytesMut::new();
         std::mem::take(&mut shared.subscriptions).into_keys().collect()
     }
 
     /// The first seq of the range that the user reads now, if the conversation is registered.
     pub(crate) fn reading_from(&self, conversation: ConversationId) -> Option<Seq> {
-        self.shared().subscriptions.get(&conversation).copied()
+        self.shared().subscriptions.get(&conversation).map(|subscribed| subscribed.from)
     }
 
     /// Notes a newer head; whether the writer has to be woken.
     pub(super) fn mark(&self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
         let mut shared = self.shared();
-        shared.notifier.mark(conversation, head, marker) && !std::mem::replace(&mut shared.told, true)
+        shared.mark(conversation, head, marker) && !std::mem::replace(&mut shared.told, true)
     }
 
     /// An answer brought the client everything up to `seq`.
     pub(crate) fn sent_through(&self, conversation: ConversationId, seq: Seq) {
-        self.shared().notifier.sent_through(conversation, seq);
+        self.shared().sent_through(conversation, seq);
     }
 
     /// The answer to a send told the client of that entry, which it has: nothing to announce if it
     /// had everything before.
     pub(crate) fn own_sent(&self, conversation: ConversationId, seq: Seq) {
-        self.shared().notifier.sent_one(conversation, seq);
+        let mut shared = self.shared();
+        if shared.notifier.knows(conversation) {
+            shared.notifier.sent_one(conversation, seq);
+        } else if let Some(subscribed) = shared.subscriptions.get_mut(&conversation)
+            && subscribed.sent.next() == seq
+        {
+            subscribed.sent = seq;
+        }
     }
 
     /// The client has heard of this head.
@@ -205,12 +227,12 @@ impl Connection {
 
     /// Queues an answer; whether the writer has to be woken.
     pub(crate) fn queue(&self, outgoing: Outgoing) -> bool {
-        let mut shared = self.shared();
+        let shared = &mut *self.shared();
         if shared.closed {
             return false;
         }
-        self.reply_bytes.fetch_add(outgoing.bytes(), Ordering::SeqCst);
-        shared.replies.push(outgoing);
+        shared.ending = outgoing.encode(&mut shared.out).or(shared.ending.take());
+        self.reply_bytes.store(shared.out.len(), Ordering::SeqCst);
         !std::mem::replace(&mut shared.told, true)
     }
 
@@ -231,17 +253,18 @@ impl Connection {
         self.for_writer.notified().await;
     }
 
-    /// Takes what waits to be written, leaving `replies` in its place.
-    pub(super) fn take_replies(&self, replies: &mut Vec<Outgoing>) {
+    /// Takes the answers that wait to be written, and whether the connection ends behind them. An
+    /// idle connection is left without a buffer.
+    pub(super) fn take_out(&self) -> (BytesMut, Option<Ending>) {
         let mut shared = self.shared();
         shared.told = false;
-        std::mem::swap(&mut shared.replies, replies);
+        let taken = (std::mem::take(&mut shared.out), shared.ending.take());
+        self.reply_bytes.store(0, Ordering::SeqCst);
         drop(shared);
-        let bytes = replies.iter().map(Outgoing::bytes).sum();
-        if bytes > 0 {
-            self.reply_bytes.fetch_sub(bytes, Ordering::SeqCst);
+        if !taken.0.is_empty() {
             self.for_reader.notify_one();
         }
+        taken
     }
 
     /// Runs `with` on the notifier.
@@ -270,6 +293,26 @@ impl Connection {
         match self.debt.load(Ordering::Relaxed) {
             0 => 0,
             _ => self.debt.swap(0, Ordering::Relaxed),
+        }
+    }
+}
+
+impl Shared {
+    fn mark(&mut self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
+        if !self.notifier.knows(conversation)
+            && let Some(subscribed) = self.subscriptions.get(&conversation)
+        {
+            self.notifier.sent_through(conversation, subscribed.sent);
+        }
+        self.notifier.mark(conversation, head, marker)
+    }
+
+    fn sent_through(&mut self, conversation: ConversationId, seq: Seq) {
+        if let Some(subscribed) = self.subscriptions.get_mut(&conversation) {
+            subscribed.sent = subscribed.sent.max(seq);
+        }
+        if self.notifier.knows(conversation) {
+            self.notifier.sent_through(conversation, seq);
         }
     }
 }

@@ -169,7 +169,7 @@ impl Hub {
                         let connections = self.users(user).get(&user).cloned().unwrap_or_default();
                         for connection in connections {
                             if connection.subscribe(conversation, seq) {
-                                room.let_in(&connection, user, seq);
+                                room.let_in(&connection, seq);
                             }
                         }
                     }
@@ -322,11 +322,11 @@ impl Hub {
     }
 
     /// Registers a connection for a conversation, before the store is looked at.
-    pub(crate) fn register(&self, connection: &Arc<Connection>, user: UserId, conversation: ConversationId) {
+    pub(crate) fn register(&self, connection: &Arc<Connection>, conversation: ConversationId) {
         let mut rooms = self.rooms(conversation);
         // Under the room's lock: a connection that ends meanwhile finds both or neither.
         if connection.subscribe(conversation, Seq::MAX) {
-            rooms.entry(conversation).or_default().register(connection, user);
+            rooms.entry(conversation).or_default().register(connection);
         }
     }
 

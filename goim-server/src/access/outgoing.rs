@@ -6,9 +6,6 @@ use goim_proto::{
     encode_frame,
 };
 
-/// What a queued answer costs beside its bytes.
-const OVERHEAD_BYTES: usize = 192;
-
 /// Something to write.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
@@ -25,15 +22,6 @@ pub(crate) enum Outgoing {
 impl Outgoing {
     pub(crate) fn reply(id: u64, reply: Reply<Bytes>) -> Self {
         Self::Reply(ReplyTo { id, reply })
-    }
-
-    /// About what it holds in memory.
-    pub(super) fn bytes(&self) -> usize {
-        let beside = match self {
-            Self::Frame(frame) => frame.len(),
-            Self::Reply(_) | Self::Welcome(_) | Self::End(_) => 0,
-        };
-        OVERHEAD_BYTES + beside
     }
 
     /// Appends the frame; the last words also say how to close.

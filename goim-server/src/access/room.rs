@@ -34,25 +34,22 @@ pub(super) struct Room {
 
 #[derive(Debug)]
 struct Reader {
+    /// It has a session, and so a user.
     connection: Arc<Connection>,
-    user: UserId,
     standing: Standing,
 }
 
 /// What is known of a reader's membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Registered, and the store is being asked; entries that pass meanwhile may say more.
-    Looking { passed: Option<Passed> },
+    /// Registered, and the store is being asked.
+    Looking,
+    /// The same, and meanwhile this entry has passed, which let him in.
+    LookingAdded(Seq),
+    /// The same, and meanwhile this entry has passed, which put him out.
+    LookingGone(Seq),
     /// A member since this entry.
-    Reading { from: Seq },
-}
-
-/// What an entry that passed said about a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Passed {
-    Added(Seq),
-    Gone(Seq),
+    Reading(Seq),
 }
 
 /// What looking in the store brought.
@@ -177,14 +174,15 @@ impl Room {
         steps.push(Step::Keep(published));
         match change {
             Some(Change::Added(users)) => {
-                for reader in self.readers.iter_mut().filter(|reader| users.contains(&reader.user)) {
+                for reader in self.readers.iter_mut().filter(|reader| reader.is_one_of(&users)) {
                     reader.let_in(seq);
                 }
                 steps.push(Step::LetIn(users, seq));
             }
             Some(Change::Gone(user)) => self.stop(user, seq, steps),
             Some(Change::InvitedTo(conversation)) => {
-                steps.extend(self.readers.first().map(|owner| Step::Invite(owner.user, conversation)));
+                let owner = self.readers.first().and_then(|reader| reader.connection.session());
+                steps.extend(owner.map(|owner| Step::Invite(owner.user, conversation)));
             }
             None => {}
         }
@@ -193,16 +191,16 @@ impl Room {
     /// Stops a user's readers at the entry that removed him; he is still told of that one.
     fn stop(&mut self, user: UserId, seq: Seq, steps: &mut Vec<Step>) {
         self.readers.retain_mut(|reader| {
-            if reader.user != user {
+            if !reader.is_one_of(&[user]) {
                 return true;
             }
-            match &mut reader.standing {
-                Standing::Looking { passed } => {
-                    *passed = Some(Passed::Gone(seq));
+            match reader.standing {
+                Standing::Looking | Standing::LookingAdded(_) | Standing::LookingGone(_) => {
+                    reader.standing = Standing::LookingGone(seq);
                     true
                 }
-                Standing::Reading { from } if *from > seq => true,
-                Standing::Reading { .. } => {
+                Standing::Reading(from) if from > seq => true,
+                Standing::Reading(_) => {
                     steps.push(Step::Stop(Arc::clone(&reader.connection), seq));
                     false
                 }
@@ -211,21 +209,19 @@ impl Room {
     }
 
     /// Registers a connection before the store is looked at.
-    pub(super) fn register(&mut self, connection: &Arc<Connection>, user: UserId) {
-        if !self.readers.iter().any(|reader| reader.is(connection)) {
-            let connection = Arc::clone(connection);
-            self.readers.push(Reader { connection, user, standing: Standing::Looking { passed: None } });
-        }
+    pub(super) fn register(&mut self, connection: &Arc<Connection>) {
+        self.add(connection, Standing::Looking);
     }
 
     /// Lets a connection in at an entry that has just passed.
-    pub(super) fn let_in(&mut self, connection: &Arc<Connection>, user: UserId, seq: Seq) -> bool {
-        if self.readers.iter().any(|reader| reader.is(connection)) {
-            return false;
+    pub(super) fn let_in(&mut self, connection: &Arc<Connection>, seq: Seq) {
+        self.add(connection, Standing::Reading(seq));
+    }
+
+    fn add(&mut self, connection: &Arc<Connection>, standing: Standing) {
+        if !self.readers.iter().any(|reader| reader.is(connection)) {
+            self.readers.push(Reader { connection: Arc::clone(connection), standing });
         }
-        let connection = Arc::clone(connection);
-        self.readers.push(Reader { connection, user, standing: Standing::Reading { from: seq } });
-        true
     }
 
     /// Somebody looked, and the store had this head. What is behind it passes here, if nothing
@@ -243,7 +239,7 @@ impl Room {
         };
         let looked = self.readers[at].looked(look);
         match looked {
-            Looked::Reads(from) => self.readers[at].standing = Standing::Reading { from },
+            Looked::Reads(from) => self.readers[at].standing = Standing::Reading(from),
             Looked::Out(_) => drop(self.readers.swap_remove(at)),
         }
         looked
@@ -256,7 +252,7 @@ impl Room {
     /// Calls `tell` for each connection that reads.
     pub(super) fn each_reader(&self, mut tell: impl FnMut(&Arc<Connection>)) {
         for reader in &self.readers {
-            if matches!(reader.standing, Standing::Reading { .. }) {
+            if matches!(reader.standing, Standing::Reading(_)) {
                 tell(&reader.connection);
             }
         }
@@ -264,9 +260,9 @@ impl Room {
 
     /// Calls `tell` for each reading connection of one user.
     pub(super) fn each_reader_of(&self, user: UserId, mut tell: impl FnMut(&Arc<Connection>)) {
-        for reader in self.readers.iter().filter(|reader| reader.user == user) {
+        for reader in self.readers.iter().filter(|reader| reader.is_one_of(&[user])) {
             // One who still looks may have left: what he may be told of is not known yet.
-            if matches!(reader.standing, Standing::Reading { .. }) {
+            if matches!(reader.standing, Standing::Reading(_)) {
                 tell(&reader.connection);
             }
         }
@@ -278,22 +274,30 @@ impl Reader {
         Arc::ptr_eq(&self.connection, connection)
     }
 
+    fn is_one_of(&self, users: &[UserId]) -> bool {
+        self.connection.session().is_some_and(|session| users.contains(&session.user))
+    }
+
     fn let_in(&mut self, seq: Seq) {
-        match &mut self.standing {
-            Standing::Looking { passed } => *passed = Some(Passed::Added(seq)),
+        match self.standing {
+            Standing::Looking | Standing::LookingAdded(_) | Standing::LookingGone(_) => {
+                self.standing = Standing::LookingAdded(seq);
+            }
             // Whoever is read in already was let in by a look that saw more than has passed here.
-            Standing::Reading { .. } => {}
+            Standing::Reading(_) => {}
         }
     }
 
     /// The first seq of the range that this reader reads now.
     fn looked(&self, look: Look) -> Looked {
         match self.standing {
-            Standing::Reading { from } => Looked::Reads(look.from.map_or(from, |looked| looked.max(from))),
+            Standing::Reading(from) => Looked::Reads(look.from.map_or(from, |looked| looked.max(from))),
             // What passed after the look is newer than the look.
-            Standing::Looking { passed: Some(Passed::Added(seq)) } if seq > look.head => Looked::Reads(seq),
-            Standing::Looking { passed: Some(Passed::Gone(seq)) } if seq > look.head => Looked::Out(seq),
-            Standing::Looking { .. } => look.from.map_or(Looked::Out(look.last), Looked::Reads),
+            Standing::LookingAdded(seq) if seq > look.head => Looked::Reads(seq),
+            Standing::LookingGone(seq) if seq > look.head => Looked::Out(seq),
+            Standing::Looking | Standing::LookingAdded(_) | Standing::LookingGone(_) => {
+                look.from.map_or(Looked::Out(look.last), Looked::Reads)
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use quinn::{SendDatagramError, SendStream, VarInt};
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::outgoing::{Ending, Outgoing};
+use super::outgoing::Ending;
 use crate::service::Service;
 
 /// Entries that one announcement looks at.
@@ -51,7 +51,6 @@ pub(super) struct Writer {
     out: BytesMut,
     /// The datagram that is being filled.
     datagram: BytesMut,
-    replies: Vec<Outgoing>,
     datagrams: bool,
     more: bool,
 }
@@ -65,20 +64,21 @@ impl Writer {
     ) -> Self {
         let (out, datagram) = (BytesMut::new(), BytesMut::new());
         let datagrams = datagrams && connection.quic.max_datagram_size().is_some();
-        Self { service, connection, stream, out, datagram, replies: Vec::new(), datagrams, more: false }
+        Self { service, connection, stream, out, datagram, datagrams, more: false }
     }
 
     pub(super) async fn run(mut self) -> Stopped {
         let connection = Arc::clone(&self.connection);
         let mut blocked: Option<Blocked<'_>> = None;
         loop {
-            let ending = self.encode_replies();
+            // A fresh buffer each time: an idle connection holds none.
+            let (out, ending) = connection.take_out();
+            self.out = out;
             if blocked.is_none() && ending.is_none() {
                 let full = self.announce();
                 blocked = full
                     .map(|datagram| Box::pin(connection.quic.send_datagram_wait(datagram)) as Blocked<'_>);
             }
-            // A fresh buffer each time: an idle connection holds none.
             let out = std::mem::take(&mut self.out);
             if !out.is_empty() && self.stream.write_chunk(out.freeze()).await.is_err() {
                 return Stopped::Lost;
@@ -96,20 +96,6 @@ impl Writer {
                 Err(_) => self.datagrams = connection.quic.max_datagram_size().is_some(),
             }
         }
-    }
-
-    fn encode_replies(&mut self) -> Option<Ending> {
-        let mut replies = std::mem::take(&mut self.replies);
-        self.connection.take_replies(&mut replies);
-        let mut ending = None;
-        for outgoing in replies.drain(..) {
-            ending = outgoing.encode(&mut self.out).or(ending);
-        }
-        self.replies = replies;
-        if self.replies.capacity() > 64 {
-            self.replies = Vec::new();
-        }
-        ending
     }
 
     /// Writes what there is to announce, until a datagram finds no space: that one is returned.

@@ -54,7 +54,7 @@ impl Service {
                 break;
             }
             for membership in fresh {
-                self.hub.register(connection, session.user, membership.conversation);
+                self.hub.register(connection, membership.conversation);
                 registered.push(*membership);
             }
             list = self.store.memberships(session.user).await.map_err(failed)?;
@@ -85,7 +85,7 @@ impl Service {
             // The entry that let him in has passed here: he was let in and told then.
             return Ok(());
         }
-        self.hub.register(connection, session.user, conversation);
+        self.hub.register(connection, conversation);
         // The head first: what passes after it is newer than what is read second.
         let heads = self.store.heads(&[conversation]).await;
         let ranges = self.store.ranges(session.user, conversation).await;
