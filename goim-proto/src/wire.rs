@@ -55,7 +55,8 @@ pub struct DecodeError {
 /// [`DecodeError`] if the bytes are not such a value or are nested deeper than [`DEPTH_MAX`].
 pub fn decode<'de, T: Decode<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    deserializer.set_max_depth(DEPTH_MAX);
+    // It counts down with each array and stops at none left, not below.
+    deserializer.set_max_depth(DEPTH_MAX + 1);
     T::decode(&mut deserializer).map_err(|reason| DecodeError { reason })
 }
 
