@@ -59,22 +59,6 @@ impl Tree {
         }
     }
 
-    /// The number that an enum's array begins with.
-    pub(crate) fn code(&self) -> u64 {
-        match self.items().first() {
-            Some(Self::Uint(code)) => *code,
-            other => panic!("not a code: {other:?}"),
-        }
-    }
-
-    /// Arrays within arrays.
-    pub(crate) fn depth(&self) -> usize {
-        match self {
-            Self::List(items) | Self::Fields(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
-            _ => 0,
-        }
-    }
-
     /// The same from a peer of a later version: each struct has one more field, each enum's array
     /// one more element, of kinds that no field of today has.
     pub(crate) fn grown(&self, more: &mut impl FnMut() -> Self) -> Self {
