@@ -4,27 +4,16 @@
 //! `GOIM_BLESS=1 cargo test -p goim-proto --test golden` appends what is missing, and changes
 //! nothing that is there.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
-
-#[path = "support/cases.rs"]
-mod cases;
-#[path = "support/file.rs"]
-mod file;
-#[path = "support/tree.rs"]
-mod tree;
-#[path = "support/types.rs"]
-mod types;
-#[path = "support/value.rs"]
-mod value;
+mod support;
 
 use bytes::Bytes;
-use cases::Case;
-use file::{Golden, GoldenFile};
 use goim_proto::limits::DEPTH_MAX;
 use goim_proto::{ClientFrame, Content, Decode, ServerFrame, decode};
-use tree::{Tree, strange};
-use types::Enum;
-use value::Value;
+use support::cases::{self, Case};
+use support::file::{Golden, GoldenFile};
+use support::tree::{Tree, strange};
+use support::types::{self, Enum};
+use support::value::Value;
 
 /// Where the number of a case's variant stands: frames carry calls and replies.
 fn variant_code(group: &str, tree: &Tree) -> u64 {

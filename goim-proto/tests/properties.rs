@@ -1,16 +1,8 @@
 //! What holds for every frame: nothing is lost on the way, nothing that comes makes us panic, and
 //! nothing is copied that need not be.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+mod support;
 
-#[path = "support/any.rs"]
-mod any;
-#[path = "support/tree.rs"]
-mod tree;
-#[path = "support/value.rs"]
-mod value;
-
-use any::Any;
 use bytes::{Bytes, BytesMut};
 use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, Seq};
 use goim_proto::content::{CustomContent, GroupCreated, Place, TextContent};
@@ -28,8 +20,9 @@ use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, prop_oneof,
 use proptest::sample::Index;
 use proptest::strategy::{BoxedStrategy, Strategy};
 use proptest::test_runner::{FileFailurePersistence, TestCaseError, TestRunner};
-use tree::{Tree, strange};
-use value::Value;
+use support::any::{self, Any};
+use support::tree::{Tree, strange};
+use support::value::Value;
 
 /// Seeds of failures are kept beside this file, and are to be committed.
 fn config(cases: u32) -> ProptestConfig {
@@ -215,6 +208,7 @@ proptest! {
 }
 
 /// The memory that these bytes hold, of which nobody else has a part.
+#[allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 fn capacity(bytes: Bytes) -> usize {
     // Empty ones hold none and belong to nobody.
     if bytes.is_empty() { 0 } else { bytes.try_into_mut().expect("they are shared").capacity() }
@@ -234,6 +228,7 @@ fn a_shorter_array_is_filled_up_with_defaults() {
     }
 }
 
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 fn shorter<T: Any + Value + for<'de> Decode<'de>>() {
     let absent = T::absent().tree();
     let check = |value: T| {

@@ -16,7 +16,7 @@ use goim_proto::{
     User, UserArgument, Welcome,
 };
 
-use crate::value::Value;
+use super::value::Value;
 
 /// A value with its name, which begins with the enum's and the variant's.
 pub(crate) struct Case {

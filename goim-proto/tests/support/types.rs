@@ -13,7 +13,7 @@ use goim_proto::{
     Synced, User, UserArgument, Welcome,
 };
 
-use crate::value::Value;
+use super::value::Value;
 
 type Body = bytes::Bytes;
 

@@ -4,7 +4,7 @@ use core::fmt::Debug;
 
 use goim_proto::{Decode, Encode, decode, encode};
 
-use crate::tree::Tree;
+use super::tree::Tree;
 
 /// What tests ask of a value, whatever its type.
 pub(crate) trait Value {
