@@ -111,13 +111,13 @@ pub enum ContentError {
     #[error("the text is empty; send at least one character")]
     EmptyText,
     /// A text that is too long.
-    #[error("the text has {0} bytes; at most 65,536 are allowed")]
+    #[error("the text has {0} bytes; at most {max} are allowed", max = TEXT_BYTES_MAX)]
     TextTooLong(usize),
     /// A text that is not UTF-8.
     #[error("the text is not valid UTF-8; send other data as custom content")]
     NotUtf8,
     /// A body that is too long.
-    #[error("the body has {0} bytes; at most 69,632 are allowed")]
+    #[error("the body has {0} bytes; at most {max} are allowed", max = BODY_BYTES_MAX)]
     TooLarge(usize),
     /// A content that clients do not send.
     #[error("content {0} is written by the server only, or unknown to it")]
@@ -163,7 +163,7 @@ impl Content {
     ///
     /// Why it cannot be sent.
     pub fn check(body: &[u8]) -> Result<u64, ContentError> {
-        if body.len() > BODY_BYTES_MAX + 16 {
+        if body.len() > BODY_BYTES_MAX {
             return Err(ContentError::TooLarge(body.len()));
         }
         match decode::<Sketch<'_>>(body)? {

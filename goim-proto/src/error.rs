@@ -1,5 +1,8 @@
 //! What went wrong, in a code that a program acts on and a sentence that a person reads.
 
+/// The first code for what is the server's fault.
+const SERVER_FAULTS_BEGIN: u64 = 200;
+
 wire_code! {
     /// What went wrong. By whose fault: 1–99 the caller's, 100–199 the situation's, 200 and up the
     /// server's.
@@ -64,13 +67,11 @@ wire_code! {
 }
 
 impl ErrorCode {
-    /// Whether the very same call may succeed later.
+    /// Whether the very same call may succeed later. A code that only a newer server knows is
+    /// judged by its range: what is the server's fault may pass.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
-        matches!(
-            self,
-            Self::OutOfOrder | Self::RateLimited | Self::Unavailable | Self::StoreFull | Self::Internal
-        )
+        matches!(self, Self::OutOfOrder | Self::RateLimited) || self.code() >= SERVER_FAULTS_BEGIN
     }
 }
 
@@ -101,3 +102,17 @@ impl core::fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_fault_of_the_servers_may_pass() {
+        assert!(ErrorCode::Unavailable.is_retryable());
+        assert!(ErrorCode::from_code(299).is_retryable());
+        assert!(!ErrorCode::from_code(199).is_retryable());
+        assert!(!ErrorCode::from_code(99).is_retryable());
+        assert!(!ErrorCode::Rejected.is_retryable());
+    }
+}

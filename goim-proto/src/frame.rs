@@ -14,7 +14,7 @@ pub const PREFIX_BYTES: usize = 4;
 #[non_exhaustive]
 pub enum FrameError {
     /// The frame is longer than [`FRAME_BYTES_MAX`].
-    #[error("a frame of {0} bytes; at most 1,048,576 are allowed")]
+    #[error("a frame of {0} bytes; at most {max} are allowed", max = FRAME_BYTES_MAX)]
     TooLarge(usize),
     /// A frame without a byte, which no array is.
     #[error("a frame of no bytes")]
@@ -82,7 +82,7 @@ impl FrameReader {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 
-    /// Whether bytes of an incomplete frame are left.
+    /// Whether nothing of an incomplete frame is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()

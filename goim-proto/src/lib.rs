@@ -34,6 +34,10 @@
 //! Fields are positional and only ever appended; codes are integers and never reused. A shorter
 //! array means defaults, a longer one is cut, an unknown code decodes as `Unknown`. The macros in
 //! [`wire`] see to that for every type at once.
+//!
+//! What is written is frozen in `tests/golden`. Whoever appends a field moves the old lines there
+//! to `older.txt`, for peers that still write them, and adds its row to `docs/PROTOCOL.md`, which
+//! tells clients in other languages all of this. Tests fail until both are done.
 
 #[macro_use]
 mod macros;

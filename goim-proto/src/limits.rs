@@ -25,7 +25,7 @@ pub const USERS_MAX: usize = 1_000;
 /// A user's or a group's name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Levels of arrays within arrays. A notification needs 5.
+/// Levels of arrays within arrays. The answer to a pull needs 6.
 pub const DEPTH_MAX: usize = 16;
 
 /// A datagram's payload that every path carries: QUIC's least MTU of 1,200 bytes less the headers

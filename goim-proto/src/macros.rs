@@ -14,6 +14,12 @@ macro_rules! wire_struct {
             $( $(#[$field_meta])* pub $field: $ty, )*
         }
 
+        impl $(<$body>)? $name $(<$body>)? {
+            /// The name and type of every field that this version knows, in their order on the wire.
+            pub const FIELDS: &'static [(&'static str, &'static str)] =
+                &[$( (stringify!($field), stringify!($ty)), )*];
+        }
+
         impl $(<$body: for<'x> $crate::wire::Decode<'x>>)? Default for $name $(<$body>)? {
             fn default() -> Self {
                 <Self as $crate::wire::Decode<'_>>::absent()
@@ -23,9 +29,8 @@ macro_rules! wire_struct {
         impl $(<$body: $crate::wire::Encode>)? $crate::wire::Encode for $name $(<$body>)? {
             fn encode<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeTuple as _;
-                const FIELDS: usize = [$(stringify!($field)),*].len();
                 #[allow(unused_mut, reason = "a struct may have no fields yet")]
-                let mut fields = serializer.serialize_tuple(FIELDS)?;
+                let mut fields = serializer.serialize_tuple(Self::FIELDS.len())?;
                 $( fields.serialize_element(&$crate::wire::Ser(&self.$field))?; )*
                 fields.end()
             }
@@ -82,6 +87,9 @@ macro_rules! wire_enum {
         impl $(<$body>)? $name $(<$body>)? {
             /// The code and name of every variant that this version knows.
             pub const CODES: &'static [(u64, &'static str)] = &[$( ($code, stringify!($variant)), )*];
+
+            /// The type of each variant's payload, in the order of `CODES`; empty for one without.
+            pub const PAYLOADS: &'static [&'static str] = &[$( stringify!($($payload)?), )*];
         }
 
         impl $(<$body: $crate::wire::Encode>)? $crate::wire::Encode for $name $(<$body>)? {

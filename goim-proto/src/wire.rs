@@ -6,6 +6,9 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use base64::display::Base64Display;
+use base64::engine::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{BufMut, Bytes, BytesMut};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use serde::de::{self, DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
@@ -52,7 +55,8 @@ pub struct DecodeError {
 /// [`DecodeError`] if the bytes are not such a value or are nested deeper than [`DEPTH_MAX`].
 pub fn decode<'de, T: Decode<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    deserializer.set_max_depth(DEPTH_MAX);
+    // It counts down with each array and stops at none left, not below.
+    deserializer.set_max_depth(DEPTH_MAX + 1);
     T::decode(&mut deserializer).map_err(|reason| DecodeError { reason })
 }
 
@@ -63,7 +67,7 @@ pub fn encode<T: Encode + ?Sized>(value: &T, buffer: &mut BytesMut) {
     debug_assert!(written.is_ok(), "writing to memory does not fail");
 }
 
-/// Bytes that are borrowed from the input. As a body it passes through without a copy:
+/// Bytes that are borrowed from the input, which JSON cannot give. As a body it passes through without a copy:
 /// `Bytes::slice_ref` turns it into a slice of the frame's buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Slice<'a>(pub &'a [u8]);
@@ -149,8 +153,7 @@ macro_rules! id {
 
             fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 if deserializer.is_human_readable() {
-                    let text = <&str>::deserialize(deserializer)?;
-                    text.parse().map(Self::new).map_err(de::Error::custom)
+                    deserializer.deserialize_str(Parsed(|text: &str| text.parse())).map(Self::new)
                 } else {
                     u64::deserialize(deserializer).map(Self::new)
                 }
@@ -181,13 +184,29 @@ impl<'de> Decode<'de> for ClientMsgId {
     }
 }
 
+/// Reads a string, borrowed or not, by what a function makes of it.
+struct Parsed<F>(F);
+
+impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for Parsed<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<D: de::Error>(self, text: &str) -> Result<T, D> {
+        (self.0)(text).map_err(D::custom)
+    }
+}
+
 impl Encode for Bytes {
     fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Slice(self).encode(serializer)
     }
 }
 
-/// A copy of exactly the size: what is kept must not pin the buffer that it came in.
+/// A copy of exactly the size: what is kept must not pin the buffer that it came in. In JSON,
+/// which has no bytes, a string in Base64 (RFC 4648, section 4).
 impl<'de> Decode<'de> for Bytes {
     fn absent() -> Self {
         Self::new()
@@ -206,12 +225,19 @@ impl<'de> Decode<'de> for Bytes {
                 Ok(Bytes::copy_from_slice(bytes))
             }
         }
+        if deserializer.is_human_readable() {
+            let bytes: Vec<u8> = deserializer.deserialize_str(Parsed(|text: &str| BASE64.decode(text)))?;
+            return Ok(Self::from(bytes.into_boxed_slice()));
+        }
         deserializer.deserialize_bytes(Copy)
     }
 }
 
 impl Encode for Slice<'_> {
     fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(&Base64Display::new(self.0, &BASE64));
+        }
         serializer.serialize_bytes(self.0)
     }
 }
@@ -222,6 +248,9 @@ impl<'de: 'a, 'a> Decode<'de> for Slice<'a> {
     }
 
     fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return Err(de::Error::custom("bytes in Base64 cannot be borrowed; decode them as `Bytes`"));
+        }
         <&[u8]>::deserialize(deserializer).map(Self)
     }
 }

@@ -1,0 +1,220 @@
+//! Any value of any wire type.
+
+use core::fmt::Debug;
+
+use bytes::Bytes;
+use goim_core::id::NUMBER_MAX;
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
+use goim_proto::content::{
+    Content, CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed,
+    TextContent,
+};
+use goim_proto::{
+    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
+    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
+    GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member, MemberInfo,
+    MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply,
+    ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced,
+    User, UserArgument, Welcome,
+};
+use proptest::arbitrary::any;
+use proptest::collection::vec;
+use proptest::strategy::{BoxedStrategy, Just, Strategy, Union};
+
+/// What has values that can be made up.
+pub(crate) trait Any: Sized + Clone + Debug + 'static {
+    fn any() -> BoxedStrategy<Self>;
+}
+
+/// Numbers of every length that MessagePack has for them.
+fn number() -> BoxedStrategy<u64> {
+    (any::<u64>(), 0_u32..64).prop_map(|(bits, shift)| bits >> shift).boxed()
+}
+
+/// Up to 300 bytes, so that every head of a short string or array is there.
+fn bytes() -> BoxedStrategy<Vec<u8>> {
+    proptest::prop_oneof![vec(any::<u8>(), 0..20), vec(any::<u8>(), 0..300)].boxed()
+}
+
+impl Any for bool {
+    fn any() -> BoxedStrategy<Self> {
+        any::<Self>().boxed()
+    }
+}
+
+impl Any for u32 {
+    fn any() -> BoxedStrategy<Self> {
+        any::<Self>().boxed()
+    }
+}
+
+impl Any for u64 {
+    fn any() -> BoxedStrategy<Self> {
+        number()
+    }
+}
+
+impl Any for String {
+    fn any() -> BoxedStrategy<Self> {
+        vec(any::<char>(), 0..40).prop_map(|chars| chars.into_iter().collect()).boxed()
+    }
+}
+
+impl Any for Bytes {
+    fn any() -> BoxedStrategy<Self> {
+        bytes().prop_map(Self::from).boxed()
+    }
+}
+
+impl Any for ClientMsgId {
+    fn any() -> BoxedStrategy<Self> {
+        let minted = (0_u64..1 << 48, any::<[u8; 10]>()).prop_map(|(ms, random)| Self::mint(ms, &random));
+        let other = any::<[u8; 16]>().prop_map(|bytes| Self::from_uuid(uuid::Uuid::from_bytes(bytes)));
+        proptest::prop_oneof![minted, other].boxed()
+    }
+}
+
+impl<T: Any> Any for Option<T> {
+    fn any() -> BoxedStrategy<Self> {
+        proptest::prop_oneof![Just(None), T::any().prop_map(Some)].boxed()
+    }
+}
+
+impl<T: Any> Any for Vec<T> {
+    fn any() -> BoxedStrategy<Self> {
+        vec(T::any(), 0..5).boxed()
+    }
+}
+
+macro_rules! any_id {
+    ($($ty:ident)*) => {$(
+        impl Any for $ty {
+            fn any() -> BoxedStrategy<Self> {
+                number().prop_map(|number| Self::new(number & NUMBER_MAX)).boxed()
+            }
+        }
+    )*};
+}
+
+any_id!(ConversationId UserId DeviceId Epoch Seq);
+
+/// Every code, and with it what this version does not know.
+macro_rules! any_code {
+    ($($ty:ident)*) => {$(
+        impl Any for $ty {
+            fn any() -> BoxedStrategy<Self> {
+                let known = proptest::sample::select($ty::CODES);
+                let known = known.prop_map(|(code, _)| Self::from_code(code));
+                proptest::prop_oneof![known, number().prop_map(Self::from_code)].boxed()
+            }
+        }
+    )*};
+}
+
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start);
+
+macro_rules! any_struct {
+    ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
+        impl Any for $name $(<$body>)? {
+            fn any() -> BoxedStrategy<Self> {
+                $( let $field = Any::any(); )*
+                ($($field,)*).prop_map(|($($field,)*)| Self { $($field),* }).boxed()
+            }
+        }
+    )*};
+}
+
+any_struct! {
+    Hello { version, agent, authenticate, datagrams }
+    Request<Bytes> { id, call }
+    Ack { conversation, head }
+    Welcome { version, server_time_ms, epoch, in_flight_bytes_max, session, refused }
+    ReplyTo<Bytes> { id, reply }
+    Notification<Bytes> { conversation, head, epoch, read_marker, entries }
+    GoAway { reason, retry_after_ms, message }
+    Error { code, message, retry_after_ms }
+    Credentials { name, password, device_name }
+    Refresh { refresh_token }
+    Authenticate { token, instance }
+    CreateBot { name }
+    UserArgument { user }
+    FindUser { name }
+    ConversationArgument { conversation }
+    CreateGroup { name, members, client_msg_id }
+    Members { conversation, users, client_msg_id }
+    Member { conversation, user, client_msg_id }
+    Rename { conversation, name, client_msg_id }
+    ListMembers { conversation, after, limit }
+    Position { conversation, seq }
+    Sync { offsets, start, after, limit }
+    Heads { conversations }
+    Send<Bytes> { conversation, client_msg_id, after, retry, body }
+    Pull { conversation, after, limit }
+    History { conversation, before, limit }
+    Commit { offsets }
+    SessionInfo { user, device, inbox }
+    Session { info, access_token, access_expires_ms, refresh_token }
+    BotToken { user, token }
+    User { user, name }
+    ConversationInfo { conversation, kind, title, head }
+    MemberInfo { user, role, since }
+    MemberPage { members, more }
+    SyncItem { conversation, kind, head, count, offset, read_marker }
+    Synced { items, more, next, epoch }
+    HeadList { items, epoch }
+    Sent { seq, duplicate, at_ms, count }
+    Pulled<Bytes> { entries, through, head, epoch }
+    HistoryPage<Bytes> { entries, more }
+    RefusedOffset { conversation, code }
+    Committed { refused }
+    TextContent { text }
+    CustomContent { kind, data }
+    GroupCreated { name, members }
+    MembersAdded { users }
+    MemberRemoved { user }
+    Renamed { name }
+    DirectOpened { user }
+    Place { conversation, seq }
+    Entry<Bytes> { seq, sender, client_msg_id, at_ms, count, body }
+}
+
+/// Every variant; those behind the semicolon have no payload. The names are for a test that none is
+/// missing.
+macro_rules! any_enum {
+    ($($name:ident $(<$body:ty>)? { $($variant:ident)* ; $($unit:ident)* })*) => {
+        $(
+            impl Any for $name $(<$body>)? {
+                fn any() -> BoxedStrategy<Self> {
+                    Union::new([
+                        $( Any::any().prop_map(Self::$variant).boxed(), )*
+                        $( Just(Self::$unit).boxed(), )*
+                    ]).boxed()
+                }
+            }
+        )*
+
+        /// The variants that are made up, of each enum.
+        pub(crate) const VARIANTS: &[(&str, &[&str])] =
+            &[$( (stringify!($name), &[$(stringify!($variant),)* $(stringify!($unit),)*]), )*];
+    };
+}
+
+any_enum! {
+    ClientFrame<Bytes> { Hello Request Ack; }
+    ServerFrame<Bytes> { Welcome Reply Notification GoAway; }
+    Call<Bytes> {
+        Register Login Refresh Authenticate CreateBot RevokeBot FindUser
+        OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
+        Sync Heads Send Pull History Commit MarkRead;
+        Logout Ping
+    }
+    Reply<Bytes> {
+        Error Session Authenticated BotToken User Conversation Members
+        Synced Heads Sent Pulled History Committed;
+        Done
+    }
+    Content {
+        Text Custom GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom;
+        MemberLeft
+    }
+}

@@ -1,0 +1,93 @@
+//! Every struct and enum of the wire by name, for tests that must not forget one.
+
+use goim_core::Entry;
+use goim_proto::content::{
+    CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed, TextContent,
+};
+use goim_proto::{
+    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, Content, ConversationArgument,
+    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Decode, Error, ErrorCode,
+    FindUser, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member,
+    MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename,
+    Reply, ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem,
+    Synced, User, UserArgument, Welcome,
+};
+
+use super::value::Value;
+
+type Body = bytes::Bytes;
+
+/// A struct of the wire.
+pub(crate) struct Struct {
+    pub(crate) name: &'static str,
+    /// Names and types.
+    pub(crate) fields: &'static [(&'static str, &'static str)],
+    /// What an empty array means.
+    pub(crate) absent: Box<dyn Value>,
+}
+
+/// An enum of the wire.
+pub(crate) struct Enum {
+    pub(crate) name: &'static str,
+    pub(crate) codes: &'static [(u64, &'static str)],
+    /// The payloads' types; none for enums that are bare integers.
+    pub(crate) payloads: &'static [&'static str],
+}
+
+macro_rules! structs {
+    ($($name:ident $(<$body:ident>)?)*) => {
+        vec![$( Struct {
+            name: stringify!($name),
+            fields: $name $(::<$body>)? ::FIELDS,
+            absent: Box::new($name $(::<$body>)? ::absent()),
+        } ),*]
+    };
+}
+
+/// Every struct.
+pub(crate) fn structs() -> Vec<Struct> {
+    let mut all = structs! {
+        Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Error
+        Credentials Refresh Authenticate CreateBot UserArgument FindUser
+        ConversationArgument CreateGroup Members Member Rename ListMembers
+        Position Sync Heads Send<Body> Pull History Commit
+        SessionInfo Session BotToken User ConversationInfo MemberInfo MemberPage
+        SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
+        TextContent CustomContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
+    };
+    // Core's, which knows no wire: its fields are listed here, and their order is golden.
+    let entry = &[
+        ("seq", "Seq"),
+        ("sender", "UserId"),
+        ("client_msg_id", "ClientMsgId"),
+        ("at_ms", "u64"),
+        ("count", "u64"),
+        ("body", "B"),
+    ];
+    all.push(Struct { name: "Entry", fields: entry, absent: Box::new(Entry::<Body>::absent()) });
+    all
+}
+
+/// Every enum whose codes come with payloads.
+pub(crate) fn enums() -> Vec<Enum> {
+    macro_rules! list {
+        ($($name:ident $(<$body:ident>)?),* $(,)?) => {
+            vec![$( Enum {
+                name: stringify!($name),
+                codes: $name $(::<$body>)? ::CODES,
+                payloads: $name $(::<$body>)? ::PAYLOADS,
+            } ),*]
+        };
+    }
+    list![ClientFrame<Body>, ServerFrame<Body>, Call<Body>, Reply<Body>, Content]
+}
+
+/// Every enum that is a bare integer.
+pub(crate) fn codes() -> Vec<Enum> {
+    macro_rules! list {
+        ($($name:ident),*) => {
+            vec![$( Enum { name: stringify!($name), codes: $name::CODES, payloads: &[] } ),*]
+        };
+    }
+    list![ErrorCode, GoAwayReason, ConversationKind, Role, Start]
+}
