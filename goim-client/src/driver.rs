@@ -35,14 +35,14 @@ async fn run(shared: Arc<Shared>, transport: Transport, link: Link, welcome: Wel
     let mut backoff = Backoff::new(shared.options.reconnect_min, shared.options.reconnect_max);
     while let Some((link, welcome)) = next {
         let since = shared.now();
-        let reason = match live(&shared, link, &welcome).await {
+        let (reason, at_least) = match live(&shared, link, &welcome).await {
             Ended::Closed => break,
             Ended::Refused(reason) => {
                 shared.state().ended = true;
                 shared.event(Event::SessionEnded { reason });
                 break;
             }
-            Ended::Lost(reason) => reason,
+            Ended::Lost(reason, wait) => (reason, wait.min(shared.options.reconnect_max)),
         };
         if shared.now().since(since) > STEADY_AFTER {
             backoff.reset();
@@ -53,7 +53,7 @@ async fn run(shared: Arc<Shared>, transport: Transport, link: Link, welcome: Wel
             state.outbox.handle_reset();
         }
         shared.event(Event::Disconnected { reason });
-        next = reconnect(&shared, &transport, &mut backoff, &mut tries).await;
+        next = reconnect(&shared, &transport, at_least, &mut backoff, &mut tries).await;
     }
     let calls = {
         let mut state = shared.state();
@@ -69,16 +69,19 @@ async fn run(shared: Arc<Shared>, transport: Transport, link: Link, welcome: Wel
     shared.progress.notify_waiters();
 }
 
-/// Tries the nodes in turn until one answers, or the client is closed.
+/// Tries the nodes in turn until one answers, or the client is closed; waits first for as long as
+/// the server that went away asked for.
 async fn reconnect(
     shared: &Shared,
     transport: &Transport,
+    mut at_least: Duration,
     backoff: &mut Backoff,
     tries: &mut usize,
 ) -> Option<(Link, Welcome)> {
     let options = &shared.options;
     loop {
-        let wait = tokio::time::sleep(backoff.next());
+        // On top, so that clients that were sent away together do not come back together.
+        let wait = tokio::time::sleep(std::mem::take(&mut at_least) + backoff.next());
         tokio::pin!(wait);
         loop {
             if shared.state().closed {
@@ -113,18 +116,18 @@ async fn live(shared: &Shared, mut link: Link, welcome: &Welcome) -> Ended {
         let (frames, from_stream) = tokio::select! {
             frames = link.exchange() => match frames {
                 Ok(frames) => (frames, true),
-                Err(reason) => return session.lost(reason),
+                Err(reason) => return Ended::lost(reason),
             },
             datagram = connection.read_datagram() => match datagram {
                 Ok(datagram) => (datagram_frames(&datagram), false),
-                Err(error) => return session.lost(error.to_string()),
+                Err(error) => return Ended::lost(error.to_string()),
             },
             stream = connection.accept_uni() => match stream {
                 Ok(stream) => {
                     answers.push(read_answer(stream));
                     continue;
                 }
-                Err(error) => return session.lost(error.to_string()),
+                Err(error) => return Ended::lost(error.to_string()),
             },
             Some(frames) = answers.next() => (frames, true),
             () = shared.wake.notified() => (Vec::new(), true),

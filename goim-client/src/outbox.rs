@@ -142,7 +142,7 @@ impl Outbox {
             return Answered::Stale;
         };
         if let Err(error) = &answer
-            && error.code.is_retryable()
+            && may_succeed(error.code)
         {
             if round != queue.round {
                 return Answered::Stale;
@@ -213,6 +213,12 @@ impl Outbox {
             self.ready.push_back(conversation);
         }
     }
+}
+
+/// Whether a message may be stored yet. A token that has ended is renewed; if it cannot be, the
+/// client ends, and the outbox with it.
+fn may_succeed(code: ErrorCode) -> bool {
+    code.is_retryable() || matches!(code, ErrorCode::BadToken | ErrorCode::Unauthenticated)
 }
 
 fn retry_after(error: &Error, failures: u32) -> Duration {
@@ -304,6 +310,18 @@ mod tests {
         outbox.handle_answer(Time::ZERO, C, id(3), 0, refused(ErrorCode::OutOfOrder));
         assert_eq!(outbox.poll_timeout(), None);
         assert_eq!(sends(&mut outbox, Time::ZERO), []);
+    }
+
+    #[test]
+    fn a_token_that_ended_costs_no_message() {
+        for code in [ErrorCode::BadToken, ErrorCode::Unauthenticated] {
+            let mut outbox = outbox(1);
+            sends(&mut outbox, Time::ZERO);
+            let answer = outbox.handle_answer(Time::ZERO, C, id(1), 0, refused(code));
+            assert!(matches!(answer, Answered::Again));
+            let at = outbox.poll_timeout().unwrap();
+            assert_eq!(sends(&mut outbox, at), [(id(1), None, true)]);
+        }
     }
 
     #[test]

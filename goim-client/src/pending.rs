@@ -1,5 +1,7 @@
 //! What a connection waits for, and how it ends.
 
+use std::time::Duration;
+
 use goim_core::{ClientMsgId, ConversationId};
 
 use crate::link::Reason;
@@ -11,8 +13,15 @@ pub(crate) enum Ended {
     Closed,
     /// The server does not take the token any longer.
     Refused(Reason),
-    /// Anything else: try again.
-    Lost(Reason),
+    /// Anything else: try again, not before this time has passed.
+    Lost(Reason, Duration),
+}
+
+impl Ended {
+    /// Lost without a word of the server's: try again as soon as one's own back-off allows.
+    pub(crate) fn lost(reason: impl Into<Reason>) -> Self {
+        Self::Lost(reason.into(), Duration::ZERO)
+    }
 }
 
 /// What waits for an answer.

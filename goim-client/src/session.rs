@@ -12,7 +12,7 @@ use goim_proto::{
     Refresh, Reply, ReplyTo, Request, Sent, ServerFrame, Sync, SyncItem, Synced, Welcome, decode,
 };
 
-use crate::link::{Link, Reason};
+use crate::link::Link;
 use crate::outbox::Answered;
 use crate::pending::{Ended, Pending};
 use crate::shared::{Shared, State, Tokens};
@@ -226,7 +226,7 @@ impl<'a> Session<'a> {
                     Ok(frame) => self.handle_frame(&mut state, now, frame)?,
                     // A datagram may hold anything; a broken stream cannot be read on.
                     Err(_) if !stream => {}
-                    Err(error) => return Err(Ended::Lost(error.to_string())),
+                    Err(error) => return Err(Ended::lost(error.to_string())),
                 }
             }
         }
@@ -266,7 +266,11 @@ impl<'a> Session<'a> {
             ServerFrame::GoAway(away) => {
                 let renewable = state.tokens.as_ref().is_some_and(|tokens| tokens.refresh.is_some());
                 let ended = away.reason == GoAwayReason::SessionEnded && !renewable;
-                return Err(if ended { Ended::Refused(away.message) } else { Ended::Lost(away.message) });
+                return Err(if ended {
+                    Ended::Refused(away.message)
+                } else {
+                    Ended::Lost(away.message, Duration::from_millis(away.retry_after_ms))
+                });
             }
             ServerFrame::Welcome(_) | ServerFrame::Unknown(_) | _ => {}
         }
@@ -313,12 +317,12 @@ impl<'a> Session<'a> {
                 state.commit_due = true;
             }
             (Pending::Sync, Reply::Synced(synced)) => self.synced(state, synced),
-            (Pending::Sync, _) => return Err(Ended::Lost("the server could not sync".to_owned())),
+            (Pending::Sync, _) => return Err(Ended::lost("the server could not sync")),
             (Pending::Unknown(asked), Reply::Heads(heads)) => located(state, &asked, heads.items),
             (Pending::Unknown(asked), _) => located(state, &asked, Vec::new()),
             (Pending::WentBack(asked), Reply::Heads(heads)) => self.went_back(state, &asked, &heads.items),
             (Pending::WentBack(_), _) => {
-                return Err(Ended::Lost("the server could not tell its heads".to_owned()));
+                return Err(Ended::lost("the server could not tell its heads"));
             }
             (Pending::Refresh, Reply::Session(session)) => {
                 let tokens = Tokens {
@@ -340,7 +344,7 @@ impl<'a> Session<'a> {
                 self.shared.event(Event::TokensRenewed);
             }
             (Pending::Send { .. } | Pending::Refresh | Pending::Renew(_), _) => {
-                return Err(Ended::Lost("the server's answer does not fit the call".to_owned()));
+                return Err(Ended::lost("the server's answer does not fit the call"));
             }
         }
         Ok(())
@@ -397,15 +401,17 @@ impl<'a> Session<'a> {
             }
         }
     }
+}
 
-    /// The connection is gone: calls without an answer fail.
-    pub(crate) fn lost(&mut self, reason: Reason) -> Ended {
+/// The connection is gone, however it ended: calls without an answer fail.
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
         for (_, pending) in self.pending.drain() {
             if let Pending::Call(fate) = pending {
+                // Whoever called may be gone.
                 let _ = fate.send(Err(CallError::Disconnected));
             }
         }
-        Ended::Lost(reason)
     }
 }
 
