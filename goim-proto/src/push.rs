@@ -117,8 +117,6 @@ wire_code! {
         2 => SessionEnded,
         /// The client broke the protocol.
         3 => ProtocolError,
-        /// The server has too many connections.
-        4 => TooManyConnections,
     }
 }
 
