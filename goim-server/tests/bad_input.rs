@@ -140,7 +140,9 @@ async fn who_is_no_member_neither_reads_nor_writes() {
     alice.text(group, "secret").await.unwrap();
     assert_eq!(eve.text(group, "let me in").await.unwrap_err().code, ErrorCode::NotMember);
     assert_eq!(eve.pull(group, 0).await.unwrap_err().code, ErrorCode::NotMember);
-    let offsets = vec![Position { conversation: group, seq: Seq::FIRST }];
+    let place = Position { conversation: group, seq: Seq::FIRST };
+    assert_eq!(eve.call(Call::MarkRead(place.clone())).await.unwrap_err().code, ErrorCode::NotMember);
+    let offsets = vec![place];
     let Reply::Committed(committed) = eve.call(Call::Commit(Commit { offsets })).await.unwrap() else {
         panic!()
     };

@@ -47,6 +47,7 @@ impl Service {
         let mut registered: Vec<Membership> = Vec::new();
         let mut known: IdSet<ConversationId> = IdSet::default();
         let mut list = self.store.memberships(session.user).await.map_err(failed)?;
+        connection.expect_subscriptions(list.len());
         for _ in 0..LOOKS_MAX {
             let fresh: Vec<_> =
                 list.iter().filter(|membership| known.insert(membership.conversation)).collect();
@@ -115,6 +116,10 @@ impl Service {
     /// Moves the user's read marker, and tells his other connections.
     pub(super) async fn mark_read(&self, session: &SessionInfo, position: Position) -> Answered {
         let Position { conversation, seq } = position;
+        let ranges = self.store.ranges(session.user, conversation).await.map_err(failed)?;
+        if ranges.is_empty() {
+            return refuse(ErrorCode::NotMember, "you are not a member of this conversation");
+        }
         self.store.mark_read(session.user, conversation, seq).await.map_err(failed)?;
         self.hub.read_marker(session.user, conversation, seq);
         Ok(Reply::Done)
