@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::BytesMut;
 use goim_core::hash::IdMap;
+use goim_core::notifier::Announce;
 use goim_core::{ConversationId, Notifier, NotifierConfig, Seq, Time};
 use goim_proto::{Ack, SessionInfo};
 use tokio::sync::{Notify, Semaphore};
@@ -47,8 +48,9 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 struct Shared {
     /// Knows the conversations in which something was announced; most that are subscribed to are
-    /// silent.
-    notifier: Notifier,
+    /// silent, and on many connections all of them.
+    notifier: Option<Box<Notifier>>,
+    datagrams: bool,
     /// Answers, as frames.
     out: BytesMut,
     /// The last of them, if it is: the connection is closed behind it.
@@ -76,7 +78,8 @@ impl Connection {
             session: OnceLock::new(),
             expires_ms: AtomicU64::new(0),
             shared: Mutex::new(Shared {
-                notifier: Notifier::new(NotifierConfig { datagrams: false, ..NotifierConfig::default() }),
+                notifier: None,
+                datagrams: false,
                 out: BytesMut::new(),
                 ending: None,
                 subscriptions: IdMap::default(),
@@ -123,6 +126,11 @@ impl Connection {
         self.expires_ms.store(0, Ordering::Relaxed);
     }
 
+    /// So many conversations are about to be registered.
+    pub(crate) fn expect_subscriptions(&self, count: usize) {
+        self.shared().subscriptions.reserve(count);
+    }
+
     /// Registers a conversation; false if it is registered already or the connection has ended.
     pub(super) fn subscribe(&self, conversation: ConversationId, from: Seq) -> bool {
         let mut shared = self.shared();
@@ -146,16 +154,18 @@ impl Connection {
         }
     }
 
-    /// Has the connection's announcements go through this notifier, from the start.
-    pub(super) fn set_notifier(&self, notifier: Notifier) {
-        self.shared().notifier = notifier;
+    /// Whether announcements go in datagrams; said before there are any.
+    pub(super) fn set_datagrams(&self, datagrams: bool) {
+        self.shared().datagrams = datagrams;
     }
 
     /// Forgets a conversation.
     pub(super) fn unsubscribe(&self, conversation: ConversationId) {
         let mut shared = self.shared();
         shared.subscriptions.remove(&conversation);
-        shared.notifier.unsubscribe(conversation);
+        if let Some(notifier) = &mut shared.notifier {
+            notifier.unsubscribe(conversation);
+        }
     }
 
     /// Stops at the entry that removed the user, of which he is still told; whether the writer
@@ -204,8 +214,8 @@ impl Connection {
     /// had everything before.
     pub(crate) fn own_sent(&self, conversation: ConversationId, seq: Seq) {
         let mut shared = self.shared();
-        if shared.notifier.knows(conversation) {
-            shared.notifier.sent_one(conversation, seq);
+        if let Some(notifier) = shared.knows(conversation) {
+            notifier.sent_one(conversation, seq);
         } else if let Some(subscribed) = shared.subscriptions.get_mut(&conversation)
             && subscribed.sent.next() == seq
         {
@@ -216,9 +226,10 @@ impl Connection {
     /// The client has heard of this head.
     pub(super) fn handle_ack(&self, now: Time, ack: &Ack) {
         let mut shared = self.shared();
-        shared.notifier.handle_ack(now, ack.conversation, ack.head);
+        let Some(notifier) = &mut shared.notifier else { return };
+        notifier.handle_ack(now, ack.conversation, ack.head);
         // Something may have waited for room in the window.
-        let wake = shared.notifier.has_news() && !std::mem::replace(&mut shared.told, true);
+        let wake = notifier.has_news() && !std::mem::replace(&mut shared.told, true);
         drop(shared);
         if wake {
             self.wake();
@@ -267,9 +278,21 @@ impl Connection {
         taken
     }
 
-    /// Runs `with` on the notifier.
-    pub(super) fn with_notifier<T>(&self, with: impl FnOnce(&mut Notifier) -> T) -> T {
-        with(&mut self.shared().notifier)
+    /// What to announce next, as of `now`.
+    pub(super) fn poll_announce(&self, now: Time) -> Option<Announce> {
+        self.shared().notifier.as_mut()?.poll_announce(now)
+    }
+
+    /// An announcement carried entries up to `inlined`.
+    pub(super) fn announced(&self, announce: &Announce, inlined: Seq) {
+        if let Some(notifier) = &mut self.shared().notifier {
+            notifier.announced(announce.id, inlined);
+        }
+    }
+
+    /// When something is to be announced again.
+    pub(super) fn poll_timeout(&self) -> Option<Time> {
+        self.shared().notifier.as_ref()?.poll_timeout()
     }
 
     /// Whether the connection may be read further.
@@ -299,21 +322,27 @@ impl Connection {
 
 impl Shared {
     fn mark(&mut self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
-        if !self.notifier.knows(conversation)
-            && let Some(subscribed) = self.subscriptions.get(&conversation)
-        {
-            self.notifier.sent_through(conversation, subscribed.sent);
+        let (datagrams, subscribed) = (self.datagrams, self.subscriptions.get(&conversation));
+        let new = || Notifier::new(NotifierConfig { datagrams, ..NotifierConfig::default() });
+        let notifier = self.notifier.get_or_insert_with(|| Box::new(new()));
+        if let Some(Subscribed { sent, .. }) = subscribed.filter(|_| !notifier.knows(conversation)) {
+            notifier.sent_through(conversation, *sent);
         }
-        self.notifier.mark(conversation, head, marker)
+        notifier.mark(conversation, head, marker)
     }
 
     fn sent_through(&mut self, conversation: ConversationId, seq: Seq) {
         if let Some(subscribed) = self.subscriptions.get_mut(&conversation) {
             subscribed.sent = subscribed.sent.max(seq);
         }
-        if self.notifier.knows(conversation) {
-            self.notifier.sent_through(conversation, seq);
+        if let Some(notifier) = self.knows(conversation) {
+            notifier.sent_through(conversation, seq);
         }
+    }
+
+    /// The notifier, if it knows the conversation.
+    fn knows(&mut self, conversation: ConversationId) -> Option<&mut Notifier> {
+        self.notifier.as_deref_mut().filter(|notifier| notifier.knows(conversation))
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! Locks are taken in this order: a shard of rooms, a shard of users, a connection.
 
+mod readers;
+
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +19,7 @@ use tokio::sync::Notify;
 use super::change::Change;
 use super::connection::Connection;
 use super::kept::Kept;
-use super::room::{Look, Looked, Room, Step};
+use super::room::{Room, Step};
 use crate::bus::Published;
 use crate::store::Head;
 use crate::telemetry::Metrics;
@@ -100,8 +102,8 @@ impl Hub {
             None => return,
         };
         let was_dirty = room.dirty;
-        room.offer(published);
-        self.pass(conversation, room, touched);
+        let next = room.offer(published);
+        self.pass(conversation, room, next, touched);
         if room.dirty && !was_dirty {
             touched.conversations.push(conversation);
         }
@@ -131,8 +133,8 @@ impl Hub {
             if in_order {
                 room.skip_to(published.entry.seq.prev(), &mut touched.steps);
             }
-            room.offer(published);
-            self.pass(conversation, room, &mut touched);
+            let next = room.offer(published);
+            self.pass(conversation, room, next, &mut touched);
         }
         self.take_steps(conversation, room, &mut touched);
         touched.conversations.push(conversation);
@@ -153,9 +155,17 @@ impl Hub {
     }
 
     /// Lets pass what is in order, one entry after the other.
-    fn pass(&self, conversation: ConversationId, room: &mut Room, touched: &mut Touched) {
-        while room.pass_next(&mut touched.steps) {
+    fn pass(
+        &self,
+        conversation: ConversationId,
+        room: &mut Room,
+        mut next: Option<Published>,
+        touched: &mut Touched,
+    ) {
+        while let Some(published) = next.or_else(|| room.take_waiting()) {
+            room.pass(published, &mut touched.steps);
             self.take_steps(conversation, room, touched);
+            next = None;
         }
     }
 
@@ -273,145 +283,6 @@ impl Hub {
     /// Every conversation with a local reader.
     pub(crate) fn conversations(&self) -> Vec<ConversationId> {
         self.rooms.iter().flat_map(|shard| lock(shard).keys().copied().collect::<Vec<_>>()).collect()
-    }
-
-    /// Adds a session's connection to its user's.
-    pub(crate) fn enter(&self, user: UserId, connection: &Arc<Connection>) {
-        self.users(user).entry(user).or_default().push(Arc::clone(connection));
-    }
-
-    /// Every connection that has a session.
-    pub(crate) fn sessions(&self) -> Vec<Arc<Connection>> {
-        self.users
-            .iter()
-            .flat_map(|shard| lock(shard).values().flatten().cloned().collect::<Vec<_>>())
-            .collect()
-    }
-
-    /// The connections of a user.
-    pub(crate) fn connections_of(&self, user: UserId) -> Vec<Arc<Connection>> {
-        self.users(user).get(&user).cloned().unwrap_or_default()
-    }
-
-    /// Takes a connection that ends out of everything.
-    pub(crate) fn leave(&self, connection: &Arc<Connection>) {
-        if let Some(session) = connection.session() {
-            let mut users = self.users(session.user);
-            if let Some(connections) = users.get_mut(&session.user) {
-                connections.retain(|other| !Arc::ptr_eq(other, connection));
-                if connections.is_empty() {
-                    users.remove(&session.user);
-                }
-            }
-        }
-        self.left.notify_one();
-        for conversation in connection.close_subscriptions() {
-            let mut rooms = self.rooms(conversation);
-            if let Some(room) = rooms.get_mut(&conversation) {
-                room.leave(connection);
-                if room.is_empty() {
-                    rooms.remove(&conversation);
-                }
-            }
-        }
-    }
-
-    /// Waits until a connection has left.
-    pub(crate) async fn left(&self) {
-        self.left.notified().await;
-    }
-
-    /// Registers a connection for a conversation, before the store is looked at.
-    pub(crate) fn register(&self, connection: &Arc<Connection>, conversation: ConversationId) {
-        let mut rooms = self.rooms(conversation);
-        // Under the room's lock: a connection that ends meanwhile finds both or neither.
-        if connection.subscribe(conversation, Seq::MAX) {
-            rooms.entry(conversation).or_default().register(connection);
-        }
-    }
-
-    /// Takes what looking in the store brought for a registered connection, of which the client
-    /// will be told beside.
-    pub(crate) fn look(
-        &self,
-        now: Time,
-        connection: &Arc<Connection>,
-        conversation: ConversationId,
-        look: Look,
-    ) {
-        self.look_and_tell(now, connection, conversation, look, look.head);
-    }
-
-    /// The same, of which the client knows nothing: it gets an announcement.
-    pub(crate) fn look_and_announce(
-        &self,
-        now: Time,
-        connection: &Arc<Connection>,
-        conversation: ConversationId,
-        look: Look,
-    ) {
-        self.look_and_tell(now, connection, conversation, look, Seq::ZERO);
-    }
-
-    fn look_and_tell(
-        &self,
-        now: Time,
-        connection: &Arc<Connection>,
-        conversation: ConversationId,
-        look: Look,
-        told: Seq,
-    ) {
-        let mut touched = Touched::default();
-        let mut rooms = self.rooms(conversation);
-        let Some(room) = rooms.get_mut(&conversation) else { return };
-        if room.head().is_none() {
-            self.begin_behind(conversation, look.head);
-        }
-        room.begin_at(look.head);
-        self.pass(conversation, room, &mut touched);
-        match room.look(connection, look) {
-            Looked::Reads(from) => {
-                connection.reads_from(conversation, from, told);
-                let head = room.head().unwrap_or(look.head);
-                if head > told && connection.mark(conversation, head, Seq::ZERO) {
-                    touched.wake.push(Arc::clone(connection));
-                }
-            }
-            Looked::Out(Seq::ZERO) => connection.unsubscribe(conversation),
-            // He may have been in and out again before anybody told him: he has still to hear of
-            // what he may see.
-            Looked::Out(last) => {
-                if connection.tell_of_last(conversation, last) {
-                    touched.wake.push(Arc::clone(connection));
-                }
-            }
-        }
-        if mem::take(&mut room.dirty) {
-            touched.conversations.push(conversation);
-        }
-        self.watch_gap(now, conversation, room);
-        if room.is_empty() {
-            rooms.remove(&conversation);
-        }
-        drop(rooms);
-        self.tell(&mut touched);
-    }
-
-    /// Tells a user's connections that his read marker has moved.
-    pub(crate) fn read_marker(&self, user: UserId, conversation: ConversationId, marker: Seq) {
-        let mut wake = Vec::new();
-        if let Some(room) = self.rooms(conversation).get(&conversation)
-            && let Some(head) = room.head()
-        {
-            room.each_reader_of(user, |connection| {
-                if connection.mark(conversation, head, marker) {
-                    wake.push(Arc::clone(connection));
-                }
-            });
-        }
-        for connection in wake {
-            connection.wake();
-        }
     }
 
     /// The next invitations to follow up; waits until there are some.

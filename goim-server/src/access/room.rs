@@ -22,8 +22,6 @@ pub(super) struct Room {
     head: Option<Seq>,
     /// The store is known to have this much.
     known: Seq,
-    /// The entry behind the head, about to pass.
-    next: Option<Published>,
     waiting: BTreeMap<Seq, Published>,
     readers: Vec<Reader>,
     /// Readers have to be told of the head.
@@ -111,49 +109,25 @@ impl Room {
         self.known = self.known.max(head);
     }
 
-    /// Takes an entry in whatever order; [`Room::pass_next`] lets pass what is in order.
-    pub(super) fn offer(&mut self, published: Published) {
+    /// Takes an entry in whatever order, and gives it back if it is the next one to
+    /// [pass](Room::pass).
+    pub(super) fn offer(&mut self, published: Published) -> Option<Published> {
         let seq = published.entry.seq;
         self.known = self.known.max(seq);
         match self.head {
+            Some(head) if seq == head.next() => return Some(published),
             Some(head) if seq <= head => {}
-            Some(head) if seq == head.next() => self.next = Some(published),
             Some(_) | None => {
                 if self.waiting.len() < WAITING_MAX {
                     self.waiting.insert(seq, published);
                 }
             }
         }
+        None
     }
 
-    /// Everything up to `seq` counts as passed: what the store lacks there, retention took. It will
-    /// never come, and nobody waits for it.
-    pub(super) fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step>) {
-        if self.head.is_some_and(|head| head < seq) {
-            self.head = Some(seq);
-            self.next = None;
-            self.dirty = true;
-            steps.push(Step::Skip(seq));
-        }
-    }
-
-    /// The same as far as the store is known to reach.
-    pub(super) fn skip_to_known(&mut self, steps: &mut Vec<Step>) {
-        self.skip_to(self.known, steps);
-    }
-
-    /// Lets one entry pass, if the next one is there. What is to be done because of it has to be
-    /// done before the one after it passes: whom an entry lets in, a later one may put out.
-    pub(super) fn pass_next(&mut self, steps: &mut Vec<Step>) -> bool {
-        let Some(published) = self.take_next() else { return false };
-        self.pass(published, steps);
-        true
-    }
-
-    fn take_next(&mut self) -> Option<Published> {
-        if let Some(next) = self.next.take() {
-            return Some(next);
-        }
+    /// The next entry to [pass](Room::pass), if it has been waiting.
+    pub(super) fn take_waiting(&mut self) -> Option<Published> {
         let head = self.head?;
         while let Some(first) = self.waiting.first_entry()
             && *first.key() <= head.next()
@@ -166,7 +140,24 @@ impl Room {
         None
     }
 
-    fn pass(&mut self, published: Published, steps: &mut Vec<Step>) {
+    /// Everything up to `seq` counts as passed: what the store lacks there, retention took. It will
+    /// never come, and nobody waits for it.
+    pub(super) fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step>) {
+        if self.head.is_some_and(|head| head < seq) {
+            self.head = Some(seq);
+            self.dirty = true;
+            steps.push(Step::Skip(seq));
+        }
+    }
+
+    /// The same as far as the store is known to reach.
+    pub(super) fn skip_to_known(&mut self, steps: &mut Vec<Step>) {
+        self.skip_to(self.known, steps);
+    }
+
+    /// Lets the next entry pass. What is to be done because of it has to be done before the one
+    /// after it passes: whom an entry lets in, a later one may put out.
+    pub(super) fn pass(&mut self, published: Published, steps: &mut Vec<Step>) {
         let seq = published.entry.seq;
         self.head = Some(seq);
         self.dirty = true;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use goim_core::{Notifier, NotifierConfig};
 use quinn::{Incoming, VarInt};
 use tokio::time::timeout;
 
@@ -49,7 +48,7 @@ pub(super) async fn serve(service: Arc<Service>, incoming: Incoming, open: Open)
     };
     let wanted = hello.as_ref().is_ok_and(|hello| hello.datagrams);
     let datagrams = wanted && connection.quic.max_datagram_size().is_some();
-    connection.set_notifier(Notifier::new(NotifierConfig { datagrams, ..NotifierConfig::default() }));
+    connection.set_datagrams(datagrams);
     let writer = Writer::new(Arc::clone(&service), Arc::clone(&connection), send, datagrams);
     let writer = tokio::spawn(writer.run());
     let stop = match hello {

@@ -106,7 +106,7 @@ impl Writer {
                 self.more = true;
                 break;
             }
-            let next = self.connection.with_notifier(|notifier| notifier.poll_announce(now));
+            let next = self.connection.poll_announce(now);
             let Some(announce) = next else { break };
             if let Some(full) = self.announce_one(&announce) {
                 return Some(full);
@@ -129,7 +129,7 @@ impl Writer {
         let largest = entries.iter().map(encoded_len).max().unwrap_or(0);
         let fits = bytes <= DATAGRAM_INLINE_BYTES_MAX && largest + NOTIFICATION_BYTES_MAX <= packet;
         let inlined = entries.last().map_or(announce.inline_after, EncodedEntry::seq);
-        self.connection.with_notifier(|notifier| notifier.announced(announce.id, inlined));
+        self.connection.announced(announce, inlined);
         self.service.metrics.notifications_total.add(1);
         if announce.reliable || !self.datagrams || !fits {
             self.service.metrics.notifications_reliable_total.add(1);
@@ -217,7 +217,7 @@ impl Writer {
     }
 
     async fn wait(&self, blocked: &mut Option<Blocked<'_>>) -> Result<(), SendDatagramError> {
-        let at = self.connection.with_notifier(|notifier| notifier.poll_timeout());
+        let at = self.connection.poll_timeout();
         let is_blocked = blocked.is_some();
         let timer = async {
             match at {
