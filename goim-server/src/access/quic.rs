@@ -44,8 +44,9 @@ const INCOMING_MAX: usize = 4_096;
 /// Bytes that one of them, and all of them, may make us keep.
 const INCOMING_BUFFER_BYTES: u64 = 16 << 10;
 const INCOMING_BUFFER_TOTAL_BYTES: u64 = 16 << 20;
-/// The socket's own buffers: 20 ms × 100 MB/s. The system may grant less.
-const SOCKET_BUFFER_BYTES: usize = 2 << 20;
+/// The socket's own buffers: 40 ms × 100 MB/s. What does not fit is lost and sent again. The system
+/// may grant less (on Linux `net.core.rmem_max` and `net.core.wmem_max`).
+const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
 /// Opens the endpoint.
 ///
