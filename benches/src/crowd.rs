@@ -3,6 +3,7 @@
 //! One password is hashed, as every password is; everybody else has a bot's token, which needs no
 //! slow hash. So thousands of users are made in seconds, and the hashing stays as it is for people.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -33,6 +34,7 @@ pub(crate) struct Crowd<'a> {
     transport: Transport,
     /// Keeps names apart from those of other runs on the same server.
     run: u32,
+    made: AtomicUsize,
 }
 
 /// A user with a connection.
@@ -54,7 +56,7 @@ impl<'a> Crowd<'a> {
         let owner = Client::builder(host.address(0)).transport(&transport).connect().await?;
         let password = hex(&rand::random::<[u8; 16]>());
         owner.register(&format!("bench-{run:08x}"), &password).await?;
-        Ok(Self { owner, host, transport, run })
+        Ok(Self { owner, host, transport, run, made: AtomicUsize::new(0) })
     }
 
     /// Makes users, and connects each as `with` says.
@@ -65,7 +67,7 @@ impl<'a> Crowd<'a> {
     ) -> Result<Vec<User>, CrowdError> {
         let with = &with;
         let user = |number| async move {
-            let Token { user: id, token } = self.token(number).await?;
+            let Token { user: id, token } = self.token().await?;
             let client = self.host.connect(&self.transport, number, |one| with(one.token(&token))).await?;
             Ok(User { client, id })
         };
@@ -74,11 +76,11 @@ impl<'a> Crowd<'a> {
 
     /// Makes users who are not connected.
     pub(crate) async fn tokens(&self, count: usize) -> Result<Vec<Token>, CrowdError> {
-        let token = |number| self.token(number);
-        stream::iter(0..count).map(token).buffered(CONNECTING_MAX).try_collect().await
+        stream::iter(0..count).map(|_| self.token()).buffered(CONNECTING_MAX).try_collect().await
     }
 
-    async fn token(&self, number: usize) -> Result<Token, CrowdError> {
+    async fn token(&self) -> Result<Token, CrowdError> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
         let bot = self.owner.create_bot(&format!("u{number}-{:08x}", self.run)).await?;
         Ok(Token { user: bot.user, token: bot.token })
     }

@@ -1,0 +1,125 @@
+//! The short forms of the commands that measure, and what they say of input that cannot be.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const STORES: [&str; 2] = ["sqlite", "postgres"];
+
+fn bench(arguments: &[&str]) -> Output {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/postgres.sh");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_goim-bench"));
+    if std::env::var_os("DATABASE_URL").is_none() {
+        let started = Command::new(script).arg("start").status().unwrap();
+        assert!(started.success(), "no Postgres to measure");
+    }
+    command.args(arguments).output().unwrap()
+}
+
+fn report(arguments: &[&str]) -> Value {
+    let output = bench(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// What a command says that must fail without a figure.
+fn refusal(arguments: &[&str]) -> String {
+    let output = bench(arguments);
+    assert!(!output.status.success(), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn positive(report: &Value, pointer: &str) {
+    let figure = report.pointer(pointer).and_then(Value::as_f64);
+    assert!(figure.is_some_and(|figure| figure > 0.0), "{pointer} in {report:#}");
+}
+
+#[test]
+fn limit_measures_both_stores() {
+    for store in STORES {
+        let report = report(&["limit", "--store", store, "--seconds", "1", "--json"]);
+        positive(&report, "/rows_per_s");
+        positive(&report, "/commit_ms/p99");
+        assert!(report["statement"].as_str().unwrap().starts_with("INSERT INTO messages"), "{report:#}");
+    }
+}
+
+#[test]
+fn chat_measures_both_stores() {
+    for store in STORES {
+        let report = report(&["chat", "--store", store, "--users", "10", "--seconds", "1", "--json"]);
+        for figure in
+            ["/delivered_per_s", "/ack_ms/p50", "/delivery_ms/max", "/cpu_s/server", "/server_rss_bytes"]
+        {
+            positive(&report, figure);
+        }
+        assert_eq!(report["conversations"], 5, "{report:#}");
+    }
+}
+
+#[test]
+fn an_open_loop_delivers_what_is_due() {
+    let report = report(&["chat", "--users", "10", "--rate", "100", "--seconds", "2", "--json"]);
+    let delivered = report["delivered"].as_f64().unwrap();
+    // What is on its way at either end of the time may count or not.
+    assert!((150.0..=250.0).contains(&delivered), "{report:#}");
+}
+
+#[test]
+fn a_group_s_message_is_delivered_once_for_each_reader() {
+    let group =
+        ["chat", "--group", "--users", "6", "--readers", "1", "--rate", "60", "--seconds", "2", "--json"];
+    let report = report(&group);
+    // The one reader gets what the other five send.
+    let (acked, delivered) = (report["acked"].as_f64().unwrap(), report["delivered"].as_f64().unwrap());
+    assert!(delivered > 0.6 * acked && delivered < acked, "{report:#}");
+}
+
+#[test]
+fn idle_tells_what_a_connection_costs() {
+    let report = report(&["idle", "--connections", "20", "--conversations", "2", "--json"]);
+    positive(&report, "/server_bytes");
+    positive(&report, "/connected_bytes");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_reason() {
+    for (arguments, words) in [
+        (&["chat", "--users", "0"][..], "0 is not in 2..="),
+        (&["chat", "--users", "3"], "3 users do not make pairs"),
+        (&["chat", "--users", "4", "--group", "--readers", "5"], "--readers 5 of --users 4"),
+        (&["chat", "--connect", "127.0.0.1:1"], "--fingerprint"),
+        (&["chat", "--connect", "127.0.0.1:1", "--fingerprint", "abc"], "64 hexadecimal digits"),
+        (&["chat", "--rate", "0"], "0 is not in 1..="),
+        (&["limit", "--seconds", "0"], "0 is not in 1..="),
+        (&["limit", "--store", "oracle"], "invalid value 'oracle'"),
+    ] {
+        let said = refusal(arguments);
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_named() {
+    for arguments in [&["limit", "--store", "postgres"][..], &["chat", "--store", "postgres"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_goim-bench"))
+            .args(arguments)
+            // A port that nobody listens on.
+            .env("DATABASE_URL", "postgres://goim:secret@127.0.0.1:1/goim")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{said}");
+        assert!(said.contains("Postgres") && said.contains("onnection refused"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn a_rate_that_cannot_be_made_gives_no_figures() {
+    let said = refusal(&["chat", "--users", "10", "--rate", "1000000", "--seconds", "1"]);
+    assert!(said.contains("fell behind") || said.contains("cannot keep that rate"), "{said}");
+}
