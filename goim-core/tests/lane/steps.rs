@@ -6,8 +6,8 @@ use goim_core::{ConversationId, Seq, Time, UserId};
 use crate::bench::{
     ANN, BOB, Bench, HERE, THERE, after, bench, committed, duplicate, id, retry, say, tickets, with,
 };
-use crate::rules::{Entry, Refusal};
-use crate::store::Store;
+use goim_core_models::lane::rules::{Entry, Refusal};
+use goim_core_models::lane::store::Store;
 
 #[test]
 fn what_waits_goes_as_one_batch_numbered_per_conversation() {

@@ -2,10 +2,10 @@
 
 use goim_core::lane::{Answer, Lane, Outcome};
 
+use super::rules::{Entry, Refusal};
 use super::world::{Sent, Ticket, World};
-use crate::rules::{Entry, Refusal};
 
-impl World {
+impl World<'_> {
     pub(super) fn drain(&mut self, lane: usize) {
         while let Some(answer) = self.lanes[lane].poll_answer() {
             self.check(&answer);

@@ -1,29 +1,39 @@
+//! Rules as simple as they can be and still have effects.
+
 use goim_core::lane::{Fold, Rules};
 use goim_core::{Seq, UserId};
 
 /// What the tests append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub enum Entry {
+    /// A message.
     Say,
     /// A message that the store cannot take.
     Poison,
+    /// Lets somebody in.
     Add(UserId),
+    /// Puts somebody out.
     Remove(UserId),
 }
 
+/// Why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
+    /// Only members write.
     NotMember,
+    /// Nobody writes.
     Blocked,
 }
 
 /// Members write; whoever is a member may add and remove.
 #[derive(Debug, Default)]
-pub(crate) struct TestRules;
+pub struct TestRules;
 
+/// What holds in a conversation besides its members; changed behind the log's back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Settings {
-    pub(crate) blocked: bool,
+pub struct Settings {
+    /// Nobody writes.
+    pub blocked: bool,
 }
 
 impl Rules for TestRules {

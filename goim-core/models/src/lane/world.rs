@@ -6,31 +6,12 @@ use std::sync::Arc;
 use goim_core::lane::{AppendResult, Batch, Lane, LaneLimits, LoadFailed, LoadRequest, LoadResult, Offer};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Time, UserId};
 
-use crate::rules::{Entry, Settings, TestRules};
-use crate::store::Store;
+use super::rules::{Entry, Settings, TestRules};
+use super::store::Store;
+use crate::Input;
 
 pub(super) type Ticket = usize;
 pub(super) type Place = (usize, ConversationId);
-
-pub(super) struct Random(u64);
-
-impl Random {
-    /// SplitMix64.
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    pub(super) fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).unwrap()
-    }
-
-    pub(super) fn percent(&mut self, chance: u64) -> bool {
-        self.next() % 100 < chance
-    }
-}
 
 /// What a device has queued for one conversation.
 #[derive(Default)]
@@ -70,8 +51,8 @@ pub(super) struct Wire {
     batch: Option<(Arc<Batch<Entry>>, Option<AppendResult>)>,
 }
 
-pub(super) struct World {
-    pub(super) random: Random,
+pub(super) struct World<'a> {
+    pub(super) input: Input<'a>,
     pub(super) now: Time,
     pub(super) store: Store,
     pub(super) lanes: Vec<Lane<TestRules, Ticket>>,
@@ -92,24 +73,23 @@ pub(super) struct World {
 const USERS: u64 = 4;
 const CONVERSATIONS: u64 = 5;
 
-fn limits(random: &mut Random) -> LaneLimits {
+fn limits(input: &mut Input<'_>) -> LaneLimits {
     LaneLimits {
         waiting_max: 40,
-        batch_max: 1 + random.below(12),
-        conversations_max: 1 + random.below(5),
-        members_max: 1 + random.below(4),
-        devices_max: 1 + random.below(3),
-        recent_max: 1 + random.below(30),
-        loads_max: 1 + random.below(3),
-        load_entries_max: 1 + random.below(6),
+        batch_max: 1 + input.below(12),
+        conversations_max: 1 + input.below(5),
+        members_max: 1 + input.below(4),
+        devices_max: 1 + input.below(3),
+        recent_max: 1 + input.below(30),
+        loads_max: 1 + input.below(3),
+        load_entries_max: 1 + input.below(6),
         tries_max: 8,
         ..LaneLimits::default()
     }
 }
 
-impl World {
-    pub(super) fn new(seed: u64, lanes: usize, faults: u64) -> Self {
-        let mut random = Random(seed);
+impl<'a> World<'a> {
+    pub(super) fn new(mut input: Input<'a>, lanes: usize, faults: u64) -> Self {
         let mut store = Store::default();
         for id in 1..=CONVERSATIONS {
             let members: Vec<_> = (1..=USERS).map(UserId::new).collect();
@@ -119,14 +99,14 @@ impl World {
             .map(|n| Device {
                 id: DeviceId::new(n + 1),
                 user: UserId::new(n % USERS + 1),
-                lane: random.below(lanes),
+                lane: input.below(lanes),
                 connection: 0,
             })
             .collect();
         Self {
             now: Time::ZERO,
             store,
-            lanes: (0..lanes).map(|_| Lane::new(TestRules, limits(&mut random))).collect(),
+            lanes: (0..lanes).map(|_| Lane::new(TestRules, limits(&mut input))).collect(),
             wires: (0..lanes).map(|_| Wire::default()).collect(),
             devices,
             outboxes: BTreeMap::new(),
@@ -139,26 +119,26 @@ impl World {
             unavailable: 0,
             minted: 0,
             faults,
-            random,
+            input,
         }
     }
 
     pub(super) fn step(&mut self, writing: bool) {
         self.store.step += 1;
-        let leap = self.faults > 0 && self.random.percent(1);
+        let leap = self.faults > 0 && self.input.percent(1);
         self.now += Duration::from_micros(if leap { 4_000_000 } else { 50 });
-        let (device, lane) = (self.random.below(self.devices.len()), self.random.below(self.lanes.len()));
-        let conversation = ConversationId::new(1 + self.random.next() % CONVERSATIONS);
-        match self.random.below(10) {
+        let (device, lane) = (self.input.below(self.devices.len()), self.input.below(self.lanes.len()));
+        let conversation = ConversationId::new(self.input.between(1, CONVERSATIONS));
+        match self.input.below(10) {
             0..=2 if writing => self.write(device, conversation),
             0..=3 => self.send(device, conversation),
-            4 if self.faults > 0 && self.random.percent(5) => self.reconnect(device),
-            4 if self.faults > 0 && self.random.percent(20) => self.spam(device, conversation),
-            4 if self.faults > 0 && self.random.percent(5) => {
+            4 if self.faults > 0 && self.input.percent(5) => self.reconnect(device),
+            4 if self.faults > 0 && self.input.percent(20) => self.spam(device, conversation),
+            4 if self.faults > 0 && self.input.percent(5) => {
                 let blocked = !self.store.logs[&conversation].blocked;
                 self.store.set_blocked(conversation, blocked);
             }
-            4 if self.faults > 0 && self.random.percent(5) => self.lanes[lane].forget_all(),
+            4 if self.faults > 0 && self.input.percent(5) => self.lanes[lane].forget_all(),
             5 | 6 => self.load(lane),
             7 => {
                 if let Some(batch) = (!self.late.is_empty()).then(|| self.late.remove(0)) {
@@ -176,8 +156,8 @@ impl World {
     pub(super) fn write(&mut self, device: usize, conversation: ConversationId) {
         let outbox = self.outboxes.entry((device, conversation)).or_default();
         if outbox.messages.len() < 6 {
-            let user = UserId::new(1 + self.random.next() % USERS);
-            let entry = match self.random.below(40) {
+            let user = UserId::new(self.input.between(1, USERS));
+            let entry = match self.input.below(40) {
                 0 => Entry::Poison,
                 1 => Entry::Remove(user),
                 2..=5 => Entry::Add(user),
@@ -215,7 +195,7 @@ impl World {
         let log = &self.store.logs[&conversation];
         let own: Vec<_> = log.rows.iter().filter(|row| row.sender == user).collect();
         if !own.is_empty() {
-            let row = own[self.random.below(own.len())];
+            let row = own[self.input.below(own.len())];
             let (id, entry) = (row.client_msg_id, row.entry);
             let ticket = self.offer(device, conversation, id, None, false, entry);
             // Nobody waits for its answer in order.
@@ -259,7 +239,7 @@ impl World {
 
     pub(super) fn reconnect(&mut self, device: usize) {
         self.devices[device].connection += 1;
-        self.devices[device].lane = self.random.below(self.lanes.len());
+        self.devices[device].lane = self.input.below(self.lanes.len());
         for ((owner, _), outbox) in &mut self.outboxes {
             if *owner == device {
                 outbox.outstanding.clear();
@@ -275,10 +255,10 @@ impl World {
         if self.wires[lane].loads.is_empty() {
             return;
         }
-        let index = self.random.below(self.wires[lane].loads.len());
+        let index = self.input.below(self.wires[lane].loads.len());
         let (request, result) = &mut self.wires[lane].loads[index];
         let Some(result) = result.take() else {
-            let fails = self.random.percent(self.faults);
+            let fails = self.input.percent(self.faults);
             *result = Some(if fails { Err(LoadFailed) } else { Ok(self.store.load(request)) });
             return;
         };
@@ -297,7 +277,7 @@ impl World {
                 self.wires[lane].batch = Some((batch, Some(result)));
             }
             Some((batch, Some(result))) => {
-                if self.random.percent(80) {
+                if self.input.percent(80) {
                     drop(batch);
                 }
                 self.lanes[lane].handle_appended(self.now, result);
@@ -306,10 +286,10 @@ impl World {
     }
 
     pub(super) fn execute(&mut self, batch: &Arc<Batch<Entry>>) -> AppendResult {
-        if !self.random.percent(self.faults * 3) {
+        if !self.input.percent(self.faults * 3) {
             return self.store.append(batch);
         }
-        match self.random.below(6) {
+        match self.input.below(6) {
             0 => AppendResult::Conflict,
             1 => AppendResult::Down,
             2 => AppendResult::Full,

@@ -1,25 +1,38 @@
+//! The model of a store, which is the law that a lane has to obey.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use goim_core::lane::{AppendResult, Batch, Expect, Found, LoadRequest, Loaded, Row};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
 
-use crate::rules::{Entry, Settings};
+use super::rules::{Entry, Settings};
 
+/// A committed entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) sender: UserId,
-    pub(crate) device: DeviceId,
-    pub(crate) client_msg_id: ClientMsgId,
-    pub(crate) entry: Entry,
-    pub(crate) count: u64,
-    pub(crate) at_ms: u64,
+pub struct Stored {
+    /// Who appended it.
+    pub sender: UserId,
+    /// From which device.
+    pub device: DeviceId,
+    /// The sender's id for it.
+    pub client_msg_id: ClientMsgId,
+    /// What it says.
+    pub entry: Entry,
+    /// The messages up to and including it.
+    pub count: u64,
+    /// When, as the batch said.
+    pub at_ms: u64,
 }
 
+/// A conversation: its entries, and what they add up to.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
-    pub(crate) rows: Vec<Stored>,
-    pub(crate) rev: u64,
-    pub(crate) blocked: bool,
+pub struct Log {
+    /// Entry n has index n - 1.
+    pub rows: Vec<Stored>,
+    /// Raised by what changes the fold without an entry.
+    pub rev: u64,
+    /// Nobody writes.
+    pub blocked: bool,
     /// Since which step of the simulation each member has been one.
     members: BTreeMap<UserId, u64>,
     unblocked_since: u64,
@@ -27,9 +40,11 @@ pub(crate) struct Log {
 
 /// The law: compare-and-append with a unique index, as the stores do it.
 #[derive(Debug, Default)]
-pub(crate) struct Store {
-    pub(crate) logs: BTreeMap<ConversationId, Log>,
-    pub(crate) step: u64,
+pub struct Store {
+    /// Every conversation.
+    pub logs: BTreeMap<ConversationId, Log>,
+    /// The simulation's step, for [`Log::allowed_since`].
+    pub step: u64,
 }
 
 impl Log {
@@ -37,13 +52,16 @@ impl Log {
         self.rows.last().map_or(0, |row| row.count)
     }
 
-    pub(crate) fn place(&self, sender: UserId, id: ClientMsgId) -> Option<(u64, &Stored)> {
+    /// Where somebody's id is stored, if it is.
+    #[must_use]
+    pub fn place(&self, sender: UserId, id: ClientMsgId) -> Option<(u64, &Stored)> {
         let index = self.rows.iter().position(|row| (row.sender, row.client_msg_id) == (sender, id))?;
         Some((index as u64 + 1, &self.rows[index]))
     }
 
     /// Whether this user could write at every moment from `since` on.
-    pub(crate) fn allowed_since(&self, user: UserId, since: u64) -> bool {
+    #[must_use]
+    pub fn allowed_since(&self, user: UserId, since: u64) -> bool {
         let member = self.members.get(&user).is_some_and(|step| *step <= since);
         member && !self.blocked && self.unblocked_since <= since
     }
@@ -69,19 +87,27 @@ impl Log {
 }
 
 impl Store {
-    pub(crate) fn create(&mut self, id: ConversationId, members: &[UserId]) {
+    /// Makes an empty conversation.
+    pub fn create(&mut self, id: ConversationId, members: &[UserId]) {
         let log = Log { members: members.iter().map(|user| (*user, 0)).collect(), ..Log::default() };
         self.logs.insert(id, log);
     }
 
-    pub(crate) fn set_blocked(&mut self, id: ConversationId, blocked: bool) {
+    /// Blocks a conversation or lifts that, without an entry.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such conversation.
+    pub fn set_blocked(&mut self, id: ConversationId, blocked: bool) {
         let log = self.logs.get_mut(&id).unwrap();
         log.rev += 1;
         log.blocked = blocked;
         log.unblocked_since = self.step;
     }
 
-    pub(crate) fn load(&self, request: &LoadRequest) -> Option<Loaded<Settings, ()>> {
+    /// What a lane asks for.
+    #[must_use]
+    pub fn load(&self, request: &LoadRequest) -> Option<Loaded<Settings, ()>> {
         let log = self.logs.get(&request.conversation)?;
         let found = request.ids.iter().filter_map(|(sender, id)| {
             let (seq, row) = log.place(*sender, *id)?;
@@ -98,7 +124,12 @@ impl Store {
         })
     }
 
-    pub(crate) fn append(&mut self, batch: &Batch<Entry>) -> AppendResult {
+    /// Compares and appends.
+    ///
+    /// # Panics
+    ///
+    /// If the batch is one that no lane should make.
+    pub fn append(&mut self, batch: &Batch<Entry>) -> AppendResult {
         assert!(batch.expects.is_sorted_by(|a, b| a.conversation < b.conversation), "locks out of order");
         let (fresh, stale): (Vec<&Expect>, Vec<&Expect>) = batch.expects.iter().partition(|expect| {
             self.logs
