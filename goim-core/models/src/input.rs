@@ -68,6 +68,11 @@ impl<'a> Input<'a> {
         of[self.below(of.len())]
     }
 
+    /// The bytes that have not been read.
+    pub fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.bytes)
+    }
+
     fn word(&mut self, bytes: usize) -> u64 {
         if let Some(state) = &mut self.random {
             return split_mix(state) >> (64 - 8 * bytes);
