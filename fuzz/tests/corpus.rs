@@ -1,6 +1,7 @@
 //! Every target on stable Rust: over its corpus, then for a while over changed and random inputs.
 //!
 //! `GOIM_FUZZ_SECONDS`  how long each target gets besides its corpus; 1 if not said
+//! `GOIM_FUZZ_TARGET`   this one only
 //! `GOIM_SEED`          the first input's seed, as a failure prints it; the time if not said
 
 use std::collections::BTreeSet;
@@ -96,7 +97,11 @@ fn every_target_holds_over_its_corpus_and_inputs_made_from_it() {
     let time = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let first = setting("GOIM_SEED").unwrap_or_else(time);
     let seconds = Duration::from_secs(setting("GOIM_FUZZ_SECONDS").unwrap_or(1));
-    for target in targets() {
+    let only = std::env::var("GOIM_FUZZ_TARGET").ok();
+    let chosen: Vec<_> =
+        targets().filter(|target| only.as_ref().is_none_or(|only| only == target.name)).collect();
+    assert!(!chosen.is_empty(), "GOIM_FUZZ_TARGET names no target");
+    for target in chosen {
         let corpus = corpus(target);
         for (path, bytes) in &corpus {
             run(target, bytes, || format!("scripts/fuzz.sh {} {}", target.name, path.display()));
@@ -113,7 +118,7 @@ fn every_target_holds_over_its_corpus_and_inputs_made_from_it() {
                     Ok(()) => format!("scripts/fuzz.sh {} {}", target.name, path.display()),
                     Err(error) => format!("its input could not be written: {error}"),
                 };
-                format!("GOIM_SEED={seed}, or {file}")
+                format!("GOIM_FUZZ_TARGET={} GOIM_SEED={seed} cargo test, or {file}", target.name)
             });
             seed = seed.wrapping_add(1);
         }
