@@ -163,6 +163,22 @@ fn an_unmarked_duplicate_pays_and_the_rest_is_written() {
     assert_eq!(bench.run(), [(1, duplicate(1, true)), (2, committed(2))]);
 }
 
+/// Found by the target `lane`: it paid for a lost answer.
+#[test]
+fn who_was_only_in_a_batch_with_an_unmarked_duplicate_does_not_pay() {
+    let mut bench = bench();
+    bench.rival(say(HERE, ANN, 1));
+    bench.offer(say(HERE, ANN, 1));
+    bench.offer(say(HERE, BOB, 2));
+    let batch = bench.batch().unwrap();
+    let result = bench.store.append(&batch);
+    bench.finish(result);
+    let batch = bench.batch().unwrap();
+    bench.store.append(&batch);
+    bench.finish(AppendResult::InDoubt);
+    assert_eq!(bench.run(), [(1, duplicate(1, true)), (2, duplicate(2, false))]);
+}
+
 #[test]
 fn unmarked_duplicates_that_press_on_do_not_hold_up_the_others() {
     let mut bench = Bench::new(LaneLimits { tries_max: 3, ..LaneLimits::default() });
