@@ -8,8 +8,8 @@ use goim_proto::{Decode, Encode, decode, encode};
 /// Longer values are cut in fewer places, for the time that it takes.
 const CUTS: usize = 64;
 
-/// Decodes a value and encodes it again: that decodes to the same value, whatever follows it, and no
-/// part of it passes for the whole.
+/// Decodes a value and encodes it again: that decodes to the same value, whatever follows it or is
+/// added to its array, which is a short one; and no part of it passes for the whole.
 pub(crate) fn check<T>(data: &[u8]) -> Option<T>
 where
     T: for<'a> Decode<'a> + Encode + PartialEq + Debug,
@@ -21,6 +21,10 @@ where
     for cut in (0..encoded.len()).step_by(encoded.len() / CUTS + 1) {
         assert!(decode::<T>(&encoded[..cut]).is_err(), "{cut} of {} bytes do", encoded.len());
     }
+    let mut grown = encoded.clone();
+    grown[0] += 1;
+    grown.extend_from_slice(b"\xc0");
+    assert_eq!(decode::<T>(&grown).expect("one more field is passed over"), value);
     let mut followed = encoded;
     followed.extend_from_slice(data);
     assert_eq!(decode::<T>(&followed).expect("what follows is passed over"), value);

@@ -43,6 +43,8 @@ struct World {
     truths: Vec<Truth>,
     datagrams: Vec<Announce>,
     stream: Vec<Announce>,
+    /// Something went on the stream, which may be waited for.
+    on_stream: bool,
 }
 
 fn conversation(n: usize) -> ConversationId {
@@ -66,6 +68,7 @@ impl World {
             truths: vec![Truth::default(); CONVERSATIONS],
             datagrams: Vec::new(),
             stream: Vec::new(),
+            on_stream: false,
         }
     }
 
@@ -143,6 +146,7 @@ impl World {
         let due = self.notifier.poll_timeout().is_some_and(|at| at <= self.now);
         let Some(announce) = self.notifier.poll_announce(self.now) else {
             assert!(!due, "it is due");
+            self.check_prompt();
             return false;
         };
         let truth = &mut self.truths[usize::try_from(announce.conversation.as_u64()).unwrap() - 1];
@@ -164,6 +168,7 @@ impl World {
             self.notifier.announced(announce.id, announce.head);
         }
         if announce.reliable {
+            self.on_stream = true;
             self.stream.push(announce);
         } else {
             assert!(self.config.datagrams);
@@ -172,6 +177,16 @@ impl World {
             }
         }
         true
+    }
+
+    /// A mark that goes as a datagram waits for nothing but room in the window.
+    fn check_prompt(&self) {
+        if self.on_stream || self.notifier.in_flight() >= self.config.window.max(1) {
+            return;
+        }
+        for truth in self.truths.iter().filter(|truth| truth.subscribed && !truth.dropped) {
+            assert!(truth.head <= truth.announced.0.max(truth.heard.0), "it waits: {truth:?}");
+        }
     }
 
     fn deliver(&mut self, input: &mut Input<'_>) {

@@ -31,6 +31,8 @@ impl World<'_> {
                 assert_eq!((place, row.count, row.at_ms), (seq.as_u64(), count, at_ms));
                 if let Outcome::Duplicate { unmarked, .. } = answer.outcome {
                     assert!(!(unmarked && retry), "a marked retry is not to pay");
+                    let offers = self.sent.iter().filter(|sent| sent.client_msg_id == client_msg_id);
+                    assert!(!unmarked || offers.count() > 1, "it came once, and is to pay");
                 } else {
                     let key = (conversation, user, client_msg_id);
                     assert!(self.committed.insert(key), "committed twice");
