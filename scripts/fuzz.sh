@@ -9,10 +9,15 @@
 # fuzz/found/TARGET, which git ignores; an input that fails is kept in fuzz/artifacts/TARGET. The
 # exit code is 1 if there is one. To keep it tested for good, copy it into fuzz/corpus/TARGET.
 #
-# Needs cargo-fuzz, and a nightly toolchain for AddressSanitizer. Without nightly it goes on with
-# stable, told to allow what cargo-fuzz needs, and without the sanitizer: all code here is safe Rust, so
-# little is lost. `cargo test` in fuzz/ needs neither.
+# SANITIZER=address   with AddressSanitizer. The code here is safe Rust, so it finds what a dependency
+#                     does wrong, at a tenth of the inputs per second or less; so without is the default.
+#
+# Needs cargo-fuzz and a nightly toolchain. Without nightly it goes on with stable, told to allow what
+# cargo-fuzz needs, but then without a sanitizer. `cargo test` in fuzz/ needs neither.
 set -euo pipefail
+if [[ -f ${2:-} ]]; then
+    set -- "$1" "$(cd "$(dirname "$2")" && pwd)/$(basename "$2")"
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Longer lists of operations find nothing that shorter ones don't, only slower.
@@ -50,14 +55,17 @@ command -v cargo >/dev/null || die "no cargo: install Rust first, https://rustup
 cargo fuzz --version >/dev/null 2>&1 || die "no cargo-fuzz: run 'cargo install cargo-fuzz --locked'"
 
 # A target folder of its own: other flags than the tests', so that neither undoes the other's build.
-options=(--fuzz-dir fuzz --target-dir fuzz/target/libfuzzer --features libfuzzer)
+sanitizer=${SANITIZER:-none}
+options=(--fuzz-dir fuzz --target-dir "fuzz/target/libfuzzer-$sanitizer" --features libfuzzer)
+options+=(--sanitizer "$sanitizer")
 cargo=(cargo)
 if rustc +nightly --version >/dev/null 2>&1; then
     cargo+=(+nightly)
 elif ! rustc --version | grep -q nightly; then
-    printf "fuzz.sh: no nightly toolchain ('rustup toolchain install nightly'): on with stable\n" >&2
+    how="run 'rustup toolchain install nightly'"
+    [[ $sanitizer == none ]] || die "a sanitizer needs a nightly toolchain: $how"
+    printf 'fuzz.sh: no nightly toolchain, on with stable; to have one, %s\n' "$how" >&2
     export RUSTC_BOOTSTRAP=1
-    options+=(--sanitizer none)
 fi
 
 # A target and what libFuzzer gets.

@@ -64,6 +64,10 @@ impl Truth {
         (after + 1..=self.head()).find(|seq| self.content(*seq).is_some())
     }
 
+    fn taken_all(&self) -> bool {
+        self.next_visible(self.taken).is_none()
+    }
+
     /// The furthest offset that leaves nothing unhandled behind.
     fn offset_max(&self) -> u64 {
         self.next_visible(self.handled).map_or(self.head(), |next| next - 1)
