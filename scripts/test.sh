@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Everything that has to hold before a change lands: formatting, lints, all tests, documentation,
-# and replays of channel logs on both stores. Sets up what it needs.
+# Everything that has to hold before a change lands: formatting, lints, all tests, the fuzz targets
+# for a second each, documentation, and replays of channel logs on both stores. Sets up what it needs.
 #
 #   scripts/test.sh            the short form, for every change
-#   scripts/test.sh --long     long tests, and replays of all logs instead of a few
+#   scripts/test.sh --long     long tests, fuzz targets for 20 s each, and replays of all logs
+#                              instead of a few
 #
 # IRC_LOGS=FOLDER   replays the real logs there too (files named *.txt)
 # DATABASE_URL      a Postgres to use instead of the private one under target/
@@ -56,6 +57,18 @@ cargo clippy --workspace --all-targets -- -D warnings
 
 step "Tests"
 cargo test --workspace --no-fail-fast
+
+step "Fuzz targets"
+(
+    # A workspace of its own, with other flags: so another target folder, too.
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:+$CARGO_TARGET_DIR/fuzz}
+    [[ -n $CARGO_TARGET_DIR ]] || unset CARGO_TARGET_DIR
+    [[ $long == no ]] || export GOIM_FUZZ_SECONDS=${GOIM_FUZZ_SECONDS:-20}
+    cd fuzz
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    cargo test
+)
 
 step "Documentation"
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet

@@ -1,5 +1,6 @@
 //! The reader's end of delivery: offsets, dedupe, gaps turned into pulls, commits.
 
+mod reader;
 mod types;
 
 use core::fmt;
@@ -8,10 +9,11 @@ use std::collections::VecDeque;
 use crate::hash::IdMap;
 use crate::{ConversationId, Entry, Seq, Time};
 
+use reader::{Pulling, Reader, entry_bytes};
 pub use types::{InboxLimits, OffsetMove, PullRequest};
 
-/// Bytes that a waiting entry holds besides its body.
-const ENTRY_BYTES: usize = 96;
+/// The offset of a move that is being committed and does not count any more.
+const VOID: Seq = Seq::ZERO;
 
 /// What one reader knows and still has to do: a state machine over all of its conversations.
 ///
@@ -40,37 +42,6 @@ pub struct Inbox<B> {
     committing: Vec<OffsetMove>,
 }
 
-struct Reader<B> {
-    /// Everything up to here was received, or is not for this reader.
-    received: Seq,
-    /// The last entry that was taken.
-    taken: Seq,
-    /// Everything up to here was handled.
-    handled: Seq,
-    /// The server has this offset, durably.
-    committed: Seq,
-    /// The highest head that was announced.
-    head: Seq,
-    entries: VecDeque<Entry<B>>,
-    bytes: usize,
-    /// A pull is under way, or waits to be repeated.
-    pulling: bool,
-    pull_queued: bool,
-    is_ready: bool,
-    commit_queued: bool,
-    /// Pulls in a row that brought nothing new.
-    empty_pulls: u32,
-    /// Whether somebody takes its entries.
-    active: bool,
-}
-
-impl<B> Reader<B> {
-    /// Where the offset stands: it passes over what was never to be taken.
-    fn offset(&self) -> Seq {
-        if self.entries.is_empty() && self.handled >= self.taken { self.received } else { self.handled }
-    }
-}
-
 impl<B: AsRef<[u8]>> Inbox<B> {
     /// A reader that knows no conversation yet.
     #[must_use]
@@ -94,21 +65,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     /// read already. Entries come out only of those that are [active](Inbox::set_active).
     pub fn subscribe(&mut self, conversation: ConversationId, offset: Seq, head: Seq) {
         let announced = self.asked.remove(&conversation).unwrap_or(Seq::ZERO);
-        let reader = self.readers.entry(conversation).or_insert_with(|| Reader {
-            received: offset,
-            taken: offset,
-            handled: offset,
-            committed: offset,
-            head: offset,
-            entries: VecDeque::new(),
-            bytes: 0,
-            pulling: false,
-            pull_queued: false,
-            is_ready: false,
-            commit_queued: false,
-            empty_pulls: 0,
-            active: false,
-        });
+        let reader = self.readers.entry(conversation).or_insert_with(|| Reader::new(offset));
         reader.head = reader.head.max(head).max(announced);
         self.queue_pull(conversation);
     }
@@ -160,7 +117,11 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     ) {
         self.pulls = self.pulls.saturating_sub(1);
         let Some(reader) = self.readers.get_mut(&conversation) else { return };
-        reader.pulling = false;
+        let pulling = core::mem::replace(&mut reader.pulling, Pulling::No);
+        if pulling == Pulling::Void {
+            self.queue_pull(conversation);
+            return;
+        }
         let before = reader.received;
         for entry in entries {
             self.push(conversation, entry);
@@ -172,10 +133,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
             reader.empty_pulls = 0;
         } else if reader.received < reader.head {
             // Whoever answered lags behind whoever announced: ask again, not at once.
-            let wait = self.limits.retry_min * 2_u32.saturating_pow(reader.empty_pulls.min(16));
-            reader.empty_pulls += 1;
-            reader.pulling = true;
-            self.retries.push((now + wait.min(self.limits.retry_max), conversation));
+            self.retry_pull(now, conversation);
         }
         self.queue_pull(conversation);
         self.queue_commit(conversation);
@@ -184,11 +142,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     /// A pull failed; it is repeated after a while.
     pub fn handle_pull_failed(&mut self, now: Time, conversation: ConversationId) {
         self.pulls = self.pulls.saturating_sub(1);
-        let Some(reader) = self.readers.get_mut(&conversation) else { return };
-        let wait = self.limits.retry_min * 2_u32.saturating_pow(reader.empty_pulls.min(16));
-        reader.empty_pulls += 1;
-        reader.pulling = true;
-        self.retries.push((now + wait.min(self.limits.retry_max), conversation));
+        self.retry_pull(now, conversation);
     }
 
     /// The next pull to ask for.
@@ -198,8 +152,8 @@ impl<B: AsRef<[u8]>> Inbox<B> {
             let Some(reader) = self.readers.get_mut(&conversation) else { continue };
             reader.pull_queued = false;
             let room = reader.bytes < self.limits.conversation_bytes_max;
-            if reader.active && !reader.pulling && reader.received < reader.head && room {
-                reader.pulling = true;
+            if reader.active && reader.pulling == Pulling::No && reader.received < reader.head && room {
+                reader.pulling = Pulling::UnderWay;
                 self.pulls += 1;
                 let after = reader.received;
                 return Some(PullRequest { conversation, after, limit: self.limits.pull_limit });
@@ -237,9 +191,11 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     /// The next entry of one conversation.
     pub fn take_from(&mut self, conversation: ConversationId) -> Option<Entry<B>> {
         let reader = self.readers.get_mut(&conversation)?;
+        // It passes over what lies before this entry for good, not only while nothing is taken.
+        reader.handled = reader.offset();
         let entry = reader.entries.pop_front()?;
         reader.taken = entry.seq;
-        let bytes = ENTRY_BYTES + entry.body.as_ref().len();
+        let bytes = entry_bytes(&entry);
         reader.bytes -= bytes;
         self.bytes -= bytes;
         self.queue_pull(conversation);
@@ -276,7 +232,8 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     /// The commit that was under way is durable, but for the conversations in `refused`, whose
     /// offsets are taken as they are: asking again would not help.
     pub fn handle_committed(&mut self) -> Vec<OffsetMove> {
-        let moves = core::mem::take(&mut self.committing);
+        let mut moves = core::mem::take(&mut self.committing);
+        moves.retain(|to| to.offset != VOID);
         for OffsetMove { conversation, offset } in &moves {
             if let Some(reader) = self.readers.get_mut(conversation) {
                 reader.committed = reader.committed.max(*offset);
@@ -302,7 +259,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         let conversations: Vec<_> = self.readers.keys().copied().collect();
         for conversation in conversations {
             if let Some(reader) = self.readers.get_mut(&conversation) {
-                reader.pulling = false;
+                reader.pulling = Pulling::No;
             }
             self.queue_pull(conversation);
         }
@@ -312,22 +269,34 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     /// The store went back to an earlier state, in which this conversation has this head: drops
     /// what lies beyond it and moves the offset back. Returns whether anything was.
     ///
-    /// It is the one thing that moves an offset back.
+    /// It is the one thing that moves an offset back. Answers to a pull or a commit that is under way
+    /// do not count any more for this conversation; and which offset the store still has is not
+    /// known, so what was handled is committed once more.
     pub fn handle_store_went_back(&mut self, conversation: ConversationId, head: Seq) -> bool {
+        if let Some(asked) = self.asked.get_mut(&conversation) {
+            *asked = head.min(*asked);
+        }
         let Some(reader) = self.readers.get_mut(&conversation) else { return false };
         let changed = reader.received > head || reader.committed > head;
         while reader.entries.back().is_some_and(|entry| entry.seq > head) {
             if let Some(entry) = reader.entries.pop_back() {
-                let bytes = ENTRY_BYTES + entry.body.as_ref().len();
+                let bytes = entry_bytes(&entry);
                 reader.bytes -= bytes;
                 self.bytes -= bytes;
             }
         }
-        for position in [&mut reader.received, &mut reader.taken, &mut reader.handled, &mut reader.committed]
-        {
+        for position in [&mut reader.received, &mut reader.taken, &mut reader.handled] {
             *position = head.min(*position);
         }
-        reader.head = head;
+        (reader.committed, reader.head) = (Seq::ZERO, head);
+        if reader.pulling == Pulling::UnderWay {
+            reader.pulling = Pulling::Void;
+        }
+        for to in self.committing.iter_mut().filter(|to| to.conversation == conversation) {
+            to.offset = VOID;
+        }
+        self.queue_pull(conversation);
+        self.queue_commit(conversation);
         changed
     }
 
@@ -342,7 +311,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         let due: Vec<_> = self.retries.extract_if(.., |(at, _)| *at <= now).collect();
         for (_, conversation) in due {
             if let Some(reader) = self.readers.get_mut(&conversation) {
-                reader.pulling = false;
+                reader.pulling = Pulling::No;
             }
             self.queue_pull(conversation);
         }
@@ -397,11 +366,20 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         }
         reader.received = entry.seq;
         reader.head = reader.head.max(entry.seq);
-        let bytes = ENTRY_BYTES + entry.body.as_ref().len();
+        let bytes = entry_bytes(&entry);
         reader.bytes += bytes;
         self.bytes += bytes;
         reader.entries.push_back(entry);
         self.queue_ready(conversation);
+    }
+
+    /// Waits before the next pull, longer each time.
+    fn retry_pull(&mut self, now: Time, conversation: ConversationId) {
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        let wait = self.limits.retry_min * 2_u32.saturating_pow(reader.empty_pulls.min(16));
+        reader.empty_pulls += 1;
+        reader.pulling = Pulling::Waiting;
+        self.retries.push((now + wait.min(self.limits.retry_max), conversation));
     }
 
     fn queue_ready(&mut self, conversation: ConversationId) {
@@ -418,7 +396,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         if let Some(reader) = self.readers.get_mut(&conversation)
             && reader.active
             && !reader.pull_queued
-            && !reader.pulling
+            && reader.pulling == Pulling::No
             && reader.received < reader.head
             && reader.bytes < self.limits.conversation_bytes_max
         {

@@ -221,6 +221,11 @@ impl<'de> Decode<'de> for Bytes {
                 f.write_str("bytes")
             }
 
+            // Libraries of the older MessagePack know no other bytes than strings.
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
+                self.visit_bytes(text.as_bytes())
+            }
+
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
                 Ok(Bytes::copy_from_slice(bytes))
             }

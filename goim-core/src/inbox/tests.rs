@@ -54,7 +54,9 @@ fn the_offset_is_what_was_handled_and_passes_over_what_is_not_ours() {
     inbox.poll_pull().unwrap();
     inbox.handle_pulled(Time::ZERO, C, entries([3, 4]), Seq::new(9), Seq::new(9));
     assert_eq!(taken(&mut inbox), [3, 4]);
-    assert_eq!(inbox.poll_commit(10), None);
+    let passed_over = OffsetMove { conversation: C, offset: Seq::new(2) };
+    assert_eq!(inbox.poll_commit(10), Some(vec![passed_over]));
+    inbox.handle_committed();
     inbox.handled(C, Seq::new(3));
     let first = OffsetMove { conversation: C, offset: Seq::new(3) };
     assert_eq!(inbox.poll_commit(10), Some(vec![first]));
@@ -131,4 +133,66 @@ fn a_store_that_went_back_takes_the_offset_with_it() {
     assert!(inbox.handle_store_went_back(C, Seq::new(2)));
     inbox.handle_notification(C, Seq::new(3), entries([3]));
     assert_eq!(taken(&mut inbox), [3]);
+}
+
+/// Found by the target `inbox`: the new log's entries 3 to 5 would have been passed over.
+#[test]
+fn an_answer_that_was_asked_of_a_log_that_is_no_more_does_not_count() {
+    let mut inbox = inbox(0);
+    inbox.handle_notification(C, Seq::new(5), entries(1..=5));
+    inbox.handle_notification(C, Seq::new(8), entries([]));
+    assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(5));
+    assert!(inbox.handle_store_went_back(C, Seq::new(2)));
+    inbox.handle_pulled(Time::ZERO, C, entries([]), Seq::new(5), Seq::new(5));
+    inbox.handle_notification(C, Seq::new(5), entries(3..=5));
+    assert_eq!(taken(&mut inbox), [1, 2, 3, 4, 5]);
+}
+
+/// Found by the target `inbox`: it waited for somebody to write.
+#[test]
+fn a_store_that_went_back_to_where_this_reader_never_was_is_pulled_from() {
+    let mut inbox = inbox(2);
+    assert!(!inbox.handle_store_went_back(C, Seq::new(4)));
+    assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(2));
+}
+
+/// Found by the target `inbox`: the refused commit counted as done, so nothing was committed until
+/// the new log had outgrown the old one.
+#[test]
+fn after_the_store_went_back_the_offset_is_committed_once_more() {
+    let mut inbox = inbox(0);
+    inbox.handle_notification(C, Seq::new(5), entries(1..=5));
+    assert_eq!(taken(&mut inbox), [1, 2, 3, 4, 5]);
+    inbox.handled(C, Seq::new(5));
+    assert!(inbox.poll_commit(10).is_some());
+    inbox.handle_store_went_back(C, Seq::new(3));
+    assert_eq!(inbox.poll_commit(10), None, "one commit at a time");
+    assert_eq!(inbox.handle_committed(), []);
+    let again = OffsetMove { conversation: C, offset: Seq::new(3) };
+    assert_eq!(inbox.poll_commit(10), Some(vec![again]));
+}
+
+/// Found by the target `inbox`: pulls went on and on for what is no more.
+#[test]
+fn a_head_that_was_announced_before_the_store_went_back_is_not_asked_for() {
+    let mut inbox: Inbox<&[u8]> = Inbox::new(InboxLimits::default());
+    inbox.handle_notification(C, Seq::new(3), entries([]));
+    inbox.handle_store_went_back(C, Seq::new(1));
+    inbox.subscribe(C, Seq::new(1), Seq::new(1));
+    inbox.set_active(C, true);
+    assert_eq!(inbox.poll_pull(), None);
+}
+
+/// Found by the target `inbox`: it went back to 0 with entry 3, and again when that was taken.
+#[test]
+fn an_offset_that_passed_over_what_is_not_ours_does_not_go_back() {
+    let mut inbox = inbox(0);
+    inbox.handle_notification(C, Seq::new(2), entries([]));
+    inbox.poll_pull().unwrap();
+    inbox.handle_pulled(Time::ZERO, C, entries([]), Seq::new(2), Seq::new(2));
+    assert_eq!(inbox.offset(C), Some(Seq::new(2)));
+    inbox.handle_notification(C, Seq::new(3), entries([3]));
+    assert_eq!(inbox.offset(C), Some(Seq::new(2)));
+    assert_eq!(taken(&mut inbox), [3]);
+    assert_eq!(inbox.offset(C), Some(Seq::new(2)));
 }

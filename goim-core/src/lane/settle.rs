@@ -146,7 +146,8 @@ impl<R: Rules, T> Lane<R, T> {
         for (row, mut held) in rows.into_iter().rev() {
             let id = row.conversation;
             match why {
-                Again::LookUp => held.look_up = true,
+                // Found after this, it is this batch that stored it, whatever was suspected before.
+                Again::LookUp => (held.look_up, held.unmarked) = (true, false),
                 Again::Duplicate if !held.look_up => (held.look_up, held.unmarked) = (true, true),
                 Again::Duplicate | Again::Conflict | Again::Data => {}
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use goim_core::lane::{AppendResult, Batch, Lane, LaneLimits, Offer, Outcome};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
 
-use crate::rules::{Entry, Refusal, TestRules};
-use crate::store::Store;
+use goim_core_models::lane::rules::{Entry, Refusal, TestRules};
+use goim_core_models::lane::store::Store;
 
 pub(crate) const HERE: ConversationId = ConversationId::new(1);
 pub(crate) const THERE: ConversationId = ConversationId::new(2);

@@ -4,7 +4,5 @@
 #![allow(clippy::needless_pass_by_value, reason = "offers are built by wrapping")]
 
 mod bench;
-mod rules;
 mod simulation;
 mod steps;
-mod store;

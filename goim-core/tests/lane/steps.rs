@@ -6,8 +6,8 @@ use goim_core::{ConversationId, Seq, Time, UserId};
 use crate::bench::{
     ANN, BOB, Bench, HERE, THERE, after, bench, committed, duplicate, id, retry, say, tickets, with,
 };
-use crate::rules::{Entry, Refusal};
-use crate::store::Store;
+use goim_core_models::lane::rules::{Entry, Refusal};
+use goim_core_models::lane::store::Store;
 
 #[test]
 fn what_waits_goes_as_one_batch_numbered_per_conversation() {
@@ -161,6 +161,22 @@ fn an_unmarked_duplicate_pays_and_the_rest_is_written() {
     bench.offer(say(HERE, ANN, 1));
     bench.offer(say(HERE, BOB, 2));
     assert_eq!(bench.run(), [(1, duplicate(1, true)), (2, committed(2))]);
+}
+
+/// Found by the target `lane`: it paid for a lost answer.
+#[test]
+fn who_was_only_in_a_batch_with_an_unmarked_duplicate_does_not_pay() {
+    let mut bench = bench();
+    bench.rival(say(HERE, ANN, 1));
+    bench.offer(say(HERE, ANN, 1));
+    bench.offer(say(HERE, BOB, 2));
+    let batch = bench.batch().unwrap();
+    let result = bench.store.append(&batch);
+    bench.finish(result);
+    let batch = bench.batch().unwrap();
+    bench.store.append(&batch);
+    bench.finish(AppendResult::InDoubt);
+    assert_eq!(bench.run(), [(1, duplicate(1, true)), (2, duplicate(2, false))]);
 }
 
 #[test]

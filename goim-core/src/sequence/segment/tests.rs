@@ -1,6 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 use super::*;
 
@@ -123,83 +121,4 @@ fn too_many_at_once_and_the_end_of_numbers_are_answers() {
     assert_eq!(allocator.next(1, NonZeroU64::new(11).unwrap()), Next::Exhausted);
     assert_eq!(allocator.next(1, NonZeroU64::new(2).unwrap()), Next::Exhausted);
     assert_eq!(allocator.next(1, one()), Next::Wait);
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Op {
-    Next {
-        key: u64,
-        n: u64,
-    },
-    /// The store does what it is asked, and the answer arrives or is lost.
-    Serve {
-        answered: bool,
-    },
-    Fail,
-    Restart,
-}
-
-fn op() -> impl Strategy<Value = (usize, Op)> {
-    let op = prop_oneof![
-        12 => (0..8u64, 1..8u64).prop_map(|(key, n)| Op::Next { key, n }),
-        8 => any::<bool>().prop_map(|answered| Op::Serve { answered }),
-        1 => Just(Op::Fail),
-        1 => Just(Op::Restart),
-    ];
-    (0..2usize, op)
-}
-
-proptest! {
-    /// Two allocators on the same rows, with crashes and lost answers. The model is the set of all
-    /// numbers that were ever given.
-    #[test]
-    fn no_number_is_given_twice(
-        sections in 1..4u32,
-        step in 1..30u64,
-        section_keys_max in 1..5usize,
-        ops in proptest::collection::vec(op(), 1..400),
-    ) {
-        let config = SegmentConfig { sections, step, section_keys_max };
-        let mut allocators = [SegmentAllocator::new(config), SegmentAllocator::new(config)];
-        let mut newest = [BTreeMap::<u64, u64>::new(), BTreeMap::new()];
-        let mut rows: BTreeMap<Section, u64> = BTreeMap::new();
-        let mut given: BTreeSet<(u64, u64)> = BTreeSet::new();
-        for (who, op) in ops {
-            let allocator = &mut allocators[who];
-            match op {
-                Op::Next { key, n } => {
-                    let Next::Range(range) = allocator.next(key, NonZeroU64::new(n).unwrap()) else {
-                        continue;
-                    };
-                    prop_assert_eq!(range.last - range.first + 1, n);
-                    prop_assert!(range.last <= rows[&allocator.section(key)], "not kept yet");
-                    let before = newest[who].insert(key, range.last).unwrap_or(0);
-                    prop_assert!(before < range.first, "{before} came before {}", range.first);
-                    for number in range.first..=range.last {
-                        prop_assert!(given.insert((key, number)), "{number} of {key} twice");
-                    }
-                }
-                Op::Serve { answered: true } => {
-                    serve(allocator, &mut rows);
-                }
-                Op::Serve { answered: false } => {
-                    if let Some(ceiling) = allocator.poll_ceiling() {
-                        if let Ceiling::Raise { section, from, to } = ceiling
-                            && rows.get(&section).copied().unwrap_or(0) == from
-                        {
-                            rows.insert(section, to);
-                        }
-                        allocator.handle_failed(ceiling.section());
-                    }
-                }
-                Op::Fail => {
-                    if let Some(ceiling) = allocator.poll_ceiling() {
-                        allocator.handle_failed(ceiling.section());
-                    }
-                }
-                Op::Restart => *allocator = SegmentAllocator::new(config),
-            }
-            prop_assert!(allocators[who].keys() <= section_keys_max * sections as usize);
-        }
-    }
 }

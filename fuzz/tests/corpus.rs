@@ -1,0 +1,143 @@
+//! Every target on stable Rust: over its corpus, then for a while over changed and random inputs.
+//!
+//! `GOIM_FUZZ_SECONDS`  how long each target gets besides its corpus; 1 if not said
+//! `GOIM_FUZZ_TARGET`   this one only
+//! `GOIM_SEED`          the first input's seed, as a failure prints it; the time if not said
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use goim_core_models::Input;
+use goim_fuzz::{Target, targets};
+
+/// As long as scripts/fuzz.sh lets inputs become.
+const INPUT_BYTES_MAX: usize = 4096;
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a whole number: {text}")))
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        entry.file_name().into_string().expect("names are plain")
+    };
+    entries.map(name).collect()
+}
+
+fn corpus(target: Target) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = home().join("corpus").join(target.name);
+    let read = |name: String| {
+        let path = folder.join(name);
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (path, bytes)
+    };
+    let files: Vec<_> = names(&folder).into_iter().map(read).collect();
+    assert!(!files.is_empty(), "{} has no seed: cargo run --bin seeds", folder.display());
+    files
+}
+
+/// The input of a seed: one of the corpus, changed in a few places, or bytes at random.
+fn make(seed: u64, corpus: &[(PathBuf, Vec<u8>)]) -> Vec<u8> {
+    let mut input = Input::seeded(seed);
+    if input.percent(30) {
+        let length = 1 << input.below(12);
+        return (0..input.below(length)).map(|_| byte(&mut input)).collect();
+    }
+    let mut bytes = corpus[input.below(corpus.len())].1.clone();
+    for _ in 0..1 + input.below(8) {
+        change(&mut bytes, &mut input, corpus);
+    }
+    bytes.truncate(INPUT_BYTES_MAX);
+    bytes
+}
+
+fn byte(input: &mut Input<'_>) -> u8 {
+    u8::try_from(input.below(256)).unwrap()
+}
+
+fn change(bytes: &mut Vec<u8>, input: &mut Input<'_>, corpus: &[(PathBuf, Vec<u8>)]) {
+    let at = input.below(bytes.len() + 1);
+    let to = bytes.len().min(at + 1 + input.below(16));
+    match input.below(6) {
+        0 if at < to => bytes[at] = byte(input),
+        1 if at < to => bytes[at] ^= 1 << input.below(8),
+        2 => bytes.insert(at, byte(input)),
+        3 => drop(bytes.drain(at..to)),
+        4 => {
+            let copy = bytes[at..to].to_vec();
+            let into = input.below(bytes.len() + 1);
+            bytes.splice(into..into, copy);
+        }
+        _ => {
+            let other = &corpus[input.below(corpus.len())].1;
+            bytes.splice(at.., other[at.min(other.len())..].iter().copied());
+        }
+    }
+}
+
+/// Runs one input, and says how to run it again if it fails.
+fn run(target: Target, bytes: &[u8], again: impl Fn() -> String) {
+    if catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).is_err() {
+        panic!("target {} failed on {} bytes; again: {}", target.name, bytes.len(), again());
+    }
+}
+
+#[test]
+fn every_target_holds_over_its_corpus_and_inputs_made_from_it() {
+    let time = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let first = setting("GOIM_SEED").unwrap_or_else(time);
+    let seconds = Duration::from_secs(setting("GOIM_FUZZ_SECONDS").unwrap_or(1));
+    let only = std::env::var("GOIM_FUZZ_TARGET").ok();
+    let chosen: Vec<_> =
+        targets().filter(|target| only.as_ref().is_none_or(|only| only == target.name)).collect();
+    assert!(!chosen.is_empty(), "GOIM_FUZZ_TARGET names no target");
+    for target in chosen {
+        let corpus = corpus(target);
+        for (path, bytes) in &corpus {
+            run(target, bytes, || format!("scripts/fuzz.sh {} {}", target.name, path.display()));
+        }
+        let until = Instant::now() + seconds;
+        let mut seed = first;
+        while Instant::now() < until {
+            let bytes = make(seed, &corpus);
+            run(target, &bytes, || {
+                let folder = home().join("artifacts").join(target.name);
+                let path = folder.join(format!("seed-{seed}"));
+                let kept = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, &bytes));
+                let file = match kept {
+                    Ok(()) => format!("scripts/fuzz.sh {} {}", target.name, path.display()),
+                    Err(error) => format!("its input could not be written: {error}"),
+                };
+                format!("GOIM_FUZZ_TARGET={} GOIM_SEED={seed} cargo test, or {file}", target.name)
+            });
+            seed = seed.wrapping_add(1);
+        }
+        let inputs = seed.wrapping_sub(first);
+        println!("{}: {} seeds, {inputs} inputs from GOIM_SEED={first}", target.name, corpus.len());
+    }
+}
+
+#[test]
+fn targets_binaries_and_folders_are_the_same() {
+    let all: BTreeSet<_> = targets().map(|target| target.name.to_owned()).collect();
+    assert_eq!(names(&home().join("corpus")), all);
+    let files = names(&home().join("fuzz_targets"));
+    assert_eq!(files, all.iter().map(|name| format!("{name}.rs")).collect());
+    let manifest = include_str!("../Cargo.toml");
+    let binaries = manifest.lines().filter_map(|line| line.strip_prefix("path = \"fuzz_targets/"));
+    assert_eq!(binaries.map(|line| line.trim_end_matches('"').to_owned()).collect::<BTreeSet<_>>(), files);
+    for name in all {
+        let source = std::fs::read_to_string(home().join("fuzz_targets").join(format!("{name}.rs"))).unwrap();
+        assert!(source.contains(&format!("goim_fuzz::{name}::run")), "{name}.rs runs another target");
+    }
+}
