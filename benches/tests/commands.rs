@@ -2,13 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
 const STORES: [&str; 2] = ["sqlite", "postgres"];
+/// Of a run whose machine was busy.
+const TRIES: usize = 5;
+
+/// One command at a time: they measure, and would measure each other.
+static TURN: Mutex<()> = Mutex::new(());
 
 fn bench(arguments: &[&str]) -> Output {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/postgres.sh");
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(env!("CARGO_BIN_EXE_goim-bench"));
     if std::env::var_os("DATABASE_URL").is_none() {
         let started = Command::new(script).arg("start").status().unwrap();
@@ -62,7 +69,11 @@ fn chat_measures_both_stores() {
 
 #[test]
 fn an_open_loop_delivers_what_is_due() {
-    let report = report(&["chat", "--users", "10", "--rate", "100", "--seconds", "2", "--json"]);
+    let arguments = ["chat", "--users", "10", "--rate", "100", "--seconds", "2", "--json"];
+    // A machine with other work may fail to make even this rate, and the tool says so.
+    let kept_up = |output: &Output| !String::from_utf8_lossy(&output.stderr).contains("fell behind");
+    let output = (0..TRIES).map(|_| bench(&arguments)).find(kept_up).expect("this machine is too busy");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     let delivered = report["delivered"].as_f64().unwrap();
     // What is on its way at either end of the time may count or not.
     assert!((150.0..=250.0).contains(&delivered), "{report:#}");
