@@ -28,6 +28,10 @@ pub const NAME_BYTES_MAX: usize = 64;
 /// Levels of arrays within arrays. The answer to a pull needs 6.
 pub const DEPTH_MAX: usize = 16;
 
+/// Items of one list: four times what any call, answer or content holds. An item of one byte can
+/// become 100 in memory, so a frame of nothing else makes its reader hold 400 KiB and not 100 MiB.
+pub const ITEMS_MAX: usize = 4_096;
+
 /// A datagram's payload that every path carries: QUIC's least MTU of 1,200 bytes less the headers
 /// of packet and frame.
 pub const DATAGRAM_BYTES_MIN: usize = 1_150;

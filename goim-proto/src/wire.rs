@@ -15,7 +15,7 @@ use serde::de::{self, DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::limits::DEPTH_MAX;
+use crate::limits::{DEPTH_MAX, ITEMS_MAX};
 
 /// What can be written to the wire.
 pub trait Encode {
@@ -328,6 +328,11 @@ impl<'de, T: Decode<'de>> Decode<'de> for Vec<T> {
                 let ahead = 4096 / size_of::<T>().max(1);
                 let mut list = Vec::with_capacity(items.size_hint().unwrap_or(0).min(ahead));
                 while let Some(item) = items.next_element_seed(De(PhantomData))? {
+                    if list.len() == ITEMS_MAX {
+                        return Err(de::Error::custom(format_args!(
+                            "an array of more than {ITEMS_MAX} items"
+                        )));
+                    }
                     list.push(item);
                 }
                 Ok(list)
