@@ -179,6 +179,8 @@ impl<'a> Session<'a> {
         state.epoch = Some(epoch);
         state.outbox.handle_reset();
         self.save_epoch = Some(epoch);
+        // What was handled here and lies below the heads is not committed in the new life.
+        state.commit_due = true;
         let moved_back = mem::take(&mut self.moved_back);
         self.committed.extend(
             moved_back
