@@ -80,38 +80,51 @@ impl SqliteStore {
     }
 
     async fn commit_offsets_in_bulk(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>> {
+        let list = offset_list(offsets);
         let mut connection = self.write().await?;
         let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
-        let mut refused = Vec::new();
-        for (place, offset) in offsets.iter().enumerate() {
-            let (within, member): (bool, bool) = sqlx::query_as(
-                "SELECT COALESCE((SELECT head >= $3 FROM conversations WHERE id = $1), false), \
-                 EXISTS (SELECT 1 FROM members WHERE conversation = $1 AND user_id = $2)",
-            )
-            .bind(offset.conversation.as_i64())
-            .bind(offset.user.as_i64())
-            .bind(offset.seq.as_i64())
-            .fetch_one(&mut *transaction)
-            .await?;
-            if !member || !within {
-                refused
-                    .push((place, if member { ErrorCode::OffsetBeyondHead } else { ErrorCode::NotMember }));
-                continue;
-            }
-            sqlx::query(
-                "INSERT INTO offsets (device, conversation, seq) VALUES ($1, $2, $3) \
-                 ON CONFLICT (device, conversation) DO UPDATE SET seq = excluded.seq \
-                 WHERE offsets.seq < excluded.seq",
-            )
-            .bind(offset.device.as_i64())
-            .bind(offset.conversation.as_i64())
-            .bind(offset.seq.as_i64())
-            .execute(&mut *transaction)
-            .await?;
-        }
+        let verdicts: Vec<(i64, bool)> =
+            sqlx::query_as(REFUSED_OFFSETS).bind(&list).fetch_all(&mut *transaction).await?;
+        sqlx::query(COMMIT_OFFSETS).bind(&list).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(refused)
+        let refusal = |(place, member): (i64, bool)| {
+            let code = if member { ErrorCode::OffsetBeyondHead } else { ErrorCode::NotMember };
+            (usize::try_from(place).unwrap_or(usize::MAX), code)
+        };
+        Ok(verdicts.into_iter().map(refusal).collect())
     }
+}
+
+/// Offsets that are to be committed, with what speaks for each.
+macro_rules! judged_offsets {
+    () => {
+        "WITH i AS MATERIALIZED (SELECT key AS place, value->>0 AS device, value->>1 AS user_id, \
+             value->>2 AS conversation, value->>3 AS seq FROM json_each($1)), \
+         judged AS MATERIALIZED (SELECT i.*, \
+             COALESCE((SELECT head >= i.seq FROM conversations WHERE id = i.conversation), false) AS within, \
+             EXISTS (SELECT 1 FROM members m WHERE m.conversation = i.conversation \
+                     AND m.user_id = i.user_id) AS member \
+             FROM i) "
+    };
+}
+
+const REFUSED_OFFSETS: &str =
+    concat!(judged_offsets!(), "SELECT place, member FROM judged WHERE NOT (within AND member)");
+
+const COMMIT_OFFSETS: &str = concat!(
+    judged_offsets!(),
+    "INSERT INTO offsets (device, conversation, seq) \
+     SELECT device, conversation, seq FROM judged WHERE within AND member \
+     ON CONFLICT (device, conversation) DO UPDATE SET seq = excluded.seq WHERE offsets.seq < excluded.seq"
+);
+
+/// `[[device, user, conversation, seq], …]`
+fn offset_list(offsets: &[OffsetCommit]) -> String {
+    let row = |offset: &OffsetCommit| {
+        let OffsetCommit { device, user, conversation, seq } = offset;
+        format!("[{},{},{},{}]", device.as_i64(), user.as_i64(), conversation.as_i64(), seq.as_i64())
+    };
+    format!("[{}]", offsets.iter().map(row).collect::<Vec<_>>().join(","))
 }
 
 #[async_trait]
