@@ -2,18 +2,24 @@
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use goim_core::hash::IdMap;
 use goim_core::{ConversationId, DeviceId};
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{Commit, Committed, Error, ErrorCode, RefusedOffset, Reply, SessionInfo};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until};
 
 use super::{Answered, Service, failed, refuse};
 use crate::store::{OffsetCommit, Store};
 
 /// Offsets written at once, about 40 bytes each: 160 KiB.
 const AT_ONCE_MAX: usize = 4_096;
+
+/// From one write to the next: nobody waits for an offset to be committed as for a message, and each
+/// write is a flush that a batch of messages has to wait for, or has to share the disk with.
+const WRITE_EVERY: Duration = Duration::from_millis(20);
 
 /// What became of one call's offsets: those that were refused.
 type Flushed = Result<Vec<RefusedOffset>, Error>;
@@ -63,14 +69,16 @@ impl Offsets {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what arrives, for ever: what comes while one write is under way makes the next.
+    /// Writes what arrives, for ever: what comes until the next write is due goes into it together.
     pub(crate) async fn run(&self, store: Arc<dyn Store>) {
         loop {
             let batch = self.take_batch();
             if batch.is_empty() {
                 self.arrived.notified().await;
             } else {
+                let next = Instant::now() + WRITE_EVERY;
                 flush(&*store, batch).await;
+                sleep_until(next).await;
             }
         }
     }
