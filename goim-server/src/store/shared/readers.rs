@@ -185,7 +185,7 @@ macro_rules! readers {
                 start: goim_proto::Start,
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
-                let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+                let mut transaction = Self::begin(&mut connection).await?;
                 let first: Option<(i64,)> =
                     sqlx::query_as("UPDATE devices SET started = true WHERE id = $1 AND NOT started RETURNING id")
                         .bind(device.as_i64())
