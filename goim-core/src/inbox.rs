@@ -300,6 +300,23 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         changed
     }
 
+    /// Somebody else takes this conversation's entries from now on: those that were taken and not
+    /// handled come again.
+    pub fn rewind(&mut self, conversation: ConversationId) {
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        if reader.taken <= reader.handled {
+            return;
+        }
+        reader.entries.clear();
+        self.bytes -= core::mem::take(&mut reader.bytes);
+        (reader.received, reader.taken) = (reader.handled, reader.handled);
+        // Its answer begins behind what has to come again.
+        if reader.pulling == Pulling::UnderWay {
+            reader.pulling = Pulling::Void;
+        }
+        self.queue_pull(conversation);
+    }
+
     /// When to call [`Inbox::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
