@@ -393,12 +393,15 @@ impl<'a> Session<'a> {
     fn went_back(&mut self, state: &mut State, asked: &[ConversationId], items: &[SyncItem]) {
         self.checking = self.checking.saturating_sub(1);
         for conversation in asked {
-            // What the store does not know any more has no head.
+            // The offset that the store has, not its head: others may have written since it went
+            // back, and what they wrote stands where this reader saw something else before. What
+            // the store does not know any more has neither.
             let item = items.iter().find(|item| item.conversation == *conversation);
-            let head = item.map_or(Seq::ZERO, |item| item.head);
-            if state.inbox.handle_store_went_back(*conversation, head) {
-                self.moved_back.push((*conversation, head));
+            let (offset, head) = item.map_or((Seq::ZERO, Seq::ZERO), |item| (item.offset, item.head));
+            if state.inbox.handle_store_went_back(*conversation, offset) {
+                self.moved_back.push((*conversation, offset));
             }
+            state.inbox.subscribe(*conversation, offset, head);
         }
     }
 }
