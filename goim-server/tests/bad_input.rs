@@ -226,7 +226,7 @@ async fn ten_thousand_sends_without_a_look_at_the_answers_are_held_back_not_lost
     }
     // Nothing is read here until all is written: what does not fit the windows waits, and the
     // server goes on with what it has.
-    let written = timeout(DEADLINE, alice.send.write_all(&frames)).await;
+    let written = timeout(DEADLINE, alice.send.as_mut().unwrap().write_all(&frames)).await;
     timeout(DEADLINE, bob.text(other, "still quick")).await.unwrap().unwrap();
     written.unwrap().unwrap();
     for n in 0..SENDS {
