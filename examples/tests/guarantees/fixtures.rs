@@ -7,7 +7,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 /// Nothing here takes so long unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(40);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Randomness that can be had again: the seed is printed, and taken from `GOIM_SEED`.
 pub(crate) fn seeded(test: &str) -> StdRng {

@@ -217,9 +217,45 @@ async fn store_went_back(backend: &Backend) {
     }
 }
 
+/// A reader that was away while the store went back and others wrote on, past where he was.
+async fn late_reader(backend: &Backend) {
+    let world = World::new(backend);
+    let node = world.node().await;
+    let owner = node.place().person("owner").await;
+    let token = &bots(&owner, 1).await[0];
+    let group = owner.create_group("group", &[token.user]).await.expect("a group");
+    for n in 2..=10 {
+        say(&owner, group, format!("before {n}")).await;
+    }
+    let kept = Arc::new(MemoryStore::default());
+    let program =
+        async || connected(node.place().bot(token, "").local_store(Arc::<MemoryStore>::clone(&kept))).await;
+    let reader = program().await;
+    read(&mut reader.subscribe(group), 0, 10).await;
+    reader.commit(group, Seq::new(10));
+    in_time("the commit", reader.committed()).await.expect("a client that lives");
+    until("the offset in its own store", async || {
+        kept.offsets().await.expect("kept").contains(&Position { conversation: group, seq: Seq::new(10) })
+    })
+    .await;
+    drop(reader);
+    let mut owners_events = owner.events();
+    take_back(backend, group, 5).await;
+    epoch_changed(&mut owners_events).await;
+    for n in 6..=15 {
+        assert_eq!(say(&owner, group, format!("after {n}")).await.seq, Seq::new(n));
+    }
+    let reader = program().await;
+    let (mut events, mut messages) = (reader.events(), reader.subscribe(group));
+    assert_eq!(epoch_changed(&mut events).await, [(group, Seq::new(5))]);
+    let after = read(&mut messages, 5, 15).await;
+    assert!(after.iter().all(|message| message.text().is_some_and(|text| text.starts_with("after"))));
+}
+
 on_both_stores! {
     super::rivals as g6_an_offset_never_moves_back_whoever_commits,
     super::beyond_the_head as g6_nothing_is_committed_beyond_what_there_is,
     super::read_markers as g6_a_read_marker_never_moves_back_or_beyond_the_head,
+    super::late_reader as g6_a_reader_away_while_the_store_went_back_misses_nothing_written_since,
     super::store_went_back as g6_a_store_that_went_back_takes_its_readers_with_it,
 }

@@ -19,10 +19,15 @@ mod g5_complete;
 mod g6_monotone;
 mod g7_bounded;
 mod g9_authorised;
+#[path = "../../../goim-server/tests/support/http.rs"]
+#[allow(unreachable_pub, dead_code, reason = "the server's own tests use all of it")]
+mod http;
 mod log;
 mod process;
 mod proxy;
 mod world;
+
+use fixtures::DEADLINE;
 
 /// Runs each test on both engines.
 macro_rules! on_both_stores {
