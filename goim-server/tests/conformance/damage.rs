@@ -231,7 +231,7 @@ async fn calls_dropped(backend: &Backend) {
 
 /// A store that would not flush is refused unless that is asked for.
 #[tokio::test]
-async fn a_server_that_does_not_flush_is_refused() {
+async fn g1_a_store_that_does_not_flush_is_refused() {
     let backend = Backend::postgres().await;
     drop(backend.open().await);
     let raw = backend.raw().await;
@@ -245,11 +245,11 @@ async fn a_server_that_does_not_flush_is_refused() {
 }
 
 on_both_stores! {
-    super::old_entries_deleted as the_head_does_not_come_from_the_entries_that_are_left,
+    super::old_entries_deleted as g2_the_head_does_not_come_from_the_entries_that_are_left,
     super::data_refused as an_entry_that_the_store_cannot_take_is_rejected_alone,
     super::data_is_told_apart as bad_data_and_stale_batches_write_nothing,
-    super::broken_after as sends_with_a_broken_after_are_out_of_order,
+    super::broken_after as g4_sends_with_a_broken_after_are_out_of_order,
     super::no_such_conversation as a_conversation_that_does_not_exist_is_named_so,
     super::calls_dropped as g6_a_committed_offset_is_there_though_other_calls_were_dropped,
-    super::full as a_full_store_refuses_writes_and_loses_nothing,
+    super::full as g1_a_full_store_refuses_writes_and_loses_nothing,
 }
