@@ -244,6 +244,15 @@ async fn g1_a_store_that_does_not_flush_is_refused() {
     backend.finish().await;
 }
 
+/// What SQLite keeps in memory, or in a file that goes with the connection, is on no disk.
+#[tokio::test]
+async fn g1_a_store_that_is_on_no_disk_is_refused() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:", "sqlite://"] {
+        let refused = store::open(url, Options::default()).await;
+        assert!(matches!(refused, Err(StoreError::NoFile)), "{url}: {refused:?}");
+    }
+}
+
 on_both_stores! {
     super::old_entries_deleted as g2_the_head_does_not_come_from_the_entries_that_are_left,
     super::data_refused as an_entry_that_the_store_cannot_take_is_rejected_alone,
