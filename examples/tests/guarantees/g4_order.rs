@@ -105,6 +105,19 @@ async fn restarts(backend: &Backend) {
     assert_eq!(texts_of(backend, group, owner.session().expect("a session").user).await, numbers(total));
 }
 
+/// Some are refused for now, and those behind them might be taken: they wait.
+async fn not_now(backend: &Backend) {
+    let world = World::new(backend);
+    // A token comes every ten milliseconds, for whichever message is there just then.
+    let node = world.node_with(|config| config.limits.sends_per_s = 100).await;
+    let owner = node.place().person("owner").await;
+    let me = owner.session().expect("a session").user;
+    let group = owner.create_group("group", &[]).await.expect("a group");
+    let total = 200 + scaled(100);
+    are_in_order(0, send_numbers(&owner, group, 0..total).await).await;
+    assert_eq!(texts_of(backend, group, me).await, numbers(total));
+}
+
 /// One that is refused for good fails alone: those before and behind it stand in order.
 async fn refused_alone(backend: &Backend) {
     const MONTH_MS: u64 = 31 * 24 * 3_600 * 1_000;
@@ -168,6 +181,7 @@ async fn next_program(backend: &Backend) {
 on_both_stores! {
     super::bad_network as g4_sends_keep_their_order_through_a_bad_network_and_a_change_of_node,
     super::restarts as g4_sends_keep_their_order_through_restarts,
+    super::not_now as g4_what_is_refused_for_now_is_not_overtaken,
     super::refused_alone as g4_a_message_refused_for_good_fails_alone,
     super::next_program as g4_an_outbox_keeps_its_order_in_the_next_program,
 }
