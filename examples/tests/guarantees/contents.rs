@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use goim_client::{Content, MemoryStore, Seq};
+use goim_client::{Content, ErrorCode, MemoryStore, Seq};
 
 use crate::backend::Backend;
 use crate::fixtures::{in_time, say, send, until};
@@ -81,7 +81,7 @@ async fn a_full_disk_costs_nobody_a_message() {
     raw.execute(NO_ROOM).await;
     let waiting = send(&client, group, "no room").await;
     let refused = owner.rename(group, "no room").await.expect_err("no room");
-    assert!(refused.code().is_some_and(|code| code.is_retryable()), "{refused}");
+    assert!(refused.code().is_some_and(ErrorCode::is_retryable), "{refused}");
     assert_eq!(read(&mut client.subscribe(group), 0, 2).await.len(), 2, "reads go on");
     assert_eq!(whole_log(backend, group).await.len(), 2);
     raw.execute("DROP TRIGGER no_room ON messages").await;

@@ -18,9 +18,11 @@ use crate::world::{World, bots, connected};
 /// Sends of one client that wait for their answers.
 const WINDOW: usize = 64;
 
+type Key = (UserId, ClientMsgId);
+
 /// What was acknowledged: the seq and the text of each id.
 #[derive(Debug, Clone, Default)]
-struct Books(Arc<Mutex<BTreeMap<(UserId, ClientMsgId), (Seq, String)>>>);
+struct Books(Arc<Mutex<BTreeMap<Key, (Seq, String)>>>);
 
 impl Books {
     fn len(&self) -> usize {

@@ -83,9 +83,12 @@ async fn same_id(backend: &Backend) {
 /// How far a bot gets with a message before it dies.
 #[derive(Debug, Clone, Copy)]
 enum Death {
-    BeforeItAnswers,
-    BeforeItHearsOfTheAnswer,
-    BeforeItCommits,
+    /// It has not answered.
+    Silent,
+    /// It has answered and does not know whether the answer arrived.
+    Unsure,
+    /// The answer is stored, and its offset is not.
+    Uncommitted,
 }
 
 /// One life of a bot that answers whatever is said to it, and dies at a message.
@@ -100,12 +103,12 @@ async fn live(place: Place, token: &BotToken, group: ConversationId, death: (u64
         }
         let dies_at = |wanted: u64| message.seq().as_u64() >= wanted;
         match death {
-            (seq, Death::BeforeItAnswers) if dies_at(seq) => return client,
-            (seq, Death::BeforeItHearsOfTheAnswer) if dies_at(seq) => {
+            (seq, Death::Silent) if dies_at(seq) => return client,
+            (seq, Death::Unsure) if dies_at(seq) => {
                 drop(reply(&client, &message).await);
                 return client;
             }
-            (seq, Death::BeforeItCommits) if dies_at(seq) => {
+            (seq, Death::Uncommitted) if dies_at(seq) => {
                 answered(reply(&client, &message).await).await.expect("stored");
                 return client;
             }
@@ -131,7 +134,7 @@ async fn bot_dies(backend: &Backend) {
     let token = &bots(&owner, 1).await[0];
     let group = owner.create_group("group", &[token.user]).await.expect("a group");
     let mut asked = Vec::new();
-    let deaths = [Death::BeforeItAnswers, Death::BeforeItHearsOfTheAnswer, Death::BeforeItCommits];
+    let deaths = [Death::Silent, Death::Unsure, Death::Uncommitted];
     for death in deaths.into_iter().cycle().take(6) {
         let question = say(&owner, group, format!("{death:?}?")).await;
         asked.push(question.seq);
@@ -140,7 +143,7 @@ async fn bot_dies(backend: &Backend) {
         // The next life answers it, if need be once more, and dies at something else.
         let other = say(&owner, group, "are you there?").await;
         asked.push(other.seq);
-        let at = (other.seq.as_u64(), Death::BeforeItCommits);
+        let at = (other.seq.as_u64(), Death::Uncommitted);
         drop(in_time("a life", live(node.place(), token, group, at)).await);
     }
     let mut answers: Vec<_> = whole_log(backend, group)

@@ -132,14 +132,14 @@ async fn all_conversations(backend: &Backend) {
     let reader = connected(nodes[1].place().bot(token, "")).await;
     let mut messages = reader.messages();
     let mut expected = Vec::new();
-    for n in 0..10 {
+    for n in 0..10_u64 {
         let group = owner.create_group("group", &[token.user]).await.expect("a group");
         for text in 0..n {
             answered(owner.send(group, Content::text(text.to_string())).await.expect("kept"))
                 .await
                 .expect("stored");
         }
-        expected.push((group, n as u64 + 1));
+        expected.push((group, n + 1));
     }
     let mut seen = std::collections::BTreeMap::new();
     while expected.iter().any(|(group, last)| seen.get(group) != Some(last)) {
