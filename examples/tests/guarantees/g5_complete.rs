@@ -1,7 +1,7 @@
 //! G5: a reader is handed every entry once and in order, whatever the network does, and goes on
 //! behind its committed offset after a crash.
 
-use goim_client::{Client, CommitPolicy, Content, ConversationId};
+use goim_client::{Client, CommitPolicy, Content, ConversationId, Seq};
 use rand::RngExt as _;
 
 use crate::backend::Backend;
@@ -83,7 +83,7 @@ async fn crashes(backend: &Backend) {
         // The first one is the one behind the committed offset: read checks.
         read(&mut messages, committed, taken).await;
         let handled = rng.random_range(committed..=taken);
-        client.commit(group, goim_client::Seq::new(handled));
+        client.commit(group, Seq::new(handled));
         in_time("the commit", client.committed()).await.expect("a client that lives");
         committed = handled;
         drop((messages, client));
@@ -170,7 +170,32 @@ async fn one_after_the_other(backend: &Backend) {
     read(&mut messages, 20, 31).await;
 }
 
+/// A program that also pulls by itself: what an answer told is not announced any more, and its
+/// subscription hears of it all the same.
+async fn own_pulls(backend: &Backend) {
+    let world = World::new(backend);
+    let node = world.node().await;
+    let owner = node.place().person("owner").await;
+    let token = &bots(&owner, 1).await[0];
+    let group = owner.create_group("group", &[token.user]).await.expect("a group");
+    let reader = connected(node.place().bot(token, "")).await;
+    let mut messages = reader.subscribe(group);
+    read(&mut messages, 0, 1).await;
+    for round in 0..scaled(20) as u64 {
+        let last = 1 + 5 * (round + 1);
+        let pull_on = async {
+            let mut after = Seq::ZERO;
+            while after < Seq::new(last) {
+                after = in_time("a pull", reader.pull(group, after, 0)).await.expect("a member").through;
+            }
+        };
+        tokio::join!(talk(owner.clone(), group, 5), pull_on);
+        read(&mut messages, last - 5, last).await;
+    }
+}
+
 on_both_stores! {
+    super::own_pulls as g5_a_subscription_misses_nothing_of_what_its_program_pulls_itself,
     super::bad_network as g5_a_reader_on_a_bad_network_gets_every_entry_once_in_order,
     super::crashes as g5_a_reader_that_crashes_goes_on_behind_its_committed_offset,
     super::crashes_on_next as g5_a_reader_that_commits_by_going_on_misses_nothing,
