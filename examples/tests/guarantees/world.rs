@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use goim_client::{BotToken, Client, ClientBuilder, MemoryStore, Start};
+use futures_util::StreamExt as _;
+use goim_client::{BotToken, Client, ClientBuilder, Event, MemoryStore, Start};
 use goim_server::{Config, Server, StartError};
 
 use crate::backend::Backend;
@@ -113,7 +114,13 @@ impl Place {
     /// A person with an account of his own.
     pub(crate) async fn person(self, name: &str) -> Client {
         let client = connected(self.client()).await;
+        let mut events = client.events();
         in_time("an account", client.register(name, "a long enough password")).await.expect("a free name");
+        // What is older than his first list is history to him.
+        in_time("the first list", async {
+            while !matches!(events.next().await.expect("a client that lives"), Event::Connected) {}
+        })
+        .await;
         client
     }
 
