@@ -266,8 +266,9 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.handle_commit_failed();
     }
 
-    /// The store went back to an earlier state, in which this conversation has this head: drops
-    /// what lies beyond it and moves the offset back. Returns whether anything was.
+    /// The store went back to an earlier state, in which everything up to `head` is as this reader
+    /// knows it, whatever was written behind that since: drops what lies beyond it and moves the
+    /// offset back. Returns whether anything was. [`Inbox::subscribe`] then tells what was written.
     ///
     /// It is the one thing that moves an offset back. Answers to a pull or a commit that is under way
     /// do not count any more for this conversation; and which offset the store still has is not
