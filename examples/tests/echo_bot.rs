@@ -18,7 +18,7 @@ impl Drop for Bot {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_answers_each_message_once_across_restarts() {
+async fn g3_it_answers_each_message_once_across_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
         quic_listen: "127.0.0.1:0".parse().unwrap(),

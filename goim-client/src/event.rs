@@ -22,7 +22,8 @@ pub enum Event {
     /// The session was renewed: keep [`Client::refresh_token`](crate::Client::refresh_token) anew.
     TokensRenewed,
     /// The server's store went back to an earlier state, as after a restored backup. Offsets were
-    /// clamped to the heads that it has now; what the application remembers beyond them is gone.
+    /// moved back to those that it has now: what comes behind them is handed out, though this reader
+    /// may have had some of it, and what the application remembers beyond them may be gone.
     EpochChanged {
         /// The store's new epoch.
         epoch: Epoch,

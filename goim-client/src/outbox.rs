@@ -42,7 +42,7 @@ struct Queue {
     /// How many from the front are sent and unanswered.
     sent: usize,
     is_ready: bool,
-    /// Raised whenever unanswered sends go again: failures of older rounds say nothing new.
+    /// Raised whenever unanswered sends go again.
     round: u32,
     /// Failures in a row, and until when to wait for that.
     failures: u32,
@@ -53,6 +53,8 @@ struct Waiting {
     client_msg_id: ClientMsgId,
     body: Bytes,
     retry: bool,
+    /// The queue's when it was sent last: a failure of an older copy says nothing new.
+    round: u32,
     fate: Option<Fate>,
 }
 
@@ -76,7 +78,7 @@ impl Outbox {
     /// Puts a message behind what waits for its conversation.
     pub(crate) fn push(&mut self, message: OutgoingMessage, retry: bool, fate: Option<Fate>) {
         let OutgoingMessage { conversation, client_msg_id, body } = message;
-        let waiting = Waiting { client_msg_id, body, retry, fate };
+        let waiting = Waiting { client_msg_id, body, retry, round: 0, fate };
         self.bytes += waiting.bytes();
         self.queues.entry(conversation).or_default().messages.push_back(waiting);
         self.queue_ready(conversation);
@@ -109,7 +111,8 @@ impl Outbox {
             queue.not_before = None;
             let after = queue.sent.checked_sub(1).and_then(|before| queue.messages.get(before));
             let after = after.map(|before| before.client_msg_id);
-            let Some(message) = queue.messages.get(queue.sent) else { continue };
+            let Some(message) = queue.messages.get_mut(queue.sent) else { continue };
+            message.round = queue.round;
             queue.sent += 1;
             self.in_flight += message.bytes();
             let (client_msg_id, retry, body) = (message.client_msg_id, message.retry, message.body.clone());
@@ -144,7 +147,7 @@ impl Outbox {
         if let Err(error) = &answer
             && may_succeed(error.code)
         {
-            if round != queue.round {
+            if queue.messages.get(place).is_none_or(|message| message.round != round) {
                 return Answered::Stale;
             }
             let wait = retry_after(error, queue.failures);
@@ -322,6 +325,19 @@ mod tests {
             let at = outbox.poll_timeout().unwrap();
             assert_eq!(sends(&mut outbox, at), [(id(1), None, true)]);
         }
+    }
+
+    #[test]
+    fn a_failure_counts_though_one_behind_it_failed_first() {
+        let mut outbox = outbox(3);
+        sends(&mut outbox, Time::ZERO);
+        // The lane judged them again for one that a rival was faster than.
+        outbox.handle_answer(Time::ZERO, C, id(2), 0, refused(ErrorCode::OutOfOrder));
+        assert_eq!(sends(&mut outbox, Time::ZERO), [(id(2), Some(id(1)), true), (id(3), Some(id(2)), true)]);
+        outbox.handle_answer(Time::ZERO, C, id(1), 0, refused(ErrorCode::OutOfOrder));
+        let again = [(id(1), None, true), (id(2), Some(id(1)), true), (id(3), Some(id(2)), true)];
+        let at = outbox.poll_timeout().unwrap();
+        assert_eq!(sends(&mut outbox, at), again);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) enum Pending {
         round: u32,
     },
     Call(CallFate),
+    /// A pull of the application's own.
+    Read(ConversationId, CallFate),
     Pull(ConversationId),
     Commit,
     Sync,

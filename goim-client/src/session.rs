@@ -1,5 +1,7 @@
 //! What one connection asks for and what it does with the answers.
 
+mod epoch;
+
 use std::collections::HashMap;
 use std::mem;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, Seq, Time
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{
     Authenticate, Call, ClientFrame, Commit, Error, GoAwayReason, Heads, Notification, Position, Pull,
-    Refresh, Reply, ReplyTo, Request, Sent, ServerFrame, Sync, SyncItem, Synced, Welcome, decode,
+    Pulled, Refresh, Reply, ReplyTo, Request, Sent, ServerFrame, Sync, SyncItem, Synced, Welcome, decode,
 };
 
 use crate::link::Link;
@@ -85,7 +87,11 @@ impl<'a> Session<'a> {
         let now = self.shared.now();
         let mut state = self.shared.state();
         for (call, fate) in mem::take(&mut state.calls) {
-            self.ask(link, call, Pending::Call(fate));
+            let pending = match &call {
+                Call::Pull(pull) => Pending::Read(pull.conversation, fate),
+                _ => Pending::Call(fate),
+            };
+            self.ask(link, call, pending);
         }
         self.renew(&state, link);
         if state.session.is_some() {
@@ -157,50 +163,6 @@ impl<'a> Session<'a> {
         if due && !self.pending.values().any(under_way) {
             let call = Call::Refresh(Refresh { refresh_token: refresh.clone() });
             self.ask(link, call, Pending::Refresh);
-        }
-    }
-
-    /// After the store went back: asks where everything stands now, before anything else.
-    fn check_epoch(&mut self, state: &mut State, link: &mut Link) {
-        if self.new_epoch.is_none() {
-            return;
-        }
-        while !self.to_check.is_empty() {
-            let rest = self.to_check.split_off(self.to_check.len().min(POSITIONS_MAX));
-            let conversations = mem::replace(&mut self.to_check, rest);
-            self.checking += 1;
-            let call = Call::Heads(Heads { conversations: conversations.clone() });
-            self.ask(link, call, Pending::WentBack(conversations));
-        }
-        if self.checking > 0 {
-            return;
-        }
-        let Some(epoch) = self.new_epoch.take() else { return };
-        state.epoch = Some(epoch);
-        state.outbox.handle_reset();
-        self.save_epoch = Some(epoch);
-        // What was handled here and lies below the heads is not committed in the new life.
-        state.commit_due = true;
-        let moved_back = mem::take(&mut self.moved_back);
-        self.committed.extend(
-            moved_back
-                .iter()
-                .map(|(conversation, offset)| OffsetMove { conversation: *conversation, offset: *offset }),
-        );
-        self.shared.event(Event::EpochChanged { epoch, moved_back });
-    }
-
-    fn see_epoch(&mut self, state: &mut State, epoch: Epoch) {
-        match state.epoch {
-            None => {
-                state.epoch = Some(epoch);
-                self.save_epoch = Some(epoch);
-            }
-            Some(known) if known == epoch || self.new_epoch == Some(epoch) => {}
-            Some(_) => {
-                self.new_epoch = Some(epoch);
-                self.to_check = state.inbox.offsets().map(|offset| offset.conversation).collect();
-            }
         }
     }
 
@@ -282,6 +244,17 @@ impl<'a> Session<'a> {
     fn notified(&mut self, state: &mut State, notification: Notification) {
         let Notification { conversation, head, epoch, entries, .. } = notification;
         self.acks.push((conversation, head));
+        self.heard(state, conversation, head, epoch, entries);
+    }
+
+    fn heard(
+        &mut self,
+        state: &mut State,
+        conversation: ConversationId,
+        head: Seq,
+        epoch: Epoch,
+        entries: Vec<Entry<Bytes>>,
+    ) {
         self.see_epoch(state, epoch);
         if self.new_epoch.is_none() {
             state.inbox.handle_notification(conversation, head, entries);
@@ -299,6 +272,15 @@ impl<'a> Session<'a> {
             }
             // Whoever called may be gone.
             (Pending::Call(fate), reply) => drop(fate.send(Ok(reply))),
+            (Pending::Read(conversation, fate), reply) => {
+                if let Reply::Pulled(Pulled { head, epoch, .. }) = &reply
+                    && self.shared.options.reads
+                {
+                    // The server does not announce what this answer tells.
+                    self.heard(state, conversation, *head, *epoch, Vec::new());
+                }
+                drop(fate.send(Ok(reply)));
+            }
             (Pending::Pull(conversation), Reply::Pulled(pulled)) => {
                 self.see_epoch(state, pulled.epoch);
                 let (through, head) = (pulled.through, pulled.head);
@@ -391,25 +373,13 @@ impl<'a> Session<'a> {
             self.shared.event(Event::Connected);
         }
     }
-
-    fn went_back(&mut self, state: &mut State, asked: &[ConversationId], items: &[SyncItem]) {
-        self.checking = self.checking.saturating_sub(1);
-        for conversation in asked {
-            // What the store does not know any more has no head.
-            let item = items.iter().find(|item| item.conversation == *conversation);
-            let head = item.map_or(Seq::ZERO, |item| item.head);
-            if state.inbox.handle_store_went_back(*conversation, head) {
-                self.moved_back.push((*conversation, head));
-            }
-        }
-    }
 }
 
 /// The connection is gone, however it ended: calls without an answer fail.
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         for (_, pending) in self.pending.drain() {
-            if let Pending::Call(fate) = pending {
+            if let Pending::Call(fate) | Pending::Read(_, fate) = pending {
                 // Whoever called may be gone.
                 let _ = fate.send(Err(CallError::Disconnected));
             }

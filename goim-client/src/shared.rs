@@ -28,6 +28,13 @@ pub(crate) struct Tokens {
     pub(crate) refresh: Option<String>,
 }
 
+/// The place of the one subscription to a conversation, or to all.
+pub(crate) struct Slot {
+    /// Which subscription has it.
+    pub(crate) number: u64,
+    pub(crate) waker: Option<Waker>,
+}
+
 pub(crate) struct State {
     pub(crate) inbox: Inbox<Bytes>,
     pub(crate) outbox: Outbox,
@@ -44,8 +51,10 @@ pub(crate) struct State {
     /// Server time minus our monotonic clock, in milliseconds.
     pub(crate) server_ms_at_zero: u64,
     /// Everybody who reads, by conversation or all of them.
-    pub(crate) readers: HashMap<ConversationId, Option<Waker>>,
-    pub(crate) reader_of_all: Option<Option<Waker>>,
+    pub(crate) readers: HashMap<ConversationId, Slot>,
+    pub(crate) reader_of_all: Option<Slot>,
+    /// Subscriptions made so far.
+    pub(crate) subscriptions: u64,
     pub(crate) closed: bool,
     /// Nothing will be tried any more; why.
     pub(crate) ended: bool,
@@ -76,6 +85,7 @@ impl Shared {
             server_ms_at_zero: 0,
             readers: HashMap::new(),
             reader_of_all: None,
+            subscriptions: 0,
             closed: false,
             ended: false,
         };
@@ -136,15 +146,15 @@ impl State {
 
     /// Wakes who reads this conversation.
     pub(crate) fn wake_reader(&mut self, conversation: ConversationId) {
-        let own = self.readers.get_mut(&conversation).and_then(Option::take);
-        let of_all = self.reader_of_all.as_mut().and_then(Option::take);
+        let own = self.readers.get_mut(&conversation).and_then(|slot| slot.waker.take());
+        let of_all = self.reader_of_all.as_mut().and_then(|slot| slot.waker.take());
         own.into_iter().chain(of_all).for_each(Waker::wake);
     }
 
     /// Wakes everybody who reads.
     pub(crate) fn wake_readers(&mut self) {
-        let of_all = self.reader_of_all.as_mut().and_then(Option::take);
-        let wakers = self.readers.values_mut().filter_map(Option::take).chain(of_all);
+        let of_all = self.reader_of_all.as_mut().and_then(|slot| slot.waker.take());
+        let wakers = self.readers.values_mut().filter_map(|slot| slot.waker.take()).chain(of_all);
         wakers.for_each(Waker::wake);
     }
 }

@@ -2,14 +2,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use goim_core::{ClientMsgId, ConversationId, Entry, Seq, UserId};
 use goim_proto::Content;
 
-use crate::shared::Shared;
+use crate::shared::{Shared, Slot, State};
 
 /// An entry that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,8 @@ impl Message {
 pub struct Subscription {
     shared: Arc<Shared>,
     of: Option<ConversationId>,
+    /// By which it knows whether a newer one has taken its place.
+    number: u64,
     /// What was taken last and counts as handled when the next is asked for.
     last: Option<(ConversationId, Seq)>,
 }
@@ -78,22 +80,45 @@ pub struct Subscription {
 impl Subscription {
     pub(crate) fn new(shared: Arc<Shared>, of: Option<ConversationId>) -> Self {
         let mut state = shared.state();
-        match of {
+        state.subscriptions += 1;
+        let number = state.subscriptions;
+        let slot = Slot { number, waker: None };
+        let before = match of {
             Some(conversation) => {
-                state.readers.insert(conversation, None);
+                let before = state.readers.insert(conversation, slot);
+                // Whoever reads all goes on with this one too: for him nothing comes again.
+                if state.reader_of_all.is_none() {
+                    state.inbox.rewind(conversation);
+                }
                 state.inbox.set_active(conversation, true);
+                before
             }
             None => {
-                state.reader_of_all = Some(None);
+                let before = state.reader_of_all.replace(slot);
                 let all: Vec<_> = state.inbox.offsets().map(|offset| offset.conversation).collect();
                 for conversation in all {
+                    if !state.readers.contains_key(&conversation) {
+                        state.inbox.rewind(conversation);
+                    }
                     state.inbox.set_active(conversation, true);
                 }
+                before
             }
-        }
+        };
         drop(state);
+        // An older one hears that it has ended.
+        before.and_then(|slot| slot.waker).into_iter().for_each(Waker::wake);
         shared.wake.notify_one();
-        Self { shared, of, last: None }
+        Self { shared, of, number, last: None }
+    }
+
+    /// Its place, unless a newer one has it.
+    fn slot<'a>(&self, state: &'a mut State) -> Option<&'a mut Slot> {
+        let slot = match self.of {
+            Some(conversation) => state.readers.get_mut(&conversation),
+            None => state.reader_of_all.as_mut(),
+        };
+        slot.filter(|slot| slot.number == self.number)
     }
 }
 
@@ -104,6 +129,9 @@ impl Stream for Subscription {
         let this = &mut *self;
         let mut state = this.shared.state();
         let last = this.last.take();
+        if this.slot(&mut state).is_none() {
+            return Poll::Ready(None);
+        }
         if let Some((conversation, seq)) = last
             && this.shared.options.commit_policy.on_next()
         {
@@ -117,10 +145,8 @@ impl Stream for Subscription {
             }
             None if state.closed || state.ended => Poll::Ready(None),
             None => {
-                let waker = Some(context.waker().clone());
-                match this.of {
-                    Some(conversation) => drop(state.readers.insert(conversation, waker)),
-                    None => state.reader_of_all = Some(waker),
+                if let Some(slot) = this.slot(&mut state) {
+                    slot.waker = Some(context.waker().clone());
                 }
                 Poll::Pending
             }
@@ -140,6 +166,9 @@ impl Stream for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut state = self.shared.state();
+        if self.slot(&mut state).is_none() {
+            return;
+        }
         match self.of {
             Some(conversation) => {
                 state.readers.remove(&conversation);

@@ -266,8 +266,9 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.handle_commit_failed();
     }
 
-    /// The store went back to an earlier state, in which this conversation has this head: drops
-    /// what lies beyond it and moves the offset back. Returns whether anything was.
+    /// The store went back to an earlier state, in which everything up to `head` is as this reader
+    /// knows it, whatever was written behind that since: drops what lies beyond it and moves the
+    /// offset back. Returns whether anything was. [`Inbox::subscribe`] then tells what was written.
     ///
     /// It is the one thing that moves an offset back. Answers to a pull or a commit that is under way
     /// do not count any more for this conversation; and which offset the store still has is not
@@ -298,6 +299,23 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.queue_pull(conversation);
         self.queue_commit(conversation);
         changed
+    }
+
+    /// Somebody else takes this conversation's entries from now on: those that were taken and not
+    /// handled come again.
+    pub fn rewind(&mut self, conversation: ConversationId) {
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        if reader.taken <= reader.handled {
+            return;
+        }
+        reader.entries.clear();
+        self.bytes -= core::mem::take(&mut reader.bytes);
+        (reader.received, reader.taken) = (reader.handled, reader.handled);
+        // Its answer begins behind what has to come again.
+        if reader.pulling == Pulling::UnderWay {
+            reader.pulling = Pulling::Void;
+        }
+        self.queue_pull(conversation);
     }
 
     /// When to call [`Inbox::handle_timeout`].

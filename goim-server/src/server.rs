@@ -189,7 +189,7 @@ async fn serve_http(
     let not_bound = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(not_bound)?;
     let bound = listener.local_addr().map_err(not_bound)?;
-    let health = http::Health { metrics: Arc::clone(&service.metrics), ready: Arc::clone(ready) };
+    let health = http::Health { service: Arc::clone(service), ready: Arc::clone(ready) };
     tasks.spawn(async move {
         if let Err(error) = axum::serve(listener, http::router(health)).await {
             tracing::error!(%error, "HTTP ended");

@@ -40,7 +40,7 @@ async fn a_direct_chat_is_opened_once_whoever_opens_it() {
 }
 
 #[tokio::test]
-async fn a_removed_member_reads_up_to_his_removal_and_writes_no_more() {
+async fn g9_a_removed_member_reads_up_to_his_removal_and_writes_no_more() {
     let server = TestServer::start().await;
     let mut alice = RawClient::user(server.addr(), "alice").await;
     let mut bob = RawClient::user(server.addr(), "bob").await;
@@ -66,7 +66,7 @@ async fn a_removed_member_reads_up_to_his_removal_and_writes_no_more() {
 }
 
 #[tokio::test]
-async fn a_device_that_comes_back_is_told_what_it_missed() {
+async fn g5_a_device_that_comes_back_is_told_what_it_missed() {
     let server = TestServer::start().await;
     let mut alice = RawClient::user(server.addr(), "alice").await;
     let mut bob = RawClient::hello(server.addr()).await;
@@ -93,7 +93,7 @@ async fn a_device_that_comes_back_is_told_what_it_missed() {
 }
 
 #[tokio::test]
-async fn acknowledged_messages_are_there_after_a_restart() {
+async fn g1_acknowledged_messages_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let server = goim_server::Server::start(support::config(&dir, |_| {})).await.unwrap();
     let fingerprint = server.fingerprint();

@@ -5,9 +5,9 @@ mod support;
 use std::time::Duration;
 
 use goim_proto::{Authenticate, Call, ErrorCode, Refresh, Reply, ServerFrame, UserArgument};
-use support::{Came, DEADLINE, RawClient, TestServer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout};
+use support::http::get;
+use support::{Came, RawClient, TestServer};
+use tokio::time::Instant;
 
 async fn is_ended(client: &mut RawClient) -> ErrorCode {
     loop {
@@ -127,16 +127,6 @@ async fn operators_see_health_and_counts() {
     let metrics = get(addr, "/metrics").await;
     assert!(metrics.contains("\ngoim_connections_open 1\n"), "{metrics}");
     assert!(metrics.contains("\ngoim_sends_committed_total 1\n"), "{metrics}");
-}
-
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-async fn get(addr: std::net::SocketAddr, path: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-    answer
 }
 
 #[tokio::test]

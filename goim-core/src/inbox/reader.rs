@@ -39,7 +39,8 @@ pub(super) struct Reader<B> {
 pub(super) enum Pulling {
     No,
     UnderWay,
-    /// Under way, and asked of a log that is no more: its answer does not count.
+    /// Under way, and asked of a log that is no more or from a place that the reader has left: its
+    /// answer does not count.
     Void,
     /// To be repeated after a while.
     Waiting,

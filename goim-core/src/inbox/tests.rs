@@ -196,3 +196,30 @@ fn an_offset_that_passed_over_what_is_not_ours_does_not_go_back() {
     assert_eq!(taken(&mut inbox), [3]);
     assert_eq!(inbox.offset(C), Some(Seq::new(2)));
 }
+
+#[test]
+fn what_was_taken_and_not_handled_comes_again_for_the_next_reader() {
+    let mut inbox = inbox(0);
+    inbox.handle_notification(C, Seq::new(4), entries(1..=4));
+    assert_eq!(taken(&mut inbox), [1, 2, 3, 4]);
+    inbox.handled(C, Seq::new(2));
+    inbox.rewind(C);
+    assert_eq!((inbox.bytes(), inbox.offset(C)), (0, Some(Seq::new(2))));
+    assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(2));
+    inbox.handle_pulled(Time::ZERO, C, entries(3..=4), Seq::new(4), Seq::new(4));
+    assert_eq!(taken(&mut inbox), [3, 4]);
+}
+
+#[test]
+fn an_answer_to_a_pull_from_before_does_not_make_a_gap() {
+    let mut inbox = inbox(0);
+    inbox.handle_notification(C, Seq::new(5), entries(1..=3));
+    assert_eq!(taken(&mut inbox), [1, 2, 3]);
+    assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(3));
+    inbox.rewind(C);
+    inbox.handle_pulled(Time::ZERO, C, entries(4..=5), Seq::new(5), Seq::new(5));
+    assert_eq!(taken(&mut inbox), []);
+    assert_eq!(inbox.poll_pull().unwrap().after, Seq::ZERO);
+    inbox.handle_pulled(Time::ZERO, C, entries(1..=5), Seq::new(5), Seq::new(5));
+    assert_eq!(taken(&mut inbox), [1, 2, 3, 4, 5]);
+}

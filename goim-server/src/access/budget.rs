@@ -28,6 +28,11 @@ impl Budget {
         }
     }
 
+    /// Bytes that are taken now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::SeqCst)
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) < self.bytes_max
     }

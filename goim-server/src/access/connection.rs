@@ -295,6 +295,11 @@ impl Connection {
         self.shared().notifier.as_ref()?.poll_timeout()
     }
 
+    /// Bytes of answers that wait to be written.
+    pub(crate) fn answer_bytes(&self) -> usize {
+        self.reply_bytes.load(Ordering::SeqCst)
+    }
+
     /// Whether the connection may be read further.
     pub(super) fn may_read(&self, limits: &Limits) -> bool {
         self.reply_bytes.load(Ordering::SeqCst) < REPLY_BYTES_WAITING_MAX

@@ -285,6 +285,21 @@ impl Hub {
         self.rooms.iter().flat_map(|shard| lock(shard).keys().copied().collect::<Vec<_>>()).collect()
     }
 
+    /// Bytes of entries that are kept for readers.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        self.msg_box.bytes_held()
+    }
+
+    /// Forgets every entry, for a store that went back: what is kept here may not be there any more,
+    /// and other entries may come in its place.
+    pub(crate) fn forget_all(&self) {
+        for shard in &self.rooms {
+            let mut rooms = lock(shard);
+            rooms.values_mut().for_each(Room::forget);
+        }
+        self.msg_box.clear();
+    }
+
     /// The next invitations to follow up; waits until there are some.
     pub(crate) async fn invitations(&self) -> Vec<Invitation> {
         loop {

@@ -236,6 +236,12 @@ impl Room {
         looked
     }
 
+    /// Forgets the log, for a store that went back: whoever comes next looks anew.
+    pub(super) fn forget(&mut self) {
+        (self.head, self.known, self.dirty) = (None, Seq::ZERO, false);
+        self.waiting.clear();
+    }
+
     pub(super) fn leave(&mut self, connection: &Arc<Connection>) {
         self.readers.retain(|reader| !reader.is(connection));
     }

@@ -9,12 +9,12 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::telemetry::Metrics;
+use crate::service::Service;
 
 /// What the answers are made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) service: Arc<Service>,
     /// Whether new clients should be sent here.
     pub(crate) ready: Arc<AtomicBool>,
 }
@@ -38,5 +38,6 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, health.metrics.render())
+    health.service.measure();
+    (kind, health.service.metrics.render())
 }

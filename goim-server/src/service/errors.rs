@@ -29,6 +29,7 @@ pub(super) fn failed(error: StoreError) -> Error {
         }
         StoreError::NotDurable { .. }
         | StoreError::BadUrl(_)
+        | StoreError::NoFile
         | StoreError::Migrate(_)
         | StoreError::Query(_) => (ErrorCode::Internal, "the server made a mistake; its log says more"),
     };

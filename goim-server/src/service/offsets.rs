@@ -1,11 +1,11 @@
 //! Offsets of all connections, written in bulk and answered after the flush.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use goim_core::hash::IdMap;
-use goim_core::{ConversationId, DeviceId};
+use goim_core::{ConversationId, DeviceId, Seq};
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{Commit, Committed, Error, ErrorCode, RefusedOffset, Reply, SessionInfo};
 use tokio::sync::{Notify, oneshot};
@@ -97,24 +97,20 @@ impl Offsets {
 }
 
 async fn flush(store: &dyn Store, batch: Vec<Waiting>) {
-    // The highest of each once, in key order: rival writers then take their locks in one order.
-    let mut highest: IdMap<(DeviceId, ConversationId), OffsetCommit> = IdMap::default();
-    for offset in batch.iter().flat_map(|one| &one.offsets) {
-        let known = highest.entry((offset.device, offset.conversation)).or_insert(*offset);
-        known.seq = known.seq.max(offset.seq);
-    }
-    let mut rows: Vec<_> = highest.into_values().collect();
-    rows.sort_unstable_by_key(|row| (row.device, row.conversation));
+    // In key order: rival writers then take their locks in one order. Each is judged by itself: one
+    // beyond the head must not take a good one of the same device with it.
+    let mut rows: Vec<_> = batch.iter().flat_map(|one| &one.offsets).copied().collect();
+    rows.sort_unstable_by_key(key);
+    rows.dedup_by_key(|row| key(row));
     let written = store.commit_offsets(&rows).await.map_err(failed);
     let written = written.map(|refused| {
-        let by_key =
-            |(at, code): (usize, ErrorCode)| rows.get(at).map(|row| ((row.device, row.conversation), code));
-        refused.into_iter().filter_map(by_key).collect::<IdMap<_, _>>()
+        let by_key = |(at, code): (usize, ErrorCode)| rows.get(at).map(|row| (key(row), code));
+        refused.into_iter().filter_map(by_key).collect::<BTreeMap<_, _>>()
     });
     for one in batch {
         let answer = written.as_ref().map_err(Clone::clone).map(|refused| {
             let refusal = |offset: &OffsetCommit| {
-                let code = refused.get(&(offset.device, offset.conversation))?;
+                let code = refused.get(&key(offset))?;
                 Some(RefusedOffset { conversation: offset.conversation, code: *code })
             };
             one.offsets.iter().filter_map(refusal).collect()
@@ -122,4 +118,8 @@ async fn flush(store: &dyn Store, batch: Vec<Waiting>) {
         // Whoever asked may be gone.
         let _ = one.done.send(answer);
     }
+}
+
+fn key(offset: &OffsetCommit) -> (DeviceId, ConversationId, Seq) {
+    (offset.device, offset.conversation, offset.seq)
 }

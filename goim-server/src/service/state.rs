@@ -113,6 +113,14 @@ impl Service {
         }
     }
 
+    /// Measures what is held for clients now.
+    pub(crate) fn measure(&self) {
+        let answers = self.hub.sessions().iter().map(|connection| connection.answer_bytes()).sum();
+        self.metrics.answer_bytes_held.set(answers);
+        self.metrics.send_bytes_held.set(self.budget.bytes());
+        self.metrics.entry_bytes_held.set(self.hub.entry_bytes());
+    }
+
     /// Hands entries to their lanes; those that a full lane does not take are left.
     pub(crate) fn offer(&self, offers: &mut Offers) {
         if !offers.is_empty() {

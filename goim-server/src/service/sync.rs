@@ -116,12 +116,10 @@ impl Service {
     /// Moves the user's read marker, and tells his other connections.
     pub(super) async fn mark_read(&self, session: &SessionInfo, position: Position) -> Answered {
         let Position { conversation, seq } = position;
-        let ranges = self.store.ranges(session.user, conversation).await.map_err(failed)?;
-        if ranges.is_empty() {
-            return refuse(ErrorCode::NotMember, "you are not a member of this conversation");
+        let moved = self.store.mark_read(session.user, conversation, seq).await.map_err(failed)?;
+        if let Some(marker) = moved {
+            self.hub.read_marker(session.user, conversation, marker);
         }
-        self.store.mark_read(session.user, conversation, seq).await.map_err(failed)?;
-        self.hub.read_marker(session.user, conversation, seq);
         Ok(Reply::Done)
     }
 }

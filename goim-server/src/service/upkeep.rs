@@ -81,6 +81,7 @@ impl Service {
     fn start_anew(&self) {
         tracing::warn!(epoch = self.epoch().as_u64(), "the store has a new epoch; all clients start anew");
         self.committer.forget_all();
+        self.hub.forget_all();
         for connection in self.hub.sessions() {
             let ending = Ending::shutdown(EPOCH_RETRY_MS, "the store went back; connect again");
             connection.answer(Outgoing::End(ending));

@@ -16,6 +16,9 @@ pub enum StoreError {
         /// Which setting.
         setting: &'static str,
     },
+    /// The path names what SQLite keeps in memory, or drops with the connection.
+    #[error("an SQLite store is a file; give its path as sqlite:PATH")]
+    NoFile,
     /// The URL names no store that this server knows.
     #[error("the store {0:?} is not understood; give sqlite:PATH or postgres://USER@HOST/DATABASE")]
     BadUrl(String),

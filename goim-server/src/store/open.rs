@@ -21,7 +21,11 @@ pub struct Options {
 /// or a schema that cannot be brought up to date.
 pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreError> {
     if let Some(path) = url.strip_prefix("sqlite:") {
-        Ok(Arc::new(SqliteStore::open(path.trim_start_matches("//"), options).await?))
+        let path = path.trim_start_matches("//");
+        if path.is_empty() || path == ":memory:" {
+            return Err(StoreError::NoFile);
+        }
+        Ok(Arc::new(SqliteStore::open(path, options).await?))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         Ok(Arc::new(PostgresStore::open(url, options).await?))
     } else {

@@ -142,8 +142,18 @@ pub trait Readers: Send + Sync {
     /// Moves offsets forward, never back, durably. Returns what was refused.
     async fn commit_offsets(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>>;
 
-    /// Moves a read marker forward, never back and never beyond the head.
-    async fn mark_read(&self, user: UserId, conversation: ConversationId, seq: Seq) -> StoreResult<()>;
+    /// Moves a read marker forward, never back and never beyond the head. Returns where it is now
+    /// if it moved.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotMember`] if he never was a member.
+    async fn mark_read(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        seq: Seq,
+    ) -> Result<Option<Seq>, StoreError>;
 
     /// A conversation's members, by ascending id.
     async fn members(

@@ -4,13 +4,18 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that only grows, or a gauge if it is held by [`Open`] guards.
+/// A number that only grows, or a gauge if it is held by [`Open`] guards or set.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add(&self, n: usize) {
         self.0.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    /// For a gauge that is measured when somebody looks.
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn value(&self) -> u64 {
@@ -63,6 +68,9 @@ metrics! {
     pulls_from_memory_total "counter" "Pulls answered from memory.",
     pulls_from_store_total "counter" "Pulls answered from the store.",
     caught_up_entries_total "counter" "Entries that no publication brought and the store had.",
+    send_bytes_held "gauge" "Bytes of sends that wait to be committed.",
+    answer_bytes_held "gauge" "Bytes of answers that wait to be written to clients with a session.",
+    entry_bytes_held "gauge" "Bytes of entries kept in memory for readers.",
 }
 
 /// Holds a gauge up by one until dropped.

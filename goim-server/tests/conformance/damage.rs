@@ -1,15 +1,19 @@
 //! Entries that cannot be taken, predecessors that are not there, logs whose beginning is gone,
 //! and stores without room.
 
+use std::time::Duration;
+
 use goim_core::lane::{AppendResult, Offer, Unavailable};
 use goim_core::{ClientMsgId, DeviceId, Seq, UserId};
-use goim_server::store::{self, EntryDraft, Options, StoreError};
+use goim_proto::Start;
+use goim_server::store::{self, EntryDraft, OffsetCommit, Options, StoreError};
+use rand::RngExt as _;
 
 use crate::backend::Backend;
 use crate::checker::check;
 use crate::committer::{Committer, Outcome};
 use crate::faults::Faults;
-use crate::fixtures::{append_texts, batch, group, new_id, oversized, text, users};
+use crate::fixtures::{append_texts, batch, group, new_id, oversized, scaled, seeded, text, users};
 use crate::ledger::{Key, Ledger};
 use crate::on_both_stores;
 
@@ -194,9 +198,40 @@ async fn full(backend: &Backend) {
     check(backend, &ledger).await;
 }
 
+/// Whoever calls goes away at any moment: what others write afterwards is there for everybody.
+async fn calls_dropped(backend: &Backend) {
+    let mut rng = seeded("calls that are dropped");
+    let store = backend.open().await;
+    let ledger = Ledger::default();
+    let user = store.create_user("anna", None, None, 1).await.expect("an answer").expect("a free name").user;
+    let conversation = group(&store, &ledger, &[user]).await;
+    append_texts(&store, &ledger, conversation, user, Seq::FIRST, 60).await;
+    let device = store.create_device(user, "phone", 1).await.expect("a device");
+    let raw = backend.raw().await;
+    for seq in 1..=60 {
+        for _ in 0..scaled(8) {
+            let moment = Duration::from_micros(rng.random_range(0..1_500));
+            let start = store.start_device(user, device, Start::Now);
+            // Whether it was in time is of no matter.
+            let _ = tokio::time::timeout(moment, start).await;
+        }
+        // On as many connections as there are.
+        for phone in 0..8 {
+            let device = DeviceId::new(device.as_u64() + phone);
+            let offset = OffsetCommit { device, user, conversation, seq: Seq::new(seq) };
+            assert_eq!(store.commit_offsets(&[offset]).await.expect("committed"), []);
+            let sql = format!(
+                "SELECT count(*) FROM offsets WHERE device = {device} AND conversation = {conversation} \
+                 AND seq >= {seq}"
+            );
+            assert_eq!(raw.number(&sql).await, 1, "{seq} was committed and is not there");
+        }
+    }
+}
+
 /// A store that would not flush is refused unless that is asked for.
 #[tokio::test]
-async fn a_server_that_does_not_flush_is_refused() {
+async fn g1_a_store_that_does_not_flush_is_refused() {
     let backend = Backend::postgres().await;
     drop(backend.open().await);
     let raw = backend.raw().await;
@@ -209,11 +244,21 @@ async fn a_server_that_does_not_flush_is_refused() {
     backend.finish().await;
 }
 
+/// What SQLite keeps in memory, or in a file that goes with the connection, is on no disk.
+#[tokio::test]
+async fn g1_a_store_that_is_on_no_disk_is_refused() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:", "sqlite://"] {
+        let refused = store::open(url, Options::default()).await;
+        assert!(matches!(refused, Err(StoreError::NoFile)), "{url}: {refused:?}");
+    }
+}
+
 on_both_stores! {
-    super::old_entries_deleted as the_head_does_not_come_from_the_entries_that_are_left,
+    super::old_entries_deleted as g2_the_head_does_not_come_from_the_entries_that_are_left,
     super::data_refused as an_entry_that_the_store_cannot_take_is_rejected_alone,
     super::data_is_told_apart as bad_data_and_stale_batches_write_nothing,
-    super::broken_after as sends_with_a_broken_after_are_out_of_order,
+    super::broken_after as g4_sends_with_a_broken_after_are_out_of_order,
     super::no_such_conversation as a_conversation_that_does_not_exist_is_named_so,
-    super::full as a_full_store_refuses_writes_and_loses_nothing,
+    super::calls_dropped as g6_a_committed_offset_is_there_though_other_calls_were_dropped,
+    super::full as g1_a_full_store_refuses_writes_and_loses_nothing,
 }

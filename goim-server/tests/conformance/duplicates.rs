@@ -134,8 +134,8 @@ async fn spammer(backend: &Backend) {
 }
 
 on_both_stores! {
-    super::in_one_batch as a_duplicate_inside_one_batch_is_refused_with_it,
-    super::offered_at_once as second_copies_that_wait_share_the_first_one_s_place,
-    super::unmarked as an_unmarked_duplicate_is_answered_and_nobody_else_suffers,
-    super::spammer as a_duplicate_spamming_sender_stops_nobody,
+    super::in_one_batch as g3_a_duplicate_inside_one_batch_is_refused_with_it,
+    super::offered_at_once as g3_second_copies_that_wait_share_the_first_one_s_place,
+    super::unmarked as g3_an_unmarked_duplicate_is_answered_and_nobody_else_suffers,
+    super::spammer as g3_a_duplicate_spamming_sender_stops_nobody,
 }

@@ -62,7 +62,7 @@ async fn went_back(backend: &Backend) {
 /// A store that finds itself in another cluster or on another timeline begins a new epoch by
 /// itself, once, and stays in it.
 #[tokio::test]
-async fn a_promotion_begins_a_new_epoch() {
+async fn g6_a_promotion_begins_a_new_epoch() {
     let backend = Backend::postgres().await;
     let first = backend.open().await.epoch().await.expect("an epoch");
     assert_eq!(backend.open().await.epoch().await.expect("an epoch"), first, "a restart is no promotion");
@@ -85,5 +85,5 @@ async fn a_promotion_begins_a_new_epoch() {
 }
 
 on_both_stores! {
-    super::went_back as a_store_that_went_back_takes_again_what_it_lost,
+    super::went_back as g6_a_store_that_went_back_takes_again_what_it_lost,
 }

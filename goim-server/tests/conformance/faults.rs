@@ -131,8 +131,8 @@ async fn killed_and_cut(backend: &Backend) {
 }
 
 on_both_stores! {
-    super::answers_lost as answers_lost_after_the_commit_are_found_again,
-    super::cut as connections_dropped_at_random_lose_nothing,
-    super::killed as connections_killed_at_random_lose_nothing,
-    super::killed_and_cut as connections_killed_and_dropped_lose_nothing,
+    super::answers_lost as g3_answers_lost_after_the_commit_are_found_again,
+    super::cut as g1_connections_dropped_at_random_lose_nothing,
+    super::killed as g1_connections_killed_at_random_lose_nothing,
+    super::killed_and_cut as g1_connections_killed_and_dropped_lose_nothing,
 }

@@ -371,13 +371,13 @@ async fn one_direct_chat(backend: &Backend) {
 }
 
 on_both_stores! {
-    super::ranges as pulls_honour_the_reader_s_ranges,
-    super::history as history_honours_the_reader_s_ranges,
+    super::ranges as g9_pulls_honour_the_reader_s_ranges,
+    super::history as g9_history_honours_the_reader_s_ranges,
     super::byte_bounds as pages_end_at_their_bytes,
-    super::pull_against_removal as a_removal_races_with_pulls,
-    super::offsets as offsets_never_move_back_or_beyond_the_head,
-    super::offsets_at_once as offsets_committed_at_once_keep_the_highest,
-    super::read_markers as read_markers_never_move_back,
+    super::pull_against_removal as g9_a_removal_races_with_pulls,
+    super::offsets as g6_offsets_never_move_back_or_beyond_the_head,
+    super::offsets_at_once as g6_offsets_committed_at_once_keep_the_highest,
+    super::read_markers as g6_read_markers_never_move_back,
     super::first_list as a_device_starts_where_its_first_list_says,
     super::states as the_list_shows_each_reader_his_own_heads,
     super::members as members_come_in_pages,

@@ -196,8 +196,8 @@ async fn nothing_behind_removal(
 }
 
 on_both_stores! {
-    super::two_committers as two_committers_believe_that_they_own_the_same_conversations,
-    super::three_committers as three_committers_believe_that_they_own_the_same_conversations,
-    super::same_sends_through_two as the_same_sends_through_two_committers_are_stored_once,
-    super::removal_against_send as a_removal_races_with_sends,
+    super::two_committers as g2_two_committers_believe_that_they_own_the_same_conversations,
+    super::three_committers as g2_three_committers_believe_that_they_own_the_same_conversations,
+    super::same_sends_through_two as g3_the_same_sends_through_two_committers_are_stored_once,
+    super::removal_against_send as g9_a_removal_races_with_sends,
 }

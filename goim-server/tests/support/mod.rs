@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "anything else fails the test")]
 
+pub mod http;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,7 +77,7 @@ pub fn mint_at(unix_ms: u64) -> ClientMsgId {
 /// A client that does what it is told, right or wrong.
 pub struct RawClient {
     pub connection: Connection,
-    pub send: SendStream,
+    pub send: Option<SendStream>,
     receive: RecvStream,
     frames: FrameReader,
     /// What came in datagrams and on streams of their own.
@@ -113,7 +115,7 @@ impl RawClient {
         let (send, receive) = connection.open_bi().await.unwrap();
         Self {
             connection,
-            send,
+            send: Some(send),
             receive,
             frames: FrameReader::default(),
             beside: VecDeque::new(),
@@ -368,7 +370,8 @@ impl RawClient {
     }
 
     pub async fn raw(&mut self, bytes: &[u8]) {
-        timeout(DEADLINE, self.send.write_all(bytes)).await.expect("write blocked").unwrap();
+        let send = self.send.as_mut().expect("somebody else writes");
+        timeout(DEADLINE, send.write_all(bytes)).await.expect("write blocked").unwrap();
     }
 }
 

@@ -2,13 +2,17 @@
 
 mod append;
 mod open;
+mod turn;
 
 use async_trait::async_trait;
 use goim_core::lane::Found;
 use goim_core::{ClientMsgId, Epoch, Seq, UserId};
 use goim_proto::ErrorCode;
+use sqlx::Transaction;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, Postgres};
+
+use self::turn::Turn;
 
 use super::shared::rows;
 use super::{LaneConnection, LaneStore, Load, LoadedState, OffsetCommit, OffsetRefusal, Store, StoreResult};
@@ -41,8 +45,12 @@ impl PostgresStore {
         Ok(self.pool.acquire().await?)
     }
 
-    async fn write(&self) -> StoreResult<PoolConnection<Postgres>> {
-        Ok(self.pool.acquire().await?)
+    async fn write(&self) -> StoreResult<Turn> {
+        Ok(Turn::new(self.pool.acquire().await?))
+    }
+
+    async fn begin(turn: &mut Turn) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+        turn.begin().await
     }
 
     async fn find_ids(connection: &mut PgConnection, load: &Load) -> StoreResult<Vec<Found>> {

@@ -41,7 +41,7 @@ macro_rules! accounts {
                 now_ms: u64,
             ) -> $crate::store::StoreResult<Option<$crate::store::UserRow>> {
                 let mut connection = self.write().await?;
-                let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+                let mut transaction = Self::begin(&mut connection).await?;
                 let user: Option<(i64,)> = sqlx::query_as(
                     "INSERT INTO users (name, password_hash, owner, inbox, created_at) \
                      VALUES ($1, $2, $3, 0, $4) ON CONFLICT (name) DO NOTHING RETURNING id",
@@ -166,7 +166,7 @@ macro_rules! accounts {
 
             async fn revoke_device(&self, device: goim_core::DeviceId) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
-                let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+                let mut transaction = Self::begin(&mut connection).await?;
                 for sql in [
                     "UPDATE devices SET revoked = true WHERE id = $1",
                     "DELETE FROM refresh_tokens WHERE device = $1",
@@ -264,7 +264,7 @@ macro_rules! accounts {
 
             async fn revoke_bot(&self, bot: goim_core::UserId) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
-                let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+                let mut transaction = Self::begin(&mut connection).await?;
                 for sql in [
                     "DELETE FROM bot_tokens WHERE user_id = $1",
                     "UPDATE devices SET revoked = true WHERE user_id = $1",

@@ -132,7 +132,7 @@ macro_rules! log {
                 if let Some((id,)) = found {
                     return Ok(goim_core::ConversationId::from_i64(id));
                 }
-                let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+                let mut transaction = Self::begin(&mut connection).await?;
                 let (made,): (i64,) =
                     sqlx::query_as("INSERT INTO conversations (kind, creator) VALUES (1, $1) RETURNING id")
                         .bind(creator.as_i64())

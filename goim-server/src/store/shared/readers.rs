@@ -185,7 +185,7 @@ macro_rules! readers {
                 start: goim_proto::Start,
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
-                let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+                let mut transaction = Self::begin(&mut connection).await?;
                 let first: Option<(i64,)> =
                     sqlx::query_as("UPDATE devices SET started = true WHERE id = $1 AND NOT started RETURNING id")
                         .bind(device.as_i64())
@@ -270,20 +270,25 @@ macro_rules! readers {
                 user: goim_core::UserId,
                 conversation: goim_core::ConversationId,
                 seq: goim_core::Seq,
-            ) -> $crate::store::StoreResult<()> {
+            ) -> Result<Option<goim_core::Seq>, $crate::store::StoreError> {
                 let mut connection = self.write().await?;
-                sqlx::query(
+                let moved: Option<(i64,)> = sqlx::query_as(
                     "INSERT INTO read_markers (user_id, conversation, seq) \
-                     SELECT $1, id, CASE WHEN head < $3 THEN head ELSE $3 END FROM conversations WHERE id = $2 \
+                     SELECT $1, id, CASE WHEN head < $3 THEN head ELSE $3 END FROM conversations \
+                     WHERE id = $2 AND EXISTS \
+                         (SELECT 1 FROM members WHERE conversation = $2 AND user_id = $1) \
                      ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq \
-                     WHERE read_markers.seq < excluded.seq",
+                     WHERE read_markers.seq < excluded.seq RETURNING seq",
                 )
                 .bind(user.as_i64())
                 .bind(conversation.as_i64())
                 .bind(seq.as_i64())
-                .execute(&mut *connection)
+                .fetch_optional(&mut *connection)
                 .await?;
-                Ok(())
+                if moved.is_none() && Self::read_ranges(&mut *connection, user, conversation).await?.is_empty() {
+                    return Err($crate::store::StoreError::NotMember);
+                }
+                Ok(moved.map(|(seq,)| goim_core::Seq::from_i64(seq)))
             }
 
             async fn members(

@@ -56,6 +56,10 @@ impl SqliteStore {
         Ok(self.writer.turn().await?)
     }
 
+    async fn begin(turn: &mut Turn) -> Result<sqlx::Transaction<'_, Sqlite>, sqlx::Error> {
+        sqlx::Connection::begin(&mut **turn).await
+    }
+
     async fn find_ids(connection: &mut SqliteConnection, load: &Load) -> StoreResult<Vec<Found>> {
         let mut all = Vec::new();
         for (sender, id) in &load.ids {
