@@ -160,7 +160,8 @@ impl Writer {
                 let options = SqliteConnectOptions::from_str(url)?
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
-                    .pragma("cache_size", "-16384");
+                    .pragma("cache_size", "-16384")
+                    .pragma("temp_store", "memory");
                 let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
                 let values = vec![row; ROWS].join(", ");
                 let sql = format!("INSERT INTO messages ({COLUMNS}) VALUES {values}");

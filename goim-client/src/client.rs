@@ -50,15 +50,17 @@ impl Client {
         };
         let access = options.token.clone();
         let tokens = access.map(|access| Tokens { access, expires_ms: None, refresh: None });
-        let store = Arc::clone(&options.local_store);
+        let store = options.local_store.clone();
         let shared = Arc::new(Shared::new(options, tokens));
-        for message in store.outbox().await? {
-            shared.state().outbox.push(message, true, None);
+        if let Some(store) = store {
+            for message in store.outbox().await? {
+                shared.state().outbox.push(message, true, None);
+            }
+            for offset in store.offsets().await? {
+                shared.state().subscribe(offset.conversation, offset.seq, offset.seq);
+            }
+            shared.state().epoch = store.epoch().await?;
         }
-        for offset in store.offsets().await? {
-            shared.state().subscribe(offset.conversation, offset.seq, offset.seq);
-        }
-        shared.state().epoch = store.epoch().await?;
         driver::start(Arc::clone(&shared), transport).await?;
         let guard = Arc::new(Guard { shared: Arc::clone(&shared) });
         Ok(Self { shared, _guard: guard })
@@ -105,7 +107,9 @@ impl Client {
         Content::check(&body)?;
         self.outbox_room().await?;
         let message = OutgoingMessage { conversation, client_msg_id, body };
-        self.shared.options.local_store.push(&message).await?;
+        if let Some(store) = &self.shared.options.local_store {
+            store.push(&message).await?;
+        }
         let (fate, receiver) = oneshot::channel();
         self.shared.state().outbox.push(message, false, Some(fate));
         self.shared.wake.notify_one();

@@ -7,7 +7,7 @@ use goim_proto::Start;
 
 use crate::client::Client;
 use crate::transport::{Transport, Trust};
-use crate::{ConnectError, LocalStore, MemoryStore};
+use crate::{ConnectError, LocalStore};
 
 /// When an entry counts as handled, so that its offset is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +38,7 @@ pub struct ClientBuilder {
     pub(crate) connect_timeout: Duration,
     pub(crate) datagrams: bool,
     pub(crate) reads: bool,
-    pub(crate) local_store: Arc<dyn LocalStore>,
+    pub(crate) local_store: Option<Arc<dyn LocalStore>>,
 }
 
 impl ClientBuilder {
@@ -58,7 +58,7 @@ impl ClientBuilder {
             connect_timeout: Duration::from_secs(10),
             datagrams: true,
             reads: true,
-            local_store: Arc::new(MemoryStore::default()),
+            local_store: None,
         }
     }
 
@@ -175,10 +175,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Where the outbox and offsets are kept. Default: in memory.
+    /// Where the outbox and offsets are kept. Default: nowhere; they live as long as the client.
     #[must_use]
     pub fn local_store(mut self, store: Arc<dyn LocalStore>) -> Self {
-        self.local_store = store;
+        self.local_store = Some(store);
         self
     }
 

@@ -201,7 +201,12 @@ impl<'a> Session<'a> {
 
     /// Tells the local store what has changed.
     async fn keep(&mut self) {
-        let store = &self.shared.options.local_store;
+        let Some(store) = &self.shared.options.local_store else {
+            self.answered.clear();
+            self.committed.clear();
+            self.save_epoch = None;
+            return;
+        };
         let mut kept = Ok(());
         if !self.answered.is_empty() {
             kept = kept.and(store.remove(&mem::take(&mut self.answered)).await);
@@ -353,10 +358,8 @@ impl<'a> Session<'a> {
                 // One's own message is an entry like any other, and here it is already.
                 let sender = session.user;
                 let entry = Entry { seq, sender, client_msg_id: id, at_ms, count, body };
-                if state.inbox.knows(conversation) {
-                    state.inbox.handle_notification(conversation, seq, [entry]);
-                    state.wake_reader(conversation);
-                }
+                state.inbox.handle_own(now, conversation, entry);
+                state.wake_reader(conversation);
             }
             Answered::Again | Answered::Stale => {}
         }

@@ -106,6 +106,21 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.queue_pull(conversation);
     }
 
+    /// The reader's own send was committed as this entry, says its answer.
+    ///
+    /// What others wrote before it is likely on its way, and a pull would only bring it twice: one
+    /// goes after [`InboxLimits::retry_min`].
+    pub fn handle_own(&mut self, now: Time, conversation: ConversationId, entry: Entry<B>) {
+        let Some(reader) = self.readers.get_mut(&conversation) else { return };
+        if entry.seq > reader.received.next() && reader.pulling == Pulling::No && !reader.pull_queued {
+            reader.head = reader.head.max(entry.seq);
+            reader.pulling = Pulling::Waiting;
+            self.retries.push((now + self.limits.retry_min, conversation));
+        } else {
+            self.handle_notification(conversation, entry.seq, [entry]);
+        }
+    }
+
     /// The answer to a pull: all that this reader may see in (after, through], in order.
     pub fn handle_pulled(
         &mut self,
@@ -328,7 +343,9 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     pub fn handle_timeout(&mut self, now: Time) {
         let due: Vec<_> = self.retries.extract_if(.., |(at, _)| *at <= now).collect();
         for (_, conversation) in due {
-            if let Some(reader) = self.readers.get_mut(&conversation) {
+            if let Some(reader) = self.readers.get_mut(&conversation)
+                && reader.pulling == Pulling::Waiting
+            {
                 reader.pulling = Pulling::No;
             }
             self.queue_pull(conversation);

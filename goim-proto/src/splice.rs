@@ -6,6 +6,10 @@ use goim_core::{ConversationId, Entry, Epoch, Seq};
 use crate::frame::{FrameError, frame_with};
 use crate::wire::{Encode, encode};
 
+/// What an entry takes beside its body at most: the array's head, four numbers of 9 bytes, an id of
+/// 18, and the body's own head of 5.
+const BESIDE_BODY_BYTES: usize = 1 + 4 * 9 + 18 + 5;
+
 /// The bytes of an entry's array, exactly sized and shared when cloned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedEntry {
@@ -15,8 +19,8 @@ pub struct EncodedEntry {
 
 impl EncodedEntry {
     /// Encodes an entry.
-    pub fn new<B: Encode>(entry: &Entry<B>) -> Self {
-        let mut buffer = BytesMut::with_capacity(128);
+    pub fn new<B: Encode + AsRef<[u8]>>(entry: &Entry<B>) -> Self {
+        let mut buffer = BytesMut::with_capacity(BESIDE_BODY_BYTES + entry.body.as_ref().len());
         encode(entry, &mut buffer);
         Self { seq: entry.seq, bytes: Bytes::copy_from_slice(&buffer) }
     }

@@ -158,6 +158,7 @@ impl World {
             35 if input.percent(30) => self.crash(),
             36 if input.percent(50) => self.go_back(c, input.below(8)),
             37 => self.subscribe(c),
+            38 => self.own(c, input),
             _ => {
                 self.now += Duration::from_millis(input.between(0, 50));
                 self.inbox.handle_timeout(self.now);
@@ -193,6 +194,17 @@ impl World {
         let entries: Vec<_> = (first..=head).map_while(|seq| self.entry(c, seq)).collect();
         self.tell(c, head);
         self.inbox.handle_notification(conversation(c), Seq::new(head), entries);
+    }
+
+    /// The answer to a send of the reader's own, before or behind what else comes of it.
+    fn own(&mut self, c: usize, input: &mut Input<'_>) {
+        let seq = self.truths[c].head().saturating_sub(input.between(0, 3)).max(1);
+        if let Some(entry) = self.entry(c, seq)
+            && self.inbox.knows(conversation(c))
+        {
+            self.tell(c, seq);
+            self.inbox.handle_own(self.now, conversation(c), entry);
+        }
     }
 
     fn tell(&mut self, c: usize, head: u64) {

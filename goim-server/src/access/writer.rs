@@ -168,7 +168,9 @@ impl Writer {
         entries
     }
 
-    /// Packs the entries into as many notifications as it takes, each naming the same head.
+    /// Packs the entries into as many notifications as it takes. Each names the head as of its last
+    /// entry, and only the last one the head itself: whoever has to wait for the next packet is not
+    /// to pull for it.
     fn fill_datagrams(
         &mut self,
         head: &NotificationHead,
@@ -186,11 +188,14 @@ impl Writer {
             let fit = fit.count();
             let has_room = self.datagram.len() + NOTIFICATION_BYTES_MAX <= packet;
             if has_room && (fit > 0 || rest.is_empty()) {
-                let _ = notification_frame(head, &rest[..fit], &mut self.datagram);
-                rest = &rest[fit..];
-                if rest.is_empty() {
+                let (these, later) = rest.split_at(fit);
+                let through = these.last().filter(|_| !later.is_empty()).map(EncodedEntry::seq);
+                let named = NotificationHead { head: through.unwrap_or(head.head), ..*head };
+                let _ = notification_frame(&named, these, &mut self.datagram);
+                if later.is_empty() {
                     return None;
                 }
+                rest = later;
             }
             // What is left of the entries is in the store: a reader who misses them pulls.
             if let Some(full) = self.send_datagram() {

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer};
 use goim_core::{Epoch, Lane};
+use tokio::task::JoinSet;
 
 use super::committer::{Mailbox, Sink};
 use crate::clock::{Clock, unix_ms};
@@ -25,7 +26,9 @@ type LoadEnd = (Load, Result<Option<LoadedState>, LoadFailed>);
 /// The lane's one connection: at most one statement in flight.
 enum Link {
     Free(Connected),
-    Appending(Boxed<(Connected, AppendResult)>),
+    /// In a task of its own, so that the store works while the batch before it is answered and
+    /// published.
+    Appending(JoinSet<(Connected, AppendResult)>),
     Connecting(Boxed<Result<Connected, StoreError>>),
 }
 
@@ -33,6 +36,8 @@ enum Event {
     Woken,
     Loaded(Box<LoadEnd>),
     Appended(Connected, AppendResult),
+    /// The append's task is gone, and nobody knows how far it came.
+    AppendLost,
     Connected(Result<Connected, StoreError>),
     TimedOut,
 }
@@ -73,12 +78,12 @@ pub(super) async fn run<T: Send + Sync + 'static>(
     while !runner.mailbox.is_finished() {
         runner.take_offers();
         link = runner.start_append(link);
-        // Behind the append: drafting a batch may find that something has to be loaded first.
+        // Behind the append: drafting a batch may find that something has to be loaded first, and
+        // the store need not wait until what it wrote before is answered.
         runner.start_loads();
         runner.deliver();
         let event = runner.next_event(&mut link).await;
         link = runner.handle(event, link);
-        runner.deliver();
     }
 }
 
@@ -113,7 +118,11 @@ impl<T: Send + Sync + 'static> Runner<T> {
     fn start_append(&mut self, link: Link) -> Link {
         match link {
             Link::Free(connection) => match self.lane.poll_append(unix_ms()) {
-                Some(batch) => Link::Appending(append(connection, batch)),
+                Some(batch) => {
+                    let mut appending = JoinSet::new();
+                    appending.spawn(append(connection, batch));
+                    Link::Appending(appending)
+                }
                 None => Link::Free(connection),
             },
             other @ (Link::Appending(_) | Link::Connecting(_)) => other,
@@ -138,10 +147,10 @@ impl<T: Send + Sync + 'static> Runner<T> {
         let link = async {
             match link {
                 Link::Free(_) => pending().await,
-                Link::Appending(append) => {
-                    let (connection, result) = append.await;
-                    Event::Appended(connection, result)
-                }
+                Link::Appending(append) => match append.join_next().await {
+                    Some(Ok((connection, result))) => Event::Appended(connection, result),
+                    Some(Err(_)) | None => Event::AppendLost,
+                },
                 Link::Connecting(connect) => Event::Connected(connect.await),
             }
         };
@@ -172,6 +181,10 @@ impl<T: Send + Sync + 'static> Runner<T> {
                     return Link::Connecting(connect(&self.store, Duration::ZERO));
                 }
                 return Link::Free(connection);
+            }
+            Event::AppendLost => {
+                self.lane.handle_appended(now, AppendResult::InDoubt);
+                return Link::Connecting(connect(&self.store, Duration::ZERO));
             }
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
@@ -204,13 +217,11 @@ impl<T: Send + Sync + 'static> Runner<T> {
     }
 }
 
-fn append(mut connection: Connected, batch: Arc<EntryBatch>) -> Boxed<(Connected, AppendResult)> {
-    Box::pin(async move {
-        let result = connection.append(&batch).await;
-        // Let go of before the lane hears of it, so that the lane need not clone the entries.
-        drop(batch);
-        (connection, result)
-    })
+async fn append(mut connection: Connected, batch: Arc<EntryBatch>) -> (Connected, AppendResult) {
+    let result = connection.append(&batch).await;
+    // Let go of before the lane hears of it, so that the lane need not clone the entries.
+    drop(batch);
+    (connection, result)
 }
 
 fn connect(store: &Arc<dyn LaneStore>, after: Duration) -> Boxed<Result<Connected, StoreError>> {

@@ -24,7 +24,9 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-16384");
+            .pragma("cache_size", "-16384")
+            // A statement of many rows keeps what it may have to undo; not in a file.
+            .pragma("temp_store", "memory");
         if let Some(pages) = options.sqlite_pages_max {
             connect = connect.pragma("max_page_count", pages.to_string());
         }
