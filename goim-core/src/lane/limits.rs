@@ -40,7 +40,7 @@ impl Default for LaneLimits {
         Self {
             waiting_max: 16_384,
             waiting_bytes_max: 16 * 1024 * 1024,
-            batch_max: 512,
+            batch_max: 2_048,
             batch_bytes_max: 4 * 1024 * 1024,
             conversations_max: 16_384,
             members_max: 256,
