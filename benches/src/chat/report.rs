@@ -22,7 +22,11 @@ pub(crate) struct Report {
     pub(crate) delivered: u64,
     pub(crate) delivered_per_s: f64,
     pub(crate) ack_ms: Percentiles,
-    pub(crate) delivery_ms: Percentiles,
+    /// Absent if readers fell so far behind that some messages never came: those that did say
+    /// nothing about the others.
+    pub(crate) delivery_ms: Option<Percentiles>,
+    /// Deliveries that were still due some seconds after the run.
+    pub(crate) undelivered: u64,
     /// Absent where it is not ours to read.
     pub(crate) cpu_s: Option<CpuSeconds>,
     pub(crate) server_rss_bytes: Option<u64>,
@@ -46,7 +50,8 @@ impl fmt::Display for Report {
         row(f, "delivered, committed", format!("{} ({:.0}/s)", self.delivered, self.delivered_per_s))?;
         row(f, "", Percentiles::header())?;
         row(f, "ack ms", self.ack_ms.row())?;
-        row(f, "delivery ms", self.delivery_ms.row())?;
+        let behind = || format!("readers fell behind: {} deliveries were still due", self.undelivered);
+        row(f, "delivery ms", self.delivery_ms.as_ref().map_or_else(behind, Percentiles::row))?;
         let not_ours = || "not ours to read".to_owned();
         let cpu = self.cpu_s.map_or_else(not_ours, |cpu| {
             format!("server {:.1}, clients {:.1}, rest {:.1}", cpu.server, cpu.clients, cpu.rest)

@@ -19,7 +19,7 @@ use crate::latency::{Latencies, per_s};
 
 /// Before the clock is started: connections find their pace, the database its plans.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long after an open loop's end its last messages may arrive.
+/// How long after the run its last messages may arrive.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The share of messages in an open loop that has to be sent in time for its figures to be true.
 const IN_TIME_MIN_PERCENT: u64 = 99;
@@ -54,7 +54,11 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
     let after = Snapshot::take(host, &play);
     stage.ended.store(true, Ordering::Relaxed);
     let acks = play.finish_senders().await?;
-    let heard = play.finish_listeners(options.rate.is_some()).await?;
+    let undelivered = play.wait_for_listeners().await;
+    if options.rate.is_some() && undelivered > 0 {
+        return Err(play.unfinished());
+    }
+    let heard = play.finish_listeners().await?;
     let server_rss_bytes = host.rss_bytes();
 
     let mut delivery = Latencies::default();
@@ -76,7 +80,8 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
         delivered,
         delivered_per_s: per_s(delivered, seconds),
         ack_ms: acks.percentiles(),
-        delivery_ms: delivery.percentiles(),
+        delivery_ms: (undelivered == 0).then(|| delivery.percentiles()),
+        undelivered,
         cpu_s: after.cpu_since(&before),
         server_rss_bytes,
     })
@@ -192,15 +197,16 @@ impl Play {
         }
     }
 
-    /// Lets the listeners read on until they have everything, if it is to be waited for.
-    async fn finish_listeners(&mut self, wait: bool) -> Result<Vec<Heard>, ChatError> {
+    /// Lets the listeners read on for a while; says how many deliveries are still due then.
+    async fn wait_for_listeners(&self) -> u64 {
         let deadline = Instant::now() + PATIENCE;
-        while wait && self.missing() > 0 {
-            if Instant::now() >= deadline {
-                return Err(self.unfinished());
-            }
+        while self.missing() > 0 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        self.missing()
+    }
+
+    async fn finish_listeners(&mut self) -> Result<Vec<Heard>, ChatError> {
         self.stop.send_replace(true);
         let mut heard = Vec::with_capacity(self.listeners.len());
         for listener in self.listeners.drain(..) {

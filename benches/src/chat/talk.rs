@@ -174,7 +174,6 @@ impl Listener {
         let mut last = None::<Seq>;
         loop {
             let message = tokio::select! {
-                biased;
                 message = messages.next() => message,
                 _ = self.stop.wait_for(|stop| *stop) => None,
             };
