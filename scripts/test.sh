@@ -83,8 +83,12 @@ for seed in 1 2 3; do
 done
 files=("$logs"/*.txt)
 if [[ -n ${IRC_LOGS:-} ]]; then
-    real=("$IRC_LOGS"/*.txt)
-    [[ -f ${real[0]} ]] || die "IRC_LOGS=$IRC_LOGS has no *.txt"
+    real=()
+    for file in "$IRC_LOGS"/*.txt; do
+        # A folder of logs has its licence beside them.
+        [[ ! -f $file || $(basename "$file") =~ ^(LICEN[CS]E|README) ]] || real+=("$file")
+    done
+    [[ ${#real[@]} -gt 0 ]] || die "IRC_LOGS=$IRC_LOGS has no *.txt"
     [[ $long == yes ]] || real=("${real[@]:0:3}")
     files+=("${real[@]}")
 fi
