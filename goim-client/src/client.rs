@@ -111,7 +111,14 @@ impl Client {
             store.push(&message).await?;
         }
         let (fate, receiver) = oneshot::channel();
-        self.shared.state().outbox.push(message, false, Some(fate));
+        {
+            let mut state = self.shared.state();
+            // The client may have ended meanwhile, and nobody would tell the fate any more.
+            if state.closed || state.ended {
+                return Err(SendError::Closed);
+            }
+            state.outbox.push(message, false, Some(fate));
+        }
         self.shared.wake.notify_one();
         Ok(Sending { client_msg_id, receiver })
     }
@@ -145,8 +152,8 @@ impl Client {
         Subscription::new(Arc::clone(&self.shared), Some(conversation))
     }
 
-    /// The entries of all conversations of the user, from the device's offsets on. Those with a
-    /// [subscription](Client::subscribe) of their own may turn up in either.
+    /// The entries of all conversations of the user, from the device's offsets on, but for those
+    /// with a [subscription](Client::subscribe) of their own, while it lives.
     #[must_use]
     pub fn messages(&self) -> Subscription {
         Subscription::new(Arc::clone(&self.shared), None)

@@ -167,8 +167,8 @@ impl ClientBuilder {
         self
     }
 
-    /// For programs that send and never read: the server tells this client of nothing, and
-    /// subscriptions stay empty.
+    /// For programs that send and never read: this client asks for nothing that there is to read,
+    /// and subscriptions stay empty.
     #[must_use]
     pub fn send_only(mut self) -> Self {
         self.reads = false;

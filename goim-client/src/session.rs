@@ -249,7 +249,9 @@ impl<'a> Session<'a> {
     fn notified(&mut self, state: &mut State, notification: Notification) {
         let Notification { conversation, head, epoch, entries, .. } = notification;
         self.acks.push((conversation, head));
-        self.heard(state, conversation, head, epoch, entries);
+        if self.shared.options.reads {
+            self.heard(state, conversation, head, epoch, entries);
+        }
     }
 
     fn heard(
@@ -308,7 +310,9 @@ impl<'a> Session<'a> {
             (Pending::Sync, Reply::Synced(synced)) => self.synced(state, synced),
             (Pending::Sync, _) => return Err(Ended::lost("the server could not sync")),
             (Pending::Unknown(asked), Reply::Heads(heads)) => located(state, &asked, heads.items),
-            (Pending::Unknown(asked), _) => located(state, &asked, Vec::new()),
+            (Pending::Unknown(asked), _) => {
+                asked.iter().for_each(|one| state.inbox.handle_unknown_failed(now, *one));
+            }
             (Pending::WentBack(asked), Reply::Heads(heads)) => self.went_back(state, &asked, &heads.items),
             (Pending::WentBack(_), _) => {
                 return Err(Ended::lost("the server could not tell its heads"));
@@ -350,15 +354,20 @@ impl<'a> Session<'a> {
         match state.outbox.handle_answer(now, conversation, id, round, answer) {
             Answered::Done { body } => {
                 self.answered.push(id);
-                let (Some(Sent { seq, at_ms, count, .. }), Some(body), Some(session)) =
-                    (sent, body, &state.session)
-                else {
+                let (Some(sent), Some(body), Some(session)) = (sent, body, &state.session) else { return };
+                if !self.shared.options.reads {
                     return;
-                };
-                // One's own message is an entry like any other, and here it is already.
-                let sender = session.user;
-                let entry = Entry { seq, sender, client_msg_id: id, at_ms, count, body };
-                state.inbox.handle_own(now, conversation, entry);
+                }
+                let Sent { seq, at_ms, count, duplicate } = sent;
+                if duplicate {
+                    // What is stored may say something else: the first copy counts.
+                    state.inbox.handle_notification(conversation, seq, []);
+                } else {
+                    // One's own message is an entry like any other, and here it is already.
+                    let sender = session.user;
+                    let entry = Entry { seq, sender, client_msg_id: id, at_ms, count, body };
+                    state.inbox.handle_own(now, conversation, entry);
+                }
                 state.wake_reader(conversation);
             }
             Answered::Again | Answered::Stale => {}

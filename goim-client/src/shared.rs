@@ -132,8 +132,9 @@ impl State {
     /// Starts or goes on reading a conversation, for whoever reads it here.
     pub(crate) fn subscribe(&mut self, conversation: ConversationId, offset: Seq, head: Seq) {
         self.inbox.subscribe(conversation, offset, head);
-        let active = self.reader_of_all.is_some() || self.readers.contains_key(&conversation);
-        self.inbox.set_active(conversation, active);
+        let apart = self.readers.contains_key(&conversation);
+        self.inbox.set_apart(conversation, apart);
+        self.inbox.set_active(conversation, apart || self.reader_of_all.is_some());
     }
 
     /// The next entry for a subscription.

@@ -86,10 +86,8 @@ impl Subscription {
         let before = match of {
             Some(conversation) => {
                 let before = state.readers.insert(conversation, slot);
-                // Whoever reads all goes on with this one too: for him nothing comes again.
-                if state.reader_of_all.is_none() {
-                    state.inbox.rewind(conversation);
-                }
+                state.inbox.rewind(conversation);
+                state.inbox.set_apart(conversation, true);
                 state.inbox.set_active(conversation, true);
                 before
             }
@@ -172,10 +170,19 @@ impl Drop for Subscription {
         match self.of {
             Some(conversation) => {
                 state.readers.remove(&conversation);
+                state.inbox.set_apart(conversation, false);
                 let active = state.reader_of_all.is_some();
+                if active {
+                    // Whoever reads all goes on with it, from what was handled. Where nobody does,
+                    // what was taken may yet be handled.
+                    state.inbox.rewind(conversation);
+                }
                 state.inbox.set_active(conversation, active);
+                state.wake_reader(conversation);
             }
             None => state.reader_of_all = None,
         }
+        drop(state);
+        self.shared.wake.notify_one();
     }
 }

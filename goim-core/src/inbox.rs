@@ -1,5 +1,6 @@
 //! The reader's end of delivery: offsets, dedupe, gaps turned into pulls, commits.
 
+mod commits;
 mod reader;
 mod types;
 
@@ -9,11 +10,13 @@ use std::collections::VecDeque;
 use crate::hash::IdMap;
 use crate::{ConversationId, Entry, Seq, Time};
 
+use commits::VOID;
 use reader::{Pulling, Reader, entry_bytes};
 pub use types::{InboxLimits, OffsetMove, PullRequest};
 
-/// The offset of a move that is being committed and does not count any more.
-const VOID: Seq = Seq::ZERO;
+/// How much longer than for a pull to wait before asking again for an offset: the server failed,
+/// where a pull's answer only lagged.
+const UNKNOWN_RETRY_FACTOR: u32 = 8;
 
 /// What one reader knows and still has to do: a state machine over all of its conversations.
 ///
@@ -84,6 +87,15 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.queue_pull(conversation);
     }
 
+    /// Says whether this conversation's entries are taken only by [`Inbox::take_from`], because
+    /// somebody reads it apart from the others.
+    pub fn set_apart(&mut self, conversation: ConversationId, apart: bool) {
+        if let Some(reader) = self.readers.get_mut(&conversation) {
+            reader.apart = apart;
+        }
+        self.queue_ready(conversation);
+    }
+
     /// A conversation has reached a head, and some of its entries may ride along.
     pub fn handle_notification(
         &mut self,
@@ -111,13 +123,18 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     /// What others wrote before it is likely on its way, and a pull would only bring it twice: one
     /// goes after [`InboxLimits::retry_min`].
     pub fn handle_own(&mut self, now: Time, conversation: ConversationId, entry: Entry<B>) {
-        let Some(reader) = self.readers.get_mut(&conversation) else { return };
-        if entry.seq > reader.received.next() && reader.pulling == Pulling::No && !reader.pull_queued {
-            reader.head = reader.head.max(entry.seq);
-            reader.pulling = Pulling::Waiting;
-            self.retries.push((now + self.limits.retry_min, conversation));
-        } else {
-            self.handle_notification(conversation, entry.seq, [entry]);
+        match self.readers.get_mut(&conversation) {
+            Some(reader)
+                if entry.seq > reader.received.next()
+                    && reader.pulling == Pulling::No
+                    && !reader.pull_queued =>
+            {
+                reader.head = reader.head.max(entry.seq);
+                reader.pulling = Pulling::Waiting;
+                self.retries.push((now + self.limits.retry_min, conversation));
+            }
+            // Of a conversation that is not known yet this is the first that is heard.
+            Some(_) | None => self.handle_notification(conversation, entry.seq, [entry]),
         }
     }
 
@@ -183,18 +200,27 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.unknown.pop_front()
     }
 
-    /// The offset of an unknown conversation could not be found out: the next notification of it
-    /// asks anew.
+    /// The offset of an unknown conversation could not be found out for now: it is asked for again.
+    pub fn handle_unknown_failed(&mut self, now: Time, conversation: ConversationId) {
+        if self.asked.contains_key(&conversation) {
+            self.retries.push((now + self.limits.retry_min * UNKNOWN_RETRY_FACTOR, conversation));
+        }
+    }
+
+    /// The conversation is not this reader's: the next notification of it asks anew.
     pub fn forget_unknown(&mut self, conversation: ConversationId) {
         self.asked.remove(&conversation);
     }
 
-    /// The next entry of any conversation, the longest waiting conversation first.
+    /// The next entry of any conversation that is not read [apart](Inbox::set_apart), the longest
+    /// waiting conversation first.
     pub fn take(&mut self) -> Option<(ConversationId, Entry<B>)> {
         loop {
             let conversation = self.ready.pop_front()?;
-            if let Some(reader) = self.readers.get_mut(&conversation) {
-                reader.is_ready = false;
+            let Some(reader) = self.readers.get_mut(&conversation) else { continue };
+            reader.is_ready = false;
+            if reader.apart {
+                continue;
             }
             if let Some(entry) = self.take_from(conversation) {
                 self.queue_ready(conversation);
@@ -215,54 +241,6 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         self.bytes -= bytes;
         self.queue_pull(conversation);
         Some(entry)
-    }
-
-    /// Everything of a conversation up to `seq` has been handled.
-    pub fn handled(&mut self, conversation: ConversationId, seq: Seq) {
-        if let Some(reader) = self.readers.get_mut(&conversation) {
-            reader.handled = reader.handled.max(seq.min(reader.taken));
-        }
-        self.queue_commit(conversation);
-    }
-
-    /// The offsets to commit now, or `None` while a commit is under way or there is nothing to
-    /// commit. At most `max`.
-    pub fn poll_commit(&mut self, max: usize) -> Option<Vec<OffsetMove>> {
-        if !self.committing.is_empty() {
-            return None;
-        }
-        while self.committing.len() < max
-            && let Some(conversation) = self.to_commit.pop_front()
-        {
-            let Some(reader) = self.readers.get_mut(&conversation) else { continue };
-            reader.commit_queued = false;
-            let offset = reader.offset();
-            if offset > reader.committed {
-                self.committing.push(OffsetMove { conversation, offset });
-            }
-        }
-        (!self.committing.is_empty()).then(|| self.committing.clone())
-    }
-
-    /// The commit that was under way is durable, but for the conversations in `refused`, whose
-    /// offsets are taken as they are: asking again would not help.
-    pub fn handle_committed(&mut self) -> Vec<OffsetMove> {
-        let mut moves = core::mem::take(&mut self.committing);
-        moves.retain(|to| to.offset != VOID);
-        for OffsetMove { conversation, offset } in &moves {
-            if let Some(reader) = self.readers.get_mut(conversation) {
-                reader.committed = reader.committed.max(*offset);
-            }
-            self.queue_commit(*conversation);
-        }
-        moves
-    }
-
-    /// The commit that was under way failed, or its answer was lost: it goes again.
-    pub fn handle_commit_failed(&mut self) {
-        for OffsetMove { conversation, .. } in core::mem::take(&mut self.committing) {
-            self.queue_commit(conversation);
-        }
     }
 
     /// The connection was lost: pulls and commits that were under way go again.
@@ -347,36 +325,11 @@ impl<B: AsRef<[u8]>> Inbox<B> {
                 && reader.pulling == Pulling::Waiting
             {
                 reader.pulling = Pulling::No;
+            } else if self.asked.contains_key(&conversation) {
+                self.unknown.push_back(conversation);
             }
             self.queue_pull(conversation);
         }
-    }
-
-    /// The offset of a conversation as far as it was handled here.
-    #[must_use]
-    pub fn offset(&self, conversation: ConversationId) -> Option<Seq> {
-        self.readers.get(&conversation).map(Reader::offset)
-    }
-
-    /// The offset of a conversation that is known to be committed.
-    #[must_use]
-    pub fn committed(&self, conversation: ConversationId) -> Option<Seq> {
-        self.readers.get(&conversation).map(|reader| reader.committed)
-    }
-
-    /// The offsets of all conversations that are read.
-    pub fn offsets(&self) -> impl Iterator<Item = OffsetMove> {
-        let offset = |(conversation, reader): (&ConversationId, &Reader<B>)| OffsetMove {
-            conversation: *conversation,
-            offset: reader.offset(),
-        };
-        self.readers.iter().map(offset)
-    }
-
-    /// Whether everything that was handled is committed.
-    #[must_use]
-    pub fn is_committed(&self) -> bool {
-        self.committing.is_empty() && self.to_commit.is_empty()
     }
 
     /// Bytes of entries that wait to be taken.
@@ -420,6 +373,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     fn queue_ready(&mut self, conversation: ConversationId) {
         if let Some(reader) = self.readers.get_mut(&conversation)
             && !reader.is_ready
+            && !reader.apart
             && !reader.entries.is_empty()
         {
             reader.is_ready = true;
@@ -437,16 +391,6 @@ impl<B: AsRef<[u8]>> Inbox<B> {
         {
             reader.pull_queued = true;
             self.to_pull.push_back(conversation);
-        }
-    }
-
-    fn queue_commit(&mut self, conversation: ConversationId) {
-        if let Some(reader) = self.readers.get_mut(&conversation)
-            && !reader.commit_queued
-            && reader.offset() > reader.committed
-        {
-            reader.commit_queued = true;
-            self.to_commit.push_back(conversation);
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Config {
     /// A PEM file with a certificate chain and its key to use instead of one made here.
     pub tls_pem: Option<PathBuf>,
     /// How often heads are compared with the store, in milliseconds; 0: never. Absent: every
-    /// second where other processes can write the store (Postgres), never where none can (SQLite).
+    /// second where other processes can write the store (Postgres), every five where none can (SQLite).
     pub catch_up_interval_ms: Option<u64>,
     /// How many lanes commit at once; the store may allow fewer. 0: as many as the store advises.
     pub lanes: usize,

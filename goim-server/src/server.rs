@@ -25,7 +25,9 @@ use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Heads are compared this often where other processes write the store too, in milliseconds.
-const CATCH_UP_DEFAULT_MS: u64 = 1_000;
+const CATCH_UP_SHARED_MS: u64 = 1_000;
+/// The same where none does: an append whose answer was lost is found so.
+const CATCH_UP_ALONE_MS: u64 = 5_000;
 /// When clients of a stopping server should look for it again, in milliseconds.
 const COME_BACK_MS: u64 = 500;
 
@@ -161,7 +163,9 @@ impl Server {
     }
 
     async fn drain(&self) {
-        // What the lanes hold is answered first, while there is somebody to hear it.
+        // What the lanes hold is answered first, while there is somebody to hear it; they get no
+        // more.
+        self.service.stop_sends();
         self.service.committer.drain().await;
         for connection in self.service.hub.sessions() {
             let ending = Ending::shutdown(COME_BACK_MS, "the server is stopping; connect again");
@@ -200,8 +204,8 @@ async fn serve_http(
 
 fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     let catch_up_ms = service.config.catch_up_interval_ms.unwrap_or(match service.store.is_shared() {
-        true => CATCH_UP_DEFAULT_MS,
-        false => 0,
+        true => CATCH_UP_SHARED_MS,
+        false => CATCH_UP_ALONE_MS,
     });
     let revocation = Duration::from_millis(service.config.revocation_interval_ms);
     let node = || Arc::clone(service);

@@ -194,7 +194,60 @@ async fn own_pulls(backend: &Backend) {
     }
 }
 
+/// A device that is up to date and comes back is told of nothing; what it sends then is its own to
+/// read all the same.
+async fn own_message_first(backend: &Backend) {
+    let world = World::new(backend);
+    let node = world.node().await;
+    let owner = node.place().person("owner").await;
+    let token = &bots(&owner, 1).await[0];
+    let group = owner.create_group("group", &[token.user]).await.expect("a group");
+    let bot = connected(node.place().bot(token, "")).await;
+    let mut messages = bot.subscribe(group);
+    read(&mut messages, 0, 1).await;
+    drop(messages);
+    bot.commit(group, Seq::new(1));
+    in_time("the commit", bot.committed()).await.expect("a client that lives");
+    in_time("the end", bot.close()).await;
+
+    let bot = connected(node.place().bot(token, "")).await;
+    let mut messages = bot.messages();
+    let sent = answered(bot.send(group, Content::text("here again")).await.expect("kept")).await;
+    let message = loop {
+        let message = next(&mut messages).await;
+        if message.conversation == group {
+            break message;
+        }
+    };
+    assert_eq!(message.seq(), sent.expect("stored").seq);
+}
+
+/// Who reads one conversation by itself takes nothing from who reads all, and gives it back.
+async fn one_beside_all(backend: &Backend) {
+    let world = World::new(backend);
+    let node = world.node().await;
+    let owner = node.place().person("owner").await;
+    let group = owner.create_group("group", &[]).await.expect("a group");
+    let mut all = owner.messages();
+    let mut one = owner.subscribe(group);
+    talk(owner.clone(), group, 10).await;
+    read(&mut one, 0, 11).await;
+    drop(one);
+    talk(owner.clone(), group, 5).await;
+    // The eleventh was taken and not handled.
+    let mut seqs = Vec::new();
+    while seqs.last() != Some(&16) {
+        let message = next(&mut all).await;
+        if message.conversation == group {
+            seqs.push(message.seq().as_u64());
+        }
+    }
+    assert_eq!(seqs, (11..=16).collect::<Vec<_>>());
+}
+
 on_both_stores! {
+    super::own_message_first as g5_a_device_that_is_up_to_date_reads_its_own_next_message,
+    super::one_beside_all as g5_who_reads_one_conversation_and_who_reads_all_share_them,
     super::own_pulls as g5_a_subscription_misses_nothing_of_what_its_program_pulls_itself,
     super::bad_network as g5_a_reader_on_a_bad_network_gets_every_entry_once_in_order,
     super::crashes as g5_a_reader_that_crashes_goes_on_behind_its_committed_offset,

@@ -33,6 +33,8 @@ pub(super) struct Reader<B> {
     pub(super) empty_pulls: u32,
     /// Whether somebody takes its entries.
     pub(super) active: bool,
+    /// Whether only he does who reads this conversation by itself.
+    pub(super) apart: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,7 @@ impl<B> Reader<B> {
             commit_queued: false,
             empty_pulls: 0,
             active: false,
+            apart: false,
         }
     }
 

@@ -223,3 +223,51 @@ fn an_answer_to_a_pull_from_before_does_not_make_a_gap() {
     inbox.handle_pulled(Time::ZERO, C, entries(1..=5), Seq::new(5), Seq::new(5));
     assert_eq!(taken(&mut inbox), [1, 2, 3, 4, 5]);
 }
+
+#[test]
+fn an_own_entry_that_is_not_next_starts_no_pull_at_once() {
+    let mut inbox = inbox(4);
+    inbox.handle_own(Time::ZERO, C, entries([6]).remove(0));
+    assert_eq!(inbox.poll_pull(), None, "what is before it is on its way");
+    inbox.handle_notification(C, Seq::new(6), entries([5, 6]));
+    assert_eq!(taken(&mut inbox), [5, 6]);
+
+    // And if it never comes, it is pulled.
+    inbox.handle_own(Time::ZERO, C, entries([9]).remove(0));
+    let at = inbox.poll_timeout().unwrap();
+    inbox.handle_timeout(at);
+    assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(6));
+}
+
+#[test]
+fn an_own_entry_tells_of_a_conversation_that_was_not_known() {
+    let mut inbox: Inbox<&[u8]> = Inbox::new(InboxLimits::default());
+    inbox.handle_own(Time::ZERO, C, entries([11]).remove(0));
+    assert_eq!(inbox.poll_unknown(), Some(C));
+    inbox.subscribe(C, Seq::new(10), Seq::new(10));
+    inbox.set_active(C, true);
+    assert_eq!(inbox.poll_pull().unwrap().after, Seq::new(10));
+}
+
+#[test]
+fn an_offset_that_could_not_be_found_out_is_asked_for_again() {
+    let mut inbox: Inbox<&[u8]> = Inbox::new(InboxLimits::default());
+    inbox.handle_notification(C, Seq::new(3), entries([]));
+    assert_eq!(inbox.poll_unknown(), Some(C));
+    inbox.handle_unknown_failed(Time::ZERO, C);
+    assert_eq!(inbox.poll_unknown(), None);
+    let at = inbox.poll_timeout().unwrap();
+    inbox.handle_timeout(at);
+    assert_eq!(inbox.poll_unknown(), Some(C));
+}
+
+#[test]
+fn what_is_read_apart_is_not_taken_with_the_others() {
+    let mut inbox = inbox(0);
+    inbox.handle_notification(C, Seq::new(2), entries([1, 2]));
+    inbox.set_apart(C, true);
+    assert_eq!(taken(&mut inbox), [0; 0]);
+    assert_eq!(inbox.take_from(C).unwrap().seq, Seq::new(1));
+    inbox.set_apart(C, false);
+    assert_eq!(taken(&mut inbox), [2]);
+}

@@ -51,6 +51,8 @@ struct Shared {
     /// silent, and on many connections all of them.
     notifier: Option<Box<Notifier>>,
     datagrams: bool,
+    /// More was to be announced than the notifier takes: the connection ends.
+    overflowed: bool,
     /// Answers, as frames.
     out: BytesMut,
     /// The last of them, if it is: the connection is closed behind it.
@@ -80,6 +82,7 @@ impl Connection {
             shared: Mutex::new(Shared {
                 notifier: None,
                 datagrams: false,
+                overflowed: false,
                 out: BytesMut::new(),
                 ending: None,
                 subscriptions: IdMap::default(),
@@ -333,7 +336,15 @@ impl Shared {
         if let Some(Subscribed { sent, .. }) = subscribed.filter(|_| !notifier.knows(conversation)) {
             notifier.sent_through(conversation, *sent);
         }
-        notifier.mark(conversation, head, marker)
+        let newly = notifier.mark(conversation, head, marker);
+        if notifier.marks_dropped() > 0 && !self.overflowed {
+            // Nobody else would tell this client of them: it comes back, and is told by its sync.
+            self.overflowed = true;
+            let ending = Ending::shutdown(0, "you left too many announcements unread; connect again");
+            self.ending = Outgoing::End(ending).encode(&mut self.out);
+            return true;
+        }
+        newly
     }
 
     fn sent_through(&mut self, conversation: ConversationId, seq: Seq) {

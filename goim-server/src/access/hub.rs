@@ -300,6 +300,12 @@ impl Hub {
         self.msg_box.clear();
     }
 
+    /// Has invitations followed up once more.
+    pub(crate) fn invite_again(&self, failed: Vec<Invitation>) {
+        lock(&self.invitations).extend(failed);
+        self.invited.notify_one();
+    }
+
     /// The next invitations to follow up; waits until there are some.
     pub(crate) async fn invitations(&self) -> Vec<Invitation> {
         loop {

@@ -195,6 +195,7 @@ impl Reader {
 
     /// Hands a message to its lane, after what can be checked without the conversation's state.
     fn send(&mut self, id: u64, send: Send) -> Result<(), Error> {
+        self.service.check_takes_sends()?;
         let session = self.service.session_of(&self.connection)?;
         if self.service.limits.sends_per_s > 0 {
             let allowed = sends_allowed(&self.service.limits);

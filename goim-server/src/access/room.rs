@@ -70,8 +70,8 @@ pub(super) enum Looked {
     Out(Seq),
 }
 
-#[derive(Debug)]
 /// An entry that passed, and what is to be done with it outside the room.
+#[derive(Debug)]
 pub(super) enum Step {
     /// Keep it for readers.
     Keep(Published),

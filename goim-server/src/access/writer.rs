@@ -101,8 +101,10 @@ impl Writer {
     /// Writes what there is to announce, until a datagram finds no space: that one is returned.
     fn announce(&mut self) -> Option<Bytes> {
         let now = self.service.clock.now();
+        // Answers do not count: however many there are, announcements get their turn.
+        let answers = self.out.len();
         loop {
-            if self.out.len() >= WRITE_BYTES_MAX {
+            if self.out.len() - answers >= WRITE_BYTES_MAX {
                 self.more = true;
                 break;
             }
@@ -197,8 +199,9 @@ impl Writer {
                 }
                 rest = later;
             }
-            // What is left of the entries is in the store: a reader who misses them pulls.
             if let Some(full) = self.send_datagram() {
+                // What is left of the entries is pulled by whoever hears of the head.
+                let _ = notification_frame(head, &[], &mut self.datagram);
                 return Some(full);
             }
         }

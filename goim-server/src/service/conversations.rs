@@ -169,6 +169,7 @@ impl Service {
 
     /// Appends an entry and waits for its fate.
     async fn append(&self, session: &SessionInfo, happening: Happening) -> Result<Sent, Error> {
+        self.check_takes_sends()?;
         let Happening { conversation, client_msg_id, kind, content, effect } = happening;
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
         let entry = EntryDraft { kind: EntryKind(kind), body: content.encode(), effect };

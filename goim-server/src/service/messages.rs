@@ -32,7 +32,8 @@ impl Service {
         self.metrics.pulls_from_store_total.add(1);
         let page = self.store.pull(session.user, pull.conversation, pull.after, limit, PAGE_BYTES_MAX).await;
         let page = page.map_err(failed)?;
-        connection.sent_through(pull.conversation, page.through);
+        // Whoever asks beyond the head has not been sent what will be there.
+        connection.sent_through(pull.conversation, page.through.min(page.head));
         let (through, head, epoch) = (page.through, page.head, self.epoch());
         encoded(id, Reply::Pulled(Pulled { entries: page.entries, through, head, epoch }))
     }
@@ -58,12 +59,13 @@ impl Service {
             return None;
         }
         fit(&mut entries, PAGE_BYTES_MAX);
-        let through = entries.last().map_or(pull.after, EncodedEntry::seq);
-        let head = head.max(through);
+        let last = entries.last().map(EncodedEntry::seq);
+        let through = last.unwrap_or(pull.after);
+        let head = head.max(last.unwrap_or(Seq::ZERO));
         if entries.is_empty() && pull.after < head {
             return None;
         }
-        connection.sent_through(conversation, through);
+        connection.sent_through(conversation, through.min(head));
         let mut frame = BytesMut::new();
         let start = PulledHead { id, through, head, epoch: self.epoch() };
         let written = pulled_frame(&start, &entries, &mut frame);

@@ -1,7 +1,7 @@
 //! What every call works with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use goim_core::{DeviceId, Epoch, UserId};
 use goim_proto::{Error, ErrorCode, PROTOCOL_VERSION, SessionInfo, Welcome};
@@ -38,6 +38,7 @@ pub(crate) struct Service {
     /// Something was committed that owes an entry to inboxes.
     pub(super) due_now: Notify,
     epoch: AtomicU64,
+    stopping: AtomicBool,
 }
 
 /// What a [`Service`] is made of.
@@ -78,6 +79,7 @@ impl Service {
             tokens,
             logins,
             epoch,
+            stopping: AtomicBool::new(false),
             due_now: Notify::new(),
         }
     }
@@ -119,6 +121,19 @@ impl Service {
         self.metrics.answer_bytes_held.set(answers);
         self.metrics.send_bytes_held.set(self.budget.bytes());
         self.metrics.entry_bytes_held.set(self.hub.entry_bytes());
+    }
+
+    /// Takes no sends any more: the lanes are about to end.
+    pub(crate) fn stop_sends(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Refuses a send for now if the server is stopping.
+    pub(crate) fn check_takes_sends(&self) -> Result<(), Error> {
+        if self.stopping.load(Ordering::Acquire) {
+            return refuse(ErrorCode::Unavailable, "the server is stopping; send again to another, or later");
+        }
+        Ok(())
     }
 
     /// Hands entries to their lanes; those that a full lane does not take are left.

@@ -20,6 +20,8 @@ const ENTRIES_AT_ONCE: u32 = 512;
 const ENTRY_BYTES_AT_ONCE: usize = 1 << 20;
 /// Devices looked up at once.
 const DEVICES_AT_ONCE: usize = 4_096;
+/// Before an invitation is followed up again that the store failed.
+const INVITATION_RETRY: Duration = Duration::from_millis(500);
 /// When clients come back after the store went back, in milliseconds.
 const EPOCH_RETRY_MS: u64 = 100;
 
@@ -91,13 +93,22 @@ impl Service {
     /// Lets users into conversations that their inboxes tell of, for ever.
     pub(crate) async fn follow_invitations(&self) {
         loop {
-            for Invitation { user, conversation } in self.hub.invitations().await {
+            let mut failed = Vec::new();
+            for invitation in self.hub.invitations().await {
+                let Invitation { user, conversation } = invitation;
                 for connection in self.hub.connections_of(user) {
                     let Some(session) = connection.session().cloned() else { continue };
                     if let Err(error) = self.follow_invitation(&session, &connection, conversation).await {
-                        tracing::warn!(%user, %conversation, %error, "cannot follow an invitation");
+                        tracing::warn!(%user, %conversation, %error, "cannot follow an invitation yet");
+                        failed.push(invitation);
+                        break;
                     }
                 }
+            }
+            if !failed.is_empty() {
+                // A connection that is registered and not told where it stands hears of nothing.
+                tokio::time::sleep(INVITATION_RETRY).await;
+                self.hub.invite_again(failed);
             }
         }
     }
