@@ -43,7 +43,7 @@ for store in postgres sqlite; do
     printf '%-34s %10.0f  %5s\n' "limit: bare inserts" "$limit" 1.00
     row "200 users in pairs, window 32" "$store"
     row "2 users, window 256" "$store" --users 2 --window 256
-    row "group: 64 senders, 1 reader" "$store" --group --users 65 --readers 1 --window 8
+    row "group: 64 senders, 1 reader" "$store" --group --users 65 --readers 1
     row "200 users, 2,000 a second" "$store" --rate 2000
 done
 printf '\nidle connections\n'

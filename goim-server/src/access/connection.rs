@@ -51,6 +51,8 @@ struct Shared {
     /// silent, and on many connections all of them.
     notifier: Option<Box<Notifier>>,
     datagrams: bool,
+    /// The client has asked where it stands, and so wants to hear of what comes.
+    listens: bool,
     /// More was to be announced than the notifier takes: the connection ends.
     overflowed: bool,
     /// Answers, as frames.
@@ -82,6 +84,7 @@ impl Connection {
             shared: Mutex::new(Shared {
                 notifier: None,
                 datagrams: false,
+                listens: false,
                 overflowed: false,
                 out: BytesMut::new(),
                 ending: None,
@@ -127,6 +130,16 @@ impl Connection {
     /// Ends the session; the client is still to be told.
     pub(crate) fn expire(&self) {
         self.expires_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// The client wants to hear of what comes; said before the store is looked at.
+    pub(crate) fn listen(&self) {
+        self.shared().listens = true;
+    }
+
+    /// Whether the client wants to hear of what comes. One that only sends does not.
+    pub(super) fn listens(&self) -> bool {
+        self.shared().listens
     }
 
     /// So many conversations are about to be registered.

@@ -178,7 +178,7 @@ impl Hub {
                     for user in users {
                         let connections = self.users(user).get(&user).cloned().unwrap_or_default();
                         for connection in connections {
-                            if connection.subscribe(conversation, seq) {
+                            if connection.listens() && connection.subscribe(conversation, seq) {
                                 room.let_in(&connection, seq);
                             }
                         }

@@ -44,6 +44,7 @@ impl Service {
 
     /// Registers, then looks.
     async fn subscribe_all(&self, connection: &Arc<Connection>, session: &SessionInfo) -> Result<(), Error> {
+        connection.listen();
         let mut registered: Vec<Membership> = Vec::new();
         let mut known: IdSet<ConversationId> = IdSet::default();
         let mut list = self.store.memberships(session.user).await.map_err(failed)?;
