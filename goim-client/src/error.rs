@@ -33,8 +33,8 @@ pub enum ConnectError {
     /// The server answered something else than this protocol says.
     #[error("the server did not answer as protocol goim/1 says: {0}")]
     Handshake(&'static str),
-    /// The server does not take the token.
-    #[error("the server refused the token: {0}")]
+    /// The server does not take the token, or does not speak this version of the protocol.
+    #[error("the server refused this client: {0}")]
     Refused(goim_proto::Error),
     /// The local store failed.
     #[error("the local store failed")]

@@ -130,6 +130,8 @@ async fn all_conversations(backend: &Backend) {
     let owner = nodes[0].place().person("owner").await;
     let token = &bots(&owner, 1).await[0];
     let reader = connected(nodes[1].place().bot(token, "")).await;
+    // An inbox is read from its head at the first list, which may be any of these moments.
+    let inbox = reader.session().expect("a session").inbox;
     let mut messages = reader.messages();
     let mut expected = Vec::new();
     for n in 0..10_u64 {
@@ -144,6 +146,9 @@ async fn all_conversations(backend: &Backend) {
     let mut seen = std::collections::BTreeMap::new();
     while expected.iter().any(|(group, last)| seen.get(group) != Some(last)) {
         let message = next(&mut messages).await;
+        if message.conversation == inbox {
+            continue;
+        }
         let before = seen.insert(message.conversation, message.seq().as_u64()).unwrap_or(0);
         assert_eq!(message.seq().as_u64(), before + 1, "in {}", message.conversation);
     }
