@@ -122,7 +122,7 @@ impl<M: Msg> MsgBox<M> {
     pub fn insert(&self, conversation: ConversationId, msg: M) -> Reached {
         let next = self.shard(conversation).append_next(conversation, msg, &self.bank);
         match next {
-            Ok(reached) => reached,
+            Ok((reached, _evicted)) => reached,
             Err(msg) => self.insert_rest(conversation, Some(msg), core::iter::empty()),
         }
     }
@@ -235,7 +235,7 @@ impl<M: Msg> MsgBox<M> {
 
     /// Moves a reader forward to `offset`; never back.
     pub fn ack(&self, conversation: ConversationId, reader: &mut BoxReader, offset: Seq) {
-        self.shard(conversation).ack(conversation, reader, offset);
+        self.shard(conversation).ack(conversation, reader, offset, &self.bank);
     }
 
     /// Counts a reader no more.

@@ -24,24 +24,32 @@
 //! # Readers, in constant time
 //!
 //! An entry that every reader has passed is the first to be given up. The list does not know its
-//! readers; it counts them where they stand. Each entry in the window carries the number of
-//! readers whose offset is exactly that entry's seq, and one more number, `behind`, counts those
-//! at or before the window's start. So:
+//! readers; it counts them where they stand. A small hash table has, for each seq in the window
+//! that is some reader's offset, the number of those readers, and one more number, `behind`, counts
+//! the readers at or before the window's start. So:
 //!
-//! - `join`, `ack` and `leave` change at most two counts, found by subtraction.
+//! - `join`, `ack` and `leave` change at most two counts, each found by its seq.
 //! - The oldest entry is passed by everyone exactly if `behind` is 0, because whoever has not
 //!   passed it stands at the window's start or before. Whether there is something to give up is
 //!   therefore one comparison, and no minimum over readers is ever kept or searched.
 //! - Giving up the oldest entry moves the start onto it, so its readers are now at the start:
-//!   `behind += count`. One addition, however many they are.
+//!   `behind += count`. One addition, however many they are; and where no reader stands in the
+//!   window (`behind` is all of them) not even the table is looked at.
 //!
-//! Every step is O(1) in the worst case in the number of readers and of entries; an entry is put
-//! in once and given up once, so a list's whole work is O(1) per entry and per reader's step.
-//! (Growing and shrinking the buffer is amortised O(1): it doubles when full, and halves only when
-//! three quarters are empty.) An entry that comes out of order costs a search and a shift in the
-//! buffer of those, which is bounded: see [`ListLimits::ahead_entries_max`].
+//! The counts are not kept with the entries: they would double the buffer of a list of handles, and
+//! most of them would be 0. A `join` sees to it that the table has a place for every reader, within
+//! [`ListLimits::counts_bytes_max`], so that an `ack` never allocates; a reader for whom there is no
+//! place is counted further back than it is, which only keeps entries longer.
+//!
+//! Every step is O(1), expected where it looks into the table, in the number of readers and of
+//! entries; an entry is put in once and given up once, so a list's whole work is O(1) per entry and
+//! per reader's step. (Growing and shrinking the buffer and the table is amortised O(1): they double
+//! when full, and shrink only when three quarters are empty.) An entry that comes out of order costs
+//! a search and a shift in the buffer of those, which is bounded: see
+//! [`ListLimits::ahead_entries_max`].
 
 mod ahead;
+mod counts;
 mod entries;
 mod msg;
 mod readers;
@@ -52,18 +60,12 @@ use core::mem::size_of;
 use std::collections::VecDeque;
 
 use ahead::Ahead;
+use counts::Counts;
 pub use entries::{Entries, Iter};
 pub use msg::{Inserted, ListLimits, Msg};
 pub use readers::Reader;
 
 use crate::{Seq, sequence::SeqRange};
-
-#[derive(Debug)]
-struct Slot<M> {
-    msg: M,
-    /// Readers whose offset is this entry's seq.
-    readers: u32,
-}
 
 /// A window of one conversation's newest entries.
 ///
@@ -80,12 +82,15 @@ pub struct MsgList<M> {
     anchored: bool,
     /// The seq before the window's first.
     start: Seq,
-    window: VecDeque<Slot<M>>,
+    window: VecDeque<M>,
     window_bytes: usize,
     /// Apart, so that the many lists without a gap stay small.
     ahead: Option<Box<Ahead<M>>>,
     /// The highest seq heard of, kept or not.
     seen: Seq,
+    /// Readers in the window. There while there are readers and a buffer, and apart for the same
+    /// reason.
+    counts: Option<Box<Counts>>,
     /// Readers at or before `start`.
     behind: u32,
     /// All readers.
@@ -105,6 +110,7 @@ impl<M> MsgList<M> {
             window_bytes: 0,
             ahead: None,
             seen: Seq::ZERO,
+            counts: None,
             behind: 0,
             readers: 0,
         }
@@ -157,8 +163,8 @@ impl<M> MsgList<M> {
     /// Bytes held on the heap, as far as [`Msg::bytes`] tells the truth.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
-        let window = self.window_bytes + self.window.capacity() * size_of::<Slot<M>>();
-        window + self.ahead.as_ref().map_or(0, |ahead| ahead.bytes_held())
+        let window = self.window_bytes + self.window.capacity() * size_of::<M>();
+        window + self.ahead.as_ref().map_or(0, |ahead| ahead.bytes_held()) + self.counts_bytes()
     }
 
     /// Hears that the conversation has reached `head`, so that [`missing`](Self::missing) names
@@ -240,7 +246,7 @@ impl<M: Msg> MsgList<M> {
             return matches!(self.insert(stub), Inserted::Visible | Inserted::Ahead);
         }
         let at = self.index_behind(seq.prev());
-        let old = core::mem::replace(&mut self.window[at].msg, stub);
+        let old = core::mem::replace(&mut self.window[at], stub);
         self.window_bytes = self.window_bytes - old.bytes() + bytes;
         self.trim_window();
         seq > self.start
@@ -279,7 +285,7 @@ impl<M: Msg> MsgList<M> {
     pub fn evict_all(&mut self) {
         self.start_behind(self.head());
         self.ahead = None;
-        self.window.shrink_to_fit();
+        self.drop_buffers();
     }
 
     /// The most by which [`bytes_held`](Self::bytes_held) can grow if `msg` is put in.
@@ -288,22 +294,23 @@ impl<M: Msg> MsgList<M> {
         // What waits may follow into the window.
         let more = self.window_capacity_for(1 + self.ahead_len()) - self.window.capacity();
         let ahead = if self.anchored && msg.seq() > self.head().next() { self.ahead_growth() } else { 0 };
-        msg.bytes() + more * size_of::<Slot<M>>() + ahead
+        msg.bytes() + more * size_of::<M>() + ahead + self.counts_growth(self.readers)
     }
 
     /// The most by which [`bytes_held`](Self::bytes_held) can grow by
     /// [`drop_through`](Self::drop_through): what waits may come into the window.
     pub(crate) fn cost_of_drop(&self) -> usize {
         let more = self.window_capacity_for(self.ahead_len()) - self.window.capacity();
-        more * size_of::<Slot<M>>()
+        more * size_of::<M>() + self.counts_growth(self.readers)
     }
 
     /// The usual case of [`insert`](Self::insert), short: the next entry, nothing waits, and the
     /// buffers are large enough. What it takes is paid from `credit`, what it frees is paid in.
-    /// Any other case gives the entry back.
+    /// Returns what made room, for the caller to drop when it holds no lock: that frees memory which
+    /// no cache has any more. Any other case gives the entry back.
     // Always: called, it costs as much again as it does.
     #[inline(always)]
-    pub(crate) fn append_next(&mut self, msg: M, credit: &mut usize) -> Result<(), M> {
+    pub(crate) fn append_next(&mut self, msg: M, credit: &mut usize) -> Result<Option<M>, M> {
         let (seq, bytes, len) = (msg.seq(), msg.bytes(), self.window.len());
         let full = len >= self.limits.entries_max;
         if seq != self.start.plus(len as u64 + 1)
@@ -316,14 +323,13 @@ impl<M: Msg> MsgList<M> {
         {
             return Err(msg);
         }
-        if full {
-            *credit += self.evict_oldest();
-        }
+        let evicted = if full { self.take_oldest() } else { None };
+        *credit += evicted.as_ref().map_or(0, M::bytes);
         *credit -= bytes;
-        self.window.push_back(Slot { msg, readers: 0 });
+        self.window.push_back(msg);
         self.window_bytes += bytes;
         self.seen = self.seen.max(seq);
-        Ok(())
+        Ok(evicted)
     }
 
     fn append(&mut self, msg: M) -> Inserted {
@@ -332,8 +338,9 @@ impl<M: Msg> MsgList<M> {
             self.start_behind(msg.seq());
             return Inserted::TooLarge;
         }
-        self.window.push_back(Slot { msg, readers: 0 });
+        self.window.push_back(msg);
         self.window_bytes += bytes;
+        self.reserve_counts();
         Inserted::Visible
     }
 
@@ -346,7 +353,7 @@ impl<M: Msg> MsgList<M> {
         let capacity = self.window.capacity();
         if len == capacity {
             let more = self.window_capacity_for(1) - capacity;
-            let grown = self.bytes_held() + more * size_of::<Slot<M>>() + bytes;
+            let grown = self.bytes_held() + more * size_of::<M>() + bytes;
             if grown <= self.limits.bytes_max || len == 0 {
                 self.window.reserve_exact(more);
             } else {
@@ -362,11 +369,12 @@ impl<M: Msg> MsgList<M> {
         // Only buffers are left of the window, and the smallest will do for one entry. What waits
         // out of order gives way too: it can be had again, and this entry is next.
         self.window.shrink_to(1);
+        self.counts = None;
         self.ahead = None;
         if self.bytes_held() + bytes <= self.limits.bytes_max {
             return true;
         }
-        self.window.shrink_to_fit();
+        self.drop_buffers();
         false
     }
 
@@ -381,27 +389,36 @@ impl<M: Msg> MsgList<M> {
             self.evict_oldest();
         }
         if self.bytes_held() > self.limits.bytes_max {
-            self.window.shrink_to_fit();
+            self.drop_buffers();
         }
     }
 
     /// Gives up the oldest entry; returns its bytes.
-    #[inline]
     fn evict_oldest(&mut self) -> usize {
-        let Some(slot) = self.window.pop_front() else {
-            return 0;
-        };
-        let bytes = slot.msg.bytes();
+        self.take_oldest().map_or(0, |msg| msg.bytes())
+    }
+
+    #[inline(always)]
+    fn take_oldest(&mut self) -> Option<M> {
+        let msg = self.window.pop_front()?;
         self.start = self.start.next();
-        self.behind = self.behind.saturating_add(slot.readers);
-        self.window_bytes -= bytes;
-        bytes
+        if self.behind != self.readers {
+            self.move_behind(self.start);
+        }
+        self.window_bytes -= msg.bytes();
+        Some(msg)
+    }
+
+    /// Gives up what an empty window leaves: readers are all behind it.
+    fn drop_buffers(&mut self) {
+        self.window.shrink_to_fit();
+        self.counts = None;
     }
 
     fn start_behind(&mut self, seq: Seq) {
         self.window.clear();
         self.window_bytes = 0;
-        self.behind = self.readers;
+        self.move_all_behind();
         self.start = self.start.max(seq);
         self.anchored = self.anchored || seq > Seq::ZERO;
         self.seen = self.seen.max(self.start);

@@ -251,7 +251,9 @@ impl Bounded {
             24..=25 => self.readers.push(self.list.join(Seq::new(seq))),
             26..=30 if !self.readers.is_empty() => {
                 let i = input.below(self.readers.len());
+                let held = self.list.bytes_held();
                 self.list.ack(&mut self.readers[i], Seq::new(seq));
+                assert_eq!(self.list.bytes_held(), held, "an ack allocates nothing");
             }
             _ => {
                 if let Some(reader) = self.readers.pop() {

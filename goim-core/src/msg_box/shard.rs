@@ -83,22 +83,23 @@ impl<M: Msg> Shard<M> {
         Some(&mut held.list)
     }
 
-    /// The usual case of an insert, short; any other gives the entry back.
+    /// The usual case of an insert, short; any other gives the entry back. What made room comes
+    /// with the answer, to be dropped without the lock.
     #[inline]
     pub(super) fn append_next(
         &mut self,
         conversation: ConversationId,
         msg: M,
         bank: &Bank,
-    ) -> Result<Reached, M> {
+    ) -> Result<(Reached, Option<M>), M> {
         let Some(held) = self.lists.get_mut(&conversation) else {
             return Err(msg);
         };
-        held.list.append_next(msg, &mut self.credit)?;
+        let evicted = held.list.append_next(msg, &mut self.credit)?;
         bank.level(&mut self.credit);
         held.used_at = self.claims;
         enqueue(&mut self.passed, conversation, held);
-        Ok(Reached { head: held.list.head(), missing: held.list.missing() })
+        Ok((Reached { head: held.list.head(), missing: held.list.missing() }, evicted))
     }
 
     /// Puts in `next` and what follows it. `Err` is the bytes short, with `next` the entry that
@@ -186,22 +187,33 @@ impl<M: Msg> Shard<M> {
         let Some(held) = self.lists.get_mut(&conversation) else {
             return Err(0);
         };
+        let cost = held.list.cost_of_join();
+        if !bank.lend(&mut self.credit, cost) {
+            return Err(cost);
+        }
         held.used_at = self.claims;
-        Ok(BoxReader { list: held.id, reader: Some(held.list.join(offset)) })
+        let before = held.list.bytes_held();
+        let reader = held.list.join(offset);
+        self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
+        Ok(BoxReader { list: held.id, reader: Some(reader) })
     }
 
-    pub(super) fn ack(&mut self, conversation: ConversationId, reader: &mut BoxReader, to: Seq) {
-        let Some(held) = self.lists.get_mut(&conversation) else {
-            return;
-        };
-        match &mut reader.reader {
-            Some(place) if reader.list == held.id => held.list.ack(place, to),
-            _ => {
-                reader.reader = Some(held.list.join(to));
-                reader.list = held.id;
+    /// A reader that this list does not count joins it, or stays uncounted if there is no room.
+    pub(super) fn ack(&mut self, conversation: ConversationId, reader: &mut BoxReader, to: Seq, bank: &Bank) {
+        match self.lists.get_mut(&conversation) {
+            None => {}
+            Some(held) if reader.list == held.id => {
+                if let Some(place) = &mut reader.reader {
+                    held.list.ack(place, to);
+                }
+                enqueue(&mut self.passed, conversation, held);
+            }
+            Some(_) => {
+                if let Ok(counted) = self.join(conversation, to, bank) {
+                    *reader = counted;
+                }
             }
         }
-        enqueue(&mut self.passed, conversation, held);
     }
 
     pub(super) fn leave(&mut self, conversation: ConversationId, reader: BoxReader) {
@@ -209,7 +221,9 @@ impl<M: Msg> Shard<M> {
             return;
         };
         if let (Some(place), true) = (reader.reader, reader.list == held.id) {
+            let before = held.list.bytes_held();
             held.list.leave(place);
+            self.credit += before - held.list.bytes_held();
             enqueue(&mut self.passed, conversation, held);
         }
     }

@@ -2,12 +2,10 @@
 
 use std::collections::{VecDeque, vec_deque};
 
-use super::Slot;
-
 /// Neighbouring entries of a [`MsgList`](super::MsgList), oldest first; used like a slice.
 #[derive(Debug)]
 pub struct Entries<'a, M> {
-    window: &'a VecDeque<Slot<M>>,
+    window: &'a VecDeque<M>,
     from: usize,
     to: usize,
 }
@@ -22,7 +20,7 @@ impl<M> Copy for Entries<'_, M> {}
 
 impl<'a, M> Entries<'a, M> {
     /// `from <= to <= window.len()`.
-    pub(super) const fn new(window: &'a VecDeque<Slot<M>>, from: usize, to: usize) -> Self {
+    pub(super) const fn new(window: &'a VecDeque<M>, from: usize, to: usize) -> Self {
         Self { window, from, to }
     }
 
@@ -44,7 +42,7 @@ impl<'a, M> Entries<'a, M> {
         if index >= self.len() {
             return None;
         }
-        self.window.get(self.from + index).map(|slot| &slot.msg)
+        self.window.get(self.from + index)
     }
 
     /// The oldest.
@@ -62,7 +60,7 @@ impl<'a, M> Entries<'a, M> {
     /// All of them, oldest first.
     #[must_use]
     pub fn iter(&self) -> Iter<'a, M> {
-        Iter { slots: self.window.range(self.from..self.to) }
+        Iter { entries: self.window.range(self.from..self.to) }
     }
 }
 
@@ -78,28 +76,28 @@ impl<'a, M> IntoIterator for Entries<'a, M> {
 /// Iterates over [`Entries`].
 #[derive(Debug)]
 pub struct Iter<'a, M> {
-    slots: vec_deque::Iter<'a, Slot<M>>,
+    entries: vec_deque::Iter<'a, M>,
 }
 
 impl<'a, M> Iterator for Iter<'a, M> {
     type Item = &'a M;
 
     fn next(&mut self) -> Option<&'a M> {
-        self.slots.next().map(|slot| &slot.msg)
+        self.entries.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.slots.size_hint()
+        self.entries.size_hint()
     }
 
-    fn fold<B, F: FnMut(B, &'a M) -> B>(self, init: B, mut f: F) -> B {
-        self.slots.fold(init, |acc, slot| f(acc, &slot.msg))
+    fn fold<B, F: FnMut(B, &'a M) -> B>(self, init: B, f: F) -> B {
+        self.entries.fold(init, f)
     }
 }
 
 impl<M> DoubleEndedIterator for Iter<'_, M> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.slots.next_back().map(|slot| &slot.msg)
+        self.entries.next_back()
     }
 }
 

@@ -40,7 +40,8 @@ impl Msg for Entry<bytes::Bytes> {
 pub struct ListLimits {
     /// The most entries in the window; at least 1.
     pub entries_max: usize,
-    /// The most bytes on the heap: entries, buffers, and what waits out of order.
+    /// The most bytes on the heap: entries, buffers, what waits out of order, and the counts of
+    /// readers.
     pub bytes_max: usize,
 }
 
@@ -48,6 +49,10 @@ impl ListLimits {
     /// What waits out of order may take one part in this many of a list's limits, so that a gap
     /// never costs the window more than that.
     pub const AHEAD_SHARE: usize = 4;
+
+    /// The counts of readers may take one part in this many of a list's bytes: with the default
+    /// limits four times what they need for a reader at every entry (24 + 2 x 1,024 x 16 bytes).
+    pub const COUNTS_SHARE: usize = 8;
 
     /// The most entries that wait out of order.
     #[must_use]
@@ -60,6 +65,13 @@ impl ListLimits {
     #[must_use]
     pub const fn ahead_bytes_max(&self) -> usize {
         self.bytes_max / Self::AHEAD_SHARE
+    }
+
+    /// The most bytes of counts. A reader for whom they have no place is counted before the window
+    /// or where it stood, until its next ack.
+    #[must_use]
+    pub const fn counts_bytes_max(&self) -> usize {
+        self.bytes_max / Self::COUNTS_SHARE
     }
 }
 

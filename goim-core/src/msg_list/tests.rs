@@ -182,6 +182,39 @@ fn everything_through_a_seq_can_be_given_up() {
     assert_eq!(list.missing(), Some(SeqRange { first: Seq::new(10), last: Seq::new(12) }));
 }
 
+#[test]
+fn counts_cost_nothing_without_readers_and_no_ack_allocates() {
+    let mut list = list(100);
+    list.insert_all((1..=64).map(line));
+    let bare = list.bytes_held();
+    let mut readers: Vec<_> = (0..40).map(|_| list.join(Seq::new(1))).collect();
+    let counted = list.bytes_held();
+    assert!(counted > bare);
+    for (reader, at) in readers.iter_mut().zip(2..) {
+        list.ack(reader, Seq::new(at));
+        assert_eq!(list.bytes_held(), counted);
+    }
+    list.evict_passed(usize::MAX);
+    assert_eq!(list.start(), Seq::new(2), "the last of them is still counted there");
+    readers.into_iter().for_each(|reader| list.leave(reader));
+    assert!(list.counts.is_none());
+}
+
+#[test]
+fn a_reader_for_whom_there_is_no_place_is_counted_further_back() {
+    let mut list = MsgList::new(ListLimits { entries_max: 100, bytes_max: 1_000 });
+    list.insert_all((1..=5).map(line));
+    // 125 bytes of counts: 4 places, for two seqs.
+    let mut readers: Vec<_> = (2..=4).map(|at| list.join(Seq::new(at))).collect();
+    assert_eq!((list.behind, list.readers()), (1, 3));
+    list.ack(&mut readers[2], Seq::new(3));
+    assert_eq!(list.behind, 0, "another stands there");
+    list.evict_passed(usize::MAX);
+    assert_eq!(list.start(), Seq::new(2));
+    readers.into_iter().for_each(|reader| list.leave(reader));
+    assert_eq!((list.readers, list.behind), (0, 0));
+}
+
 proptest! {
     /// What the model cannot see: the sums of bytes, and how much a list grows by giving up.
     #[test]
@@ -191,23 +224,41 @@ proptest! {
         msgs in proptest::collection::vec((1..120u64, 0..600usize, 0..20u8), 1..200),
     ) {
         let mut list = MsgList::new(ListLimits { entries_max, bytes_max });
+        let mut readers = std::collections::VecDeque::new();
         for (seq, bytes, what) in msgs {
             let msg = Line { seq, bytes, blank: false };
-            let cost = if what == 2 { list.cost_of_drop() } else { list.cost(&msg) };
+            let cost = match what {
+                2 => list.cost_of_drop(),
+                3 => list.cost_of_join(),
+                4..=6 => 0,
+                _ => list.cost(&msg),
+            };
             let at_most = list.bytes_held() + cost;
             match what {
                 2 => list.drop_through(Seq::new(seq)),
                 0 => drop(list.evict_passed(bytes)),
                 1 => drop(list.blank(msg)),
+                3 => readers.push_back(list.join(Seq::new(seq))),
+                4 | 5 => if let Some(mut reader) = readers.pop_front() {
+                    list.ack(&mut reader, Seq::new(seq));
+                    readers.push_back(reader);
+                },
+                6 => if let Some(reader) = readers.pop_front() {
+                    list.leave(reader);
+                },
                 _ => drop(list.insert(msg)),
             }
             prop_assert!(list.bytes_held() <= at_most, "{} > {at_most}", list.bytes_held());
             prop_assert!(list.bytes_held() <= bytes_max);
             prop_assert!(list.len() <= entries_max);
-            let window: usize = list.window.iter().map(|slot| slot.msg.bytes).sum();
+            let window: usize = list.window.iter().map(|msg| msg.bytes).sum();
             let ahead: usize = list.ahead.iter().flat_map(|ahead| &ahead.msgs).map(|msg| msg.bytes).sum();
             prop_assert_eq!(window, list.window_bytes);
             prop_assert_eq!(ahead, list.ahead.as_ref().map_or(0, |ahead| ahead.msg_bytes));
+            let counts: Vec<_> = list.counts.iter().flat_map(|counts| counts.iter()).collect();
+            prop_assert!(counts.iter().all(|(at, _)| (list.start.next()..=list.head()).contains(at)));
+            prop_assert_eq!(counts.iter().map(|(_, n)| n).sum::<u32>() + list.behind, list.readers);
+            prop_assert_eq!(list.readers(), readers.len());
             let contiguous = list.newest(usize::MAX).iter().zip(list.start.as_u64() + 1..).all(|(l, seq)| l.seq == seq);
             prop_assert!(contiguous);
         }
