@@ -75,13 +75,17 @@ pub(super) async fn run<T: Send + Sync + 'static>(
         store,
         sink,
     };
-    while !runner.mailbox.is_finished() {
+    loop {
         runner.take_offers();
         link = runner.start_append(link);
         // Behind the append: drafting a batch may find that something has to be loaded first, and
         // the store need not wait until what it wrote before is answered.
         runner.start_loads();
         runner.deliver();
+        // Behind the answers: the last of them may be what makes it finished.
+        if runner.mailbox.is_finished() {
+            return;
+        }
         let event = runner.next_event(&mut link).await;
         link = runner.handle(event, link);
     }

@@ -19,6 +19,7 @@ mod fixtures;
 mod ledger;
 mod readers;
 mod rivals;
+mod stopping;
 mod workload;
 
 /// Runs each test on both engines.
