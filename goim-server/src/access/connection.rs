@@ -137,20 +137,16 @@ impl Connection {
         self.shared().listens = true;
     }
 
-    /// Whether the client wants to hear of what comes. One that only sends does not.
-    pub(super) fn listens(&self) -> bool {
-        self.shared().listens
-    }
-
     /// So many conversations are about to be registered.
     pub(crate) fn expect_subscriptions(&self, count: usize) {
         self.shared().subscriptions.reserve(count);
     }
 
-    /// Registers a conversation; false if it is registered already or the connection has ended.
+    /// Registers a conversation; false if it is registered already, the connection has ended, or its
+    /// client only sends.
     pub(super) fn subscribe(&self, conversation: ConversationId, from: Seq) -> bool {
         let mut shared = self.shared();
-        if shared.closed || shared.subscriptions.contains_key(&conversation) {
+        if shared.closed || !shared.listens || shared.subscriptions.contains_key(&conversation) {
             return false;
         }
         shared.subscriptions.insert(conversation, Subscribed { from, sent: Seq::ZERO });
@@ -258,7 +254,7 @@ impl Connection {
         if shared.closed {
             return false;
         }
-        shared.ending = outgoing.encode(&mut shared.out).or(shared.ending.take());
+        shared.push(outgoing);
         self.reply_bytes.store(shared.out.len(), Ordering::SeqCst);
         !std::mem::replace(&mut shared.told, true)
     }
@@ -342,6 +338,10 @@ impl Connection {
 }
 
 impl Shared {
+    fn push(&mut self, outgoing: Outgoing) {
+        self.ending = outgoing.encode(&mut self.out).or(self.ending.take());
+    }
+
     fn mark(&mut self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
         let (datagrams, subscribed) = (self.datagrams, self.subscriptions.get(&conversation));
         let new = || Notifier::new(NotifierConfig { datagrams, ..NotifierConfig::default() });
@@ -354,7 +354,7 @@ impl Shared {
             // Nobody else would tell this client of them: it comes back, and is told by its sync.
             self.overflowed = true;
             let ending = Ending::shutdown(0, "you left too many announcements unread; connect again");
-            self.ending = Outgoing::End(ending).encode(&mut self.out);
+            self.push(Outgoing::End(ending));
             return true;
         }
         newly

@@ -176,9 +176,8 @@ impl Hub {
                 Step::Keep(published) => drop(self.msg_box.insert(conversation, Kept::new(&published.entry))),
                 Step::LetIn(users, seq) => {
                     for user in users {
-                        let connections = self.users(user).get(&user).cloned().unwrap_or_default();
-                        for connection in connections {
-                            if connection.listens() && connection.subscribe(conversation, seq) {
+                        for connection in self.connections_of(user) {
+                            if connection.subscribe(conversation, seq) {
                                 room.let_in(&connection, seq);
                             }
                         }
