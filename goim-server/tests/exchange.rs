@@ -112,3 +112,16 @@ async fn g1_acknowledged_messages_are_there_after_a_restart() {
     alice.sync().await;
     assert_eq!(alice.texts(group, 0).await, ["still there?"]);
 }
+
+/// Whoever pulls from beyond the head has not been sent what will be there.
+#[tokio::test]
+async fn g5_a_pull_beyond_the_head_silences_nothing() {
+    let server = TestServer::start().await;
+    let mut alice = RawClient::user(server.addr(), "alice").await;
+    let mut bob = RawClient::user(server.addr(), "bob").await;
+    let group = alice.group(vec![bob.me()]).await;
+    bob.announced(group, Seq::FIRST).await;
+    assert!(bob.pull(group, 1_000_000).await.unwrap().entries.is_empty());
+    let sent = alice.text(group, "still there?").await.unwrap();
+    bob.announced(group, sent.seq).await;
+}
