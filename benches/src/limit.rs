@@ -102,7 +102,7 @@ async fn measure(writer: &mut Writer, length: Duration) -> Result<Limit, LimitEr
                 if began.elapsed() >= length {
                     let seconds = began.elapsed().as_secs_f64();
                     let (rows_per_s, commit_ms) = (per_s(rows, seconds), commits.percentiles());
-                    let statement = writer.statement().to_owned();
+                    let statement = writer.statement();
                     return Ok(Limit { rows_per_s, commit_ms, rows, seconds, statement });
                 }
             }
@@ -145,11 +145,23 @@ enum Writer {
     Postgres(PgConnection),
 }
 
-const COLUMNS: &str = "conversation, seq, sender, client_msg_id, kind, count, at, body";
+/// What both statements begin with.
+macro_rules! insert {
+    ($rows:literal) => {
+        concat!(
+            "INSERT INTO messages (conversation, seq, sender, client_msg_id, kind, count, at, body) ",
+            $rows
+        )
+    };
+}
 
-const UNNEST: &str = "INSERT INTO messages (conversation, seq, sender, client_msg_id, kind, count, at, body) \
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::smallint[], \
-    $6::bigint[], $7::bigint[], $8::bytea[])";
+const UNNEST: &str = insert!(
+    "SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::smallint[], \
+     $6::bigint[], $7::bigint[], $8::bytea[])"
+);
+/// With one row; there are as many as a commit has.
+const VALUES: &str = insert!("VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+const ANOTHER_ROW: &str = ", (?, ?, ?, ?, ?, ?, ?, ?)";
 
 impl Writer {
     async fn connect(store: StoreKind, url: &str) -> Result<Self, LimitError> {
@@ -162,21 +174,18 @@ impl Writer {
                     .synchronous(SqliteSynchronous::Full)
                     .pragma("cache_size", "-16384")
                     .pragma("temp_store", "memory");
-                let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
-                let values = vec![row; ROWS].join(", ");
-                let sql = format!("INSERT INTO messages ({COLUMNS}) VALUES {values}");
-                Ok(Self::Sqlite(options.connect().await?, sql))
+                Ok(Self::Sqlite(
+                    options.connect().await?,
+                    format!("{VALUES}{}", ANOTHER_ROW.repeat(ROWS - 1)),
+                ))
             }
         }
     }
 
-    fn statement(&self) -> &str {
+    fn statement(&self) -> String {
         match self {
-            Self::Sqlite(..) => {
-                "INSERT INTO messages (conversation, seq, sender, client_msg_id, kind, count, at, body) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?), … 512 rows"
-            }
-            Self::Postgres(_) => UNNEST,
+            Self::Sqlite(..) => format!("{VALUES}, … {ROWS} rows"),
+            Self::Postgres(_) => UNNEST.to_owned(),
         }
     }
 
