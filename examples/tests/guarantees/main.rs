@@ -9,6 +9,8 @@
 #[path = "../../../goim-server/tests/conformance/backend.rs"]
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod backend;
+#[path = "../../../goim-server/tests/conformance/common.rs"]
+mod common;
 mod contents;
 mod fixtures;
 mod g1_durable;
@@ -29,25 +31,4 @@ mod world;
 
 use fixtures::DEADLINE;
 
-/// Runs each test on both engines.
-macro_rules! on_both_stores {
-    ($($test:path as $name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let backend = $crate::backend::Backend::sqlite();
-                $test(&backend).await;
-                backend.finish().await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let backend = $crate::backend::Backend::postgres().await;
-                $test(&backend).await;
-                backend.finish().await;
-            })*
-        }
-    };
-}
-pub(crate) use on_both_stores;
+pub(crate) use common::on_both_stores;

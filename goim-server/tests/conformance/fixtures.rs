@@ -1,39 +1,20 @@
 //! What tests are made of: seeds, entries, conversations with members.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use goim_core::lane::{AppendResult, Batch, Expect, Row};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
 use goim_proto::{Content, ConversationKind, Role};
 use goim_server::store::{Effect, EntryBatch, EntryDraft, EntryKind, NewConversation, Store};
+use rand::RngExt as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 
+pub(crate) use crate::common::{now_ms, scaled, seeded};
 use crate::ledger::Ledger;
 
 /// The device of entries that no test's device sends.
 const NO_DEVICE: DeviceId = DeviceId::new(1);
-
-/// Randomness that can be had again: the seed is printed, and taken from `GOIM_SEED`.
-pub(crate) fn seeded(test: &str) -> StdRng {
-    let seed = std::env::var("GOIM_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(rand::random::<u64>);
-    eprintln!("{test}: GOIM_SEED={seed}");
-    StdRng::seed_from_u64(seed)
-}
-
-/// How much a random test does: `short`, or twenty times that with `GOIM_LONG=1`.
-pub(crate) fn scaled(short: usize) -> usize {
-    let long = std::env::var("GOIM_LONG").is_ok_and(|long| long == "1");
-    if long { 20 * short } else { short }
-}
-
-pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
-    u64::try_from(since.as_millis()).expect("a year before 500,000,000")
-}
 
 pub(crate) fn new_id() -> ClientMsgId {
     ClientMsgId::mint(now_ms(), &rand::random())

@@ -11,6 +11,7 @@ mod accounts;
 mod backend;
 mod checker;
 mod committer;
+mod common;
 mod damage;
 mod duplicates;
 mod epochs;
@@ -22,25 +23,4 @@ mod rivals;
 mod stopping;
 mod workload;
 
-/// Runs each test on both engines.
-macro_rules! on_both_stores {
-    ($($test:path as $name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let backend = $crate::backend::Backend::sqlite();
-                $test(&backend).await;
-                backend.finish().await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let backend = $crate::backend::Backend::postgres().await;
-                $test(&backend).await;
-                backend.finish().await;
-            })*
-        }
-    };
-}
-pub(crate) use on_both_stores;
+pub(crate) use common::on_both_stores;

@@ -1,0 +1,48 @@
+//! What every suite that runs on both stores needs.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+/// Randomness that can be had again: the seed is printed, and taken from `GOIM_SEED`.
+pub(crate) fn seeded(test: &str) -> StdRng {
+    let seed = std::env::var("GOIM_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(rand::random::<u64>);
+    eprintln!("{test}: GOIM_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+/// How much a random test does: `short`, or twenty times that with `GOIM_LONG=1`.
+pub(crate) fn scaled(short: usize) -> usize {
+    let long = std::env::var("GOIM_LONG").is_ok_and(|long| long == "1");
+    if long { 20 * short } else { short }
+}
+
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+    u64::try_from(since.as_millis()).expect("a year before 500,000,000")
+}
+
+/// Runs each test on both engines.
+macro_rules! on_both_stores {
+    ($($test:path as $name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let backend = $crate::backend::Backend::sqlite();
+                $test(&backend).await;
+                backend.finish().await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let backend = $crate::backend::Backend::postgres().await;
+                $test(&backend).await;
+                backend.finish().await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_stores;
