@@ -421,3 +421,6 @@ fn sync_call(state: &State, after: ConversationId, start: goim_proto::Start) -> 
 fn position(offset: OffsetMove) -> Position {
     Position { conversation: offset.conversation, seq: offset.offset }
 }
+
+#[cfg(test)]
+mod tests;

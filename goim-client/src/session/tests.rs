@@ -1,0 +1,55 @@
+use bytes::BytesMut;
+use goim_core::{DeviceId, UserId};
+use goim_proto::{Content, SessionInfo, encode_frame};
+
+use super::*;
+use crate::{Client, OutgoingMessage};
+
+const C: ConversationId = ConversationId::new(1);
+
+/// A client whose one message, the entry behind all that it has received, is on its way.
+fn sending(id: ClientMsgId) -> (Shared, u32) {
+    let shared = Shared::new(Client::builder("nowhere:1"), None);
+    let round = {
+        let mut state = shared.state();
+        let (user, device, inbox) = (UserId::new(2), DeviceId::new(3), ConversationId::new(4));
+        state.session = Some(SessionInfo { user, device, inbox, ..SessionInfo::default() });
+        state.inbox.subscribe(C, Seq::new(6), Seq::new(6));
+        state.inbox.set_active(C, true);
+        let body = Content::text("what it says now").encode();
+        state.outbox.push(OutgoingMessage { conversation: C, client_msg_id: id, body }, true, None);
+        state.outbox.poll_send(Time::ZERO, usize::MAX).unwrap().1
+    };
+    (shared, round)
+}
+
+async fn answered(shared: &Shared, id: ClientMsgId, round: u32, duplicate: bool) {
+    let mut session = Session::new(shared, &Welcome::default());
+    session.pending.insert(1, Pending::Send { conversation: C, id, round });
+    let sent = Sent { seq: Seq::new(7), duplicate, at_ms: 0, count: 7 };
+    let mut frame = BytesMut::new();
+    let reply = ServerFrame::<Bytes>::Reply(ReplyTo { id: 1, reply: Reply::Sent(sent) });
+    encode_frame(&reply, &mut frame).unwrap();
+    // Behind the frame's length.
+    let frame = frame.freeze().slice(4..);
+    assert!(session.handle(&[frame], true).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_own_message_is_handed_out_by_its_answer() {
+    let id = ClientMsgId::mint(1, &[1; 10]);
+    let (shared, round) = sending(id);
+    answered(&shared, id, round, false).await;
+    assert_eq!(shared.state().inbox.take().unwrap().1.seq, Seq::new(7));
+}
+
+/// A program that crashed and answers once more may say it in other words; what counts is stored.
+#[tokio::test]
+async fn g3_of_a_duplicate_the_stored_words_are_handed_out_not_the_repeated_ones() {
+    let id = ClientMsgId::mint(1, &[1; 10]);
+    let (shared, round) = sending(id);
+    answered(&shared, id, round, true).await;
+    let mut state = shared.state();
+    assert!(state.inbox.take().is_none());
+    assert_eq!(state.inbox.poll_pull().unwrap().after, Seq::new(6));
+}
