@@ -3,7 +3,8 @@
 use core::mem::size_of;
 use std::collections::VecDeque;
 
-use super::{Inserted, Msg, MsgList, grown};
+use super::room::grown;
+use super::{Inserted, Msg, MsgList};
 use crate::Seq;
 
 /// Entries beyond a gap; there while there are some.

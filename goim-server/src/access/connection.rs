@@ -1,15 +1,17 @@
 //! One client's connection, as everyone but its own two tasks sees it.
 
+mod shared;
+
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::BytesMut;
-use goim_core::hash::IdMap;
 use goim_core::notifier::Announce;
-use goim_core::{ConversationId, Notifier, NotifierConfig, Seq, Time};
+use goim_core::{ConversationId, Seq, Time};
 use goim_proto::{Ack, SessionInfo};
 use tokio::sync::{Notify, Semaphore};
 
+use self::shared::{Shared, Subscribed};
 use super::budget::Budget;
 use super::outgoing::{Ending, Outgoing};
 use crate::config::Limits;
@@ -44,54 +46,13 @@ pub(crate) struct Connection {
     _open: Open,
 }
 
-/// What the tasks of the connection and everybody else change.
-#[derive(Debug)]
-struct Shared {
-    /// Knows the conversations in which something was announced; most that are subscribed to are
-    /// silent, and on many connections all of them.
-    notifier: Option<Box<Notifier>>,
-    datagrams: bool,
-    /// The client has asked where it stands, and so wants to hear of what comes.
-    listens: bool,
-    /// More was to be announced than the notifier takes: the connection ends.
-    overflowed: bool,
-    /// Answers, as frames.
-    out: BytesMut,
-    /// The last of them, if it is: the connection is closed behind it.
-    ending: Option<Ending>,
-    /// Conversations that it is registered for.
-    subscriptions: IdMap<ConversationId, Subscribed>,
-    /// The writer has been told that something waits.
-    told: bool,
-    closed: bool,
-}
-
-/// A conversation that a connection is registered for.
-#[derive(Debug, Clone, Copy)]
-struct Subscribed {
-    /// The first seq that it may be given from memory; [`Seq::MAX`] until that is known.
-    from: Seq,
-    /// Everything up to here that the user may see was sent, or the client knows that it lacks it.
-    sent: Seq,
-}
-
 impl Connection {
     pub(crate) fn new(quic: quinn::Connection, open: Open) -> Self {
         Self {
             quic,
             session: OnceLock::new(),
             expires_ms: AtomicU64::new(0),
-            shared: Mutex::new(Shared {
-                notifier: None,
-                datagrams: false,
-                listens: false,
-                overflowed: false,
-                out: BytesMut::new(),
-                ending: None,
-                subscriptions: IdMap::default(),
-                told: false,
-                closed: false,
-            }),
+            shared: Mutex::default(),
             large_replies: Semaphore::new(LARGE_REPLIES_MAX),
             for_writer: Notify::new(),
             for_reader: Notify::new(),
@@ -334,44 +295,6 @@ impl Connection {
             0 => 0,
             _ => self.debt.swap(0, Ordering::Relaxed),
         }
-    }
-}
-
-impl Shared {
-    fn push(&mut self, outgoing: Outgoing) {
-        self.ending = outgoing.encode(&mut self.out).or(self.ending.take());
-    }
-
-    fn mark(&mut self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
-        let (datagrams, subscribed) = (self.datagrams, self.subscriptions.get(&conversation));
-        let new = || Notifier::new(NotifierConfig { datagrams, ..NotifierConfig::default() });
-        let notifier = self.notifier.get_or_insert_with(|| Box::new(new()));
-        if let Some(Subscribed { sent, .. }) = subscribed.filter(|_| !notifier.knows(conversation)) {
-            notifier.sent_through(conversation, *sent);
-        }
-        let newly = notifier.mark(conversation, head, marker);
-        if notifier.marks_dropped() > 0 && !self.overflowed {
-            // Nobody else would tell this client of them: it comes back, and is told by its sync.
-            self.overflowed = true;
-            let ending = Ending::shutdown(0, "you left too many announcements unread; connect again");
-            self.push(Outgoing::End(ending));
-            return true;
-        }
-        newly
-    }
-
-    fn sent_through(&mut self, conversation: ConversationId, seq: Seq) {
-        if let Some(subscribed) = self.subscriptions.get_mut(&conversation) {
-            subscribed.sent = subscribed.sent.max(seq);
-        }
-        if let Some(notifier) = self.knows(conversation) {
-            notifier.sent_through(conversation, seq);
-        }
-    }
-
-    /// The notifier, if it knows the conversation.
-    fn knows(&mut self, conversation: ConversationId) -> Option<&mut Notifier> {
-        self.notifier.as_deref_mut().filter(|notifier| notifier.knows(conversation))
     }
 }
 
