@@ -1,5 +1,6 @@
 //! What one connection asks for and what it does with the answers.
 
+mod answers;
 mod epoch;
 
 use std::collections::HashMap;
@@ -10,15 +11,14 @@ use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, Seq, Time};
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{
-    Authenticate, Call, ClientFrame, Commit, Error, GoAwayReason, Heads, Notification, Position, Pull,
-    Pulled, Refresh, Reply, ReplyTo, Request, Sent, ServerFrame, Sync, SyncItem, Synced, Welcome, decode,
+    Authenticate, Call, ClientFrame, Commit, GoAwayReason, Heads, Notification, Position, Pull, Refresh,
+    ReplyTo, Request, ServerFrame, Sync, Welcome, decode,
 };
 
+use crate::CallError;
 use crate::link::Link;
-use crate::outbox::Answered;
 use crate::pending::{Ended, Pending};
 use crate::shared::{Shared, State, Tokens};
-use crate::{CallError, Event};
 
 /// How long before its end an access token is renewed.
 const RENEW_BEFORE_MS: u64 = 60_000;
@@ -146,7 +146,8 @@ impl<'a> Session<'a> {
         self.commit_at = None;
         if let Some(moves) = state.inbox.poll_commit(POSITIONS_MAX) {
             let offsets = moves.into_iter().map(position).collect();
-            self.ask(link, Call::Commit(Commit { offsets }), Pending::Commit);
+            let epoch = state.epoch.unwrap_or_default();
+            self.ask(link, Call::Commit(Commit { offsets, epoch }), Pending::Commit);
         }
     }
 
@@ -268,123 +269,6 @@ impl<'a> Session<'a> {
             state.wake_reader(conversation);
         }
     }
-
-    fn replied(&mut self, state: &mut State, now: Time, pending: Pending, reply: Reply) -> Result<(), Ended> {
-        match (pending, reply) {
-            (Pending::Send { conversation, id, round }, Reply::Sent(sent)) => {
-                self.sent(state, now, (conversation, id, round), Ok(sent));
-            }
-            (Pending::Send { conversation, id, round }, Reply::Error(error)) => {
-                self.sent(state, now, (conversation, id, round), Err(error));
-            }
-            // Whoever called may be gone.
-            (Pending::Call(fate), reply) => drop(fate.send(Ok(reply))),
-            (Pending::Read(conversation, fate), reply) => {
-                if let Reply::Pulled(Pulled { head, epoch, .. }) = &reply
-                    && self.shared.options.reads
-                {
-                    // The server does not announce what this answer tells.
-                    self.heard(state, conversation, *head, *epoch, Vec::new());
-                }
-                drop(fate.send(Ok(reply)));
-            }
-            (Pending::Pull(conversation), Reply::Pulled(pulled)) => {
-                self.see_epoch(state, pulled.epoch);
-                let (through, head) = (pulled.through, pulled.head);
-                state.inbox.handle_pulled(now, conversation, pulled.entries, through, head);
-                state.commit_due = true;
-                state.wake_reader(conversation);
-            }
-            (Pending::Pull(conversation), _) => state.inbox.handle_pull_failed(now, conversation),
-            (Pending::Commit, Reply::Committed(committed)) => {
-                for refused in committed.refused {
-                    self.shared.event(Event::OffsetRefused { conversation: refused.conversation });
-                }
-                self.committed.extend(state.inbox.handle_committed());
-                state.commit_due |= !state.inbox.is_committed();
-            }
-            (Pending::Commit, _) => {
-                state.inbox.handle_commit_failed();
-                state.commit_due = true;
-            }
-            (Pending::Sync, Reply::Synced(synced)) => self.synced(state, synced),
-            (Pending::Sync, _) => return Err(Ended::lost("the server could not sync")),
-            (Pending::Unknown(asked), Reply::Heads(heads)) => located(state, &asked, heads.items),
-            (Pending::Unknown(asked), _) => {
-                asked.iter().for_each(|one| state.inbox.handle_unknown_failed(now, *one));
-            }
-            (Pending::WentBack(asked), Reply::Heads(heads)) => self.went_back(state, &asked, &heads.items),
-            (Pending::WentBack(_), _) => {
-                return Err(Ended::lost("the server could not tell its heads"));
-            }
-            (Pending::Refresh, Reply::Session(session)) => {
-                let tokens = Tokens {
-                    access: session.access_token,
-                    expires_ms: Some(session.access_expires_ms),
-                    refresh: Some(session.refresh_token),
-                };
-                // The refresh token is used up: the new one counts even if this connection is lost
-                // now.
-                state.tokens = Some(tokens.clone());
-                self.renewed = Some(tokens);
-            }
-            (Pending::Refresh, Reply::Error(error)) if !error.code.is_retryable() => {
-                return Err(Ended::Refused(error.message));
-            }
-            (Pending::Renew(tokens), Reply::Authenticated(info)) => {
-                state.wants_sync |= state.session.is_none();
-                (state.session, state.tokens) = (Some(info), Some(tokens));
-                self.shared.event(Event::TokensRenewed);
-            }
-            (Pending::Send { .. } | Pending::Refresh | Pending::Renew(_), _) => {
-                return Err(Ended::lost("the server's answer does not fit the call"));
-            }
-        }
-        Ok(())
-    }
-
-    fn sent(
-        &mut self,
-        state: &mut State,
-        now: Time,
-        (conversation, id, round): (ConversationId, ClientMsgId, u32),
-        answer: Result<Sent, Error>,
-    ) {
-        let sent = answer.as_ref().ok().cloned();
-        match state.outbox.handle_answer(now, conversation, id, round, answer) {
-            Answered::Done { body } => {
-                self.answered.push(id);
-                let (Some(sent), Some(body), Some(session)) = (sent, body, &state.session) else { return };
-                if !self.shared.options.reads {
-                    return;
-                }
-                let Sent { seq, at_ms, count, duplicate } = sent;
-                if duplicate {
-                    // What is stored may say something else: the first copy counts.
-                    state.inbox.handle_notification(conversation, seq, []);
-                } else {
-                    // One's own message is an entry like any other, and here it is already.
-                    let sender = session.user;
-                    let entry = Entry { seq, sender, client_msg_id: id, at_ms, count, body };
-                    state.inbox.handle_own(now, conversation, entry);
-                }
-                state.wake_reader(conversation);
-            }
-            Answered::Again | Answered::Stale => {}
-        }
-    }
-
-    fn synced(&mut self, state: &mut State, synced: Synced) {
-        self.see_epoch(state, synced.epoch);
-        for item in synced.items {
-            state.subscribe(item.conversation, item.offset, item.head);
-        }
-        self.sync_after = synced.next;
-        self.sync = if synced.more { Progress::Wanted } else { Progress::Done };
-        if self.sync == Progress::Done {
-            self.shared.event(Event::Connected);
-        }
-    }
 }
 
 /// The connection is gone, however it ended: calls without an answer fail.
@@ -396,17 +280,6 @@ impl Drop for Session<'_> {
                 let _ = fate.send(Err(CallError::Disconnected));
             }
         }
-    }
-}
-
-fn located(state: &mut State, asked: &[ConversationId], items: Vec<SyncItem>) {
-    for item in items {
-        state.subscribe(item.conversation, item.offset, item.head);
-    }
-    for conversation in
-        asked.iter().filter(|conversation| !state.inbox.knows(**conversation)).collect::<Vec<_>>()
-    {
-        state.inbox.forget_unknown(*conversation);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every request. Its answer is in [`reply`](crate::reply).
 
-use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 wire_enum! {
     /// A request.
@@ -264,5 +264,7 @@ wire_struct! {
     pub struct Commit {
         /// Everything up to and including these places has been handled.
         pub offsets: Vec<Position>,
+        /// The epoch of the store that these places belong to; 0 does not say.
+        pub epoch: Epoch,
     }
 }

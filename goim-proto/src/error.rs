@@ -57,6 +57,9 @@ wire_code! {
         106 => OutOfOrder,
         /// Too much in too short a time; wait for `retry_after_ms`.
         107 => RateLimited,
+        /// The store went back since: these places were in a log that is no more. Take up the new
+        /// epoch first.
+        108 => OtherEpoch,
         /// Not now; the same call may succeed after `retry_after_ms`.
         200 => Unavailable,
         /// The server's store has no room.

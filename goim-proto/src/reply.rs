@@ -238,7 +238,7 @@ wire_struct! {
     pub struct RefusedOffset {
         /// Which conversation.
         pub conversation: ConversationId,
-        /// `OffsetBeyondHead` or `NotMember`.
+        /// `OffsetBeyondHead`, `NotMember` or `OtherEpoch`.
         pub code: crate::ErrorCode,
     }
 }

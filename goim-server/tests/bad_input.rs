@@ -183,7 +183,9 @@ async fn g9_who_is_no_member_neither_reads_nor_writes() {
     let place = Position { conversation: group, seq: Seq::FIRST };
     assert_eq!(eve.call(Call::MarkRead(place.clone())).await.unwrap_err().code, ErrorCode::NotMember);
     let offsets = vec![place];
-    let Reply::Committed(committed) = eve.call(Call::Commit(Commit { offsets })).await.unwrap() else {
+    let Reply::Committed(committed) =
+        eve.call(Call::Commit(Commit { offsets, ..Commit::default() })).await.unwrap()
+    else {
         panic!()
     };
     assert_eq!(committed.refused[0].code, ErrorCode::NotMember);
@@ -202,7 +204,9 @@ async fn g6_an_offset_beyond_the_head_is_refused_alone() {
     // In one call, and so in one statement: the highest must not stand for all of them.
     let at = |seq| Position { conversation: group, seq };
     let offsets = vec![at(Seq::FIRST), at(Seq::new(99)), at(sent.seq), at(Seq::FIRST)];
-    let Reply::Committed(committed) = alice.call(Call::Commit(Commit { offsets })).await.unwrap() else {
+    let Reply::Committed(committed) =
+        alice.call(Call::Commit(Commit { offsets, ..Commit::default() })).await.unwrap()
+    else {
         panic!()
     };
     let refused: Vec<_> = committed.refused.iter().map(|refused| refused.code).collect();

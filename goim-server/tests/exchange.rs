@@ -77,7 +77,7 @@ async fn g5_a_device_that_comes_back_is_told_what_it_missed() {
     let first = alice.text(group, "one").await.unwrap();
     bob.announced(group, first.seq).await;
     let offsets = vec![Position { conversation: group, seq: first.seq }];
-    let committed = bob.call(Call::Commit(Commit { offsets })).await.unwrap();
+    let committed = bob.call(Call::Commit(Commit { offsets, ..Commit::default() })).await.unwrap();
     assert!(matches!(committed, Reply::Committed(committed) if committed.refused.is_empty()));
     drop(bob);
 

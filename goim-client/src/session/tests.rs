@@ -1,6 +1,6 @@
 use bytes::BytesMut;
 use goim_core::{DeviceId, UserId};
-use goim_proto::{Content, SessionInfo, encode_frame};
+use goim_proto::{Committed, Content, ErrorCode, RefusedOffset, Reply, Sent, SessionInfo, encode_frame};
 
 use super::*;
 use crate::{Client, OutgoingMessage};
@@ -13,7 +13,7 @@ fn sending(id: ClientMsgId) -> (Shared, u32) {
     let round = {
         let mut state = shared.state();
         let (user, device, inbox) = (UserId::new(2), DeviceId::new(3), ConversationId::new(4));
-        state.session = Some(SessionInfo { user, device, inbox, ..SessionInfo::default() });
+        state.session = Some(SessionInfo { user, device, inbox });
         state.inbox.subscribe(C, Seq::new(6), Seq::new(6));
         state.inbox.set_active(C, true);
         let body = Content::text("what it says now").encode();
@@ -52,4 +52,29 @@ async fn g3_of_a_duplicate_the_stored_words_are_handed_out_not_the_repeated_ones
     let mut state = shared.state();
     assert!(state.inbox.take().is_none());
     assert_eq!(state.inbox.poll_pull().unwrap().after, Seq::new(6));
+}
+
+/// The server knew of a new epoch before this client did.
+#[tokio::test]
+async fn g6_an_offset_of_another_epoch_does_not_count_as_committed() {
+    let shared = Shared::new(Client::builder("nowhere:1"), None);
+    {
+        let mut state = shared.state();
+        state.inbox.subscribe(C, Seq::ZERO, Seq::ZERO);
+        state.inbox.set_active(C, true);
+        let (sender, client_msg_id) = (UserId::new(2), ClientMsgId::mint(1, &[1; 10]));
+        let body = Content::text("one").encode();
+        let entry = Entry { seq: Seq::FIRST, sender, client_msg_id, at_ms: 0, count: 1, body };
+        state.inbox.handle_notification(C, Seq::FIRST, [entry]);
+        assert!(state.inbox.take().is_some());
+        state.inbox.handled(C, Seq::FIRST);
+        assert!(state.inbox.poll_commit(1).is_some());
+    }
+    let mut session = Session::new(&shared, &Welcome::default());
+    let refused = vec![RefusedOffset { conversation: C, code: ErrorCode::OtherEpoch }];
+    let mut state = shared.state();
+    let reply = Reply::Committed(Committed { refused });
+    assert!(session.replied(&mut state, Time::ZERO, Pending::Commit, reply).is_ok());
+    assert_eq!((state.inbox.committed(C), state.commit_due), (Some(Seq::ZERO), true));
+    assert!(state.inbox.poll_commit(1).is_some(), "it is not asked for again");
 }

@@ -151,7 +151,7 @@ any_struct! {
     Send<Bytes> { conversation, client_msg_id, after, retry, body }
     Pull { conversation, after, limit }
     History { conversation, before, limit }
-    Commit { offsets }
+    Commit { offsets, epoch }
     SessionInfo { user, device, inbox }
     Session { info, access_token, access_expires_ms, refresh_token }
     BotToken { user, token }

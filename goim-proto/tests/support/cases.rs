@@ -157,7 +157,7 @@ fn message_calls() -> Vec<Case> {
         call("Send again", Call::Send(again)),
         call("Pull", Call::Pull(pull)),
         call("History", Call::History(history)),
-        call("Commit", Call::Commit(Commit { offsets: vec![at(GROUP, 6)] })),
+        call("Commit", Call::Commit(Commit { offsets: vec![at(GROUP, 6)], epoch: Epoch::new(2) })),
         call("MarkRead", Call::MarkRead(at(GROUP, 6))),
         call("Ping", Call::Ping),
     ]

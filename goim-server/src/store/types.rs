@@ -146,6 +146,8 @@ pub struct OffsetCommit {
     pub conversation: ConversationId,
     /// Everything up to here was handled.
     pub seq: Seq,
+    /// The epoch that it belongs to; 0 does not say.
+    pub epoch: Epoch,
 }
 
 /// An offset that was refused: its place in the list, and why.

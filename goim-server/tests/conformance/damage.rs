@@ -208,6 +208,7 @@ async fn calls_dropped(backend: &Backend) {
     append_texts(&store, &ledger, conversation, user, Seq::FIRST, 60).await;
     let device = store.create_device(user, "phone", 1).await.expect("a device");
     let raw = backend.raw().await;
+    let epoch = store.epoch().await.expect("an epoch");
     for seq in 1..=60 {
         for _ in 0..scaled(8) {
             let moment = Duration::from_micros(rng.random_range(0..1_500));
@@ -218,7 +219,7 @@ async fn calls_dropped(backend: &Backend) {
         // On as many connections as there are.
         for phone in 0..8 {
             let device = DeviceId::new(device.as_u64() + phone);
-            let offset = OffsetCommit { device, user, conversation, seq: Seq::new(seq) };
+            let offset = OffsetCommit { device, user, conversation, seq: Seq::new(seq), epoch };
             assert_eq!(store.commit_offsets(&[offset]).await.expect("committed"), []);
             let sql = format!(
                 "SELECT count(*) FROM offsets WHERE device = {device} AND conversation = {conversation} \

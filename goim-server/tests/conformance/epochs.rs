@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use goim_core::lane::Offer;
-use goim_core::{DeviceId, Seq};
+use goim_core::{ConversationId, DeviceId, Epoch, Seq};
+use goim_proto::ErrorCode;
+use goim_server::store::OffsetCommit;
 
 use crate::backend::Backend;
 use crate::checker::check;
 use crate::committer::{Committer, Outcome};
 use crate::faults::Faults;
-use crate::fixtures::{group, new_id, text, users};
+use crate::fixtures::{append_texts, group, new_id, text, users};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
 
@@ -59,6 +61,30 @@ async fn went_back(backend: &Backend) {
     check(backend, &ledger).await;
 }
 
+/// An offset of the log that is no more does not count in the one that took its place, though that
+/// has come as far meanwhile.
+async fn offsets_of_before(backend: &Backend) {
+    let store = backend.open().await;
+    let ledger = Ledger::default();
+    let users = users(1);
+    let conversation = group(&store, &ledger, &users).await;
+    let before = store.epoch().await.expect("an epoch");
+    append_texts(&store, &ledger, conversation, users[0], Seq::FIRST, 9).await;
+    let (user, device) = (users[0], DeviceId::new(7));
+    let commit = async |seq: u64, epoch: Epoch| {
+        let offset = OffsetCommit { device, user, conversation, seq: Seq::new(seq), epoch };
+        store.commit_offsets(&[offset]).await.expect("an answer")
+    };
+    assert_eq!(commit(3, before).await, []);
+    backend.raw().await.take_back(conversation, Seq::new(5)).await;
+    let after = store.new_epoch().await.expect("a new epoch");
+    append_texts(&store, &ledger, conversation, users[0], Seq::new(5), 5).await;
+    assert_eq!(commit(9, before).await, [(0, ErrorCode::OtherEpoch)]);
+    let states = store.reader_states(user, device, &[], ConversationId::default(), 10).await.expect("states");
+    assert_eq!(states.iter().map(|state| state.offset).collect::<Vec<_>>(), [Seq::new(3)]);
+    assert_eq!(commit(9, after).await, []);
+}
+
 /// A store that finds itself in another cluster or on another timeline begins a new epoch by
 /// itself, once, and stays in it.
 #[tokio::test]
@@ -85,5 +111,6 @@ async fn g6_a_promotion_begins_a_new_epoch() {
 }
 
 on_both_stores! {
+    super::offsets_of_before as g6_an_offset_of_a_log_that_is_no_more_is_refused,
     super::went_back as g6_a_store_that_went_back_takes_again_what_it_lost,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use goim_core::{ConversationId, DeviceId, Seq, UserId};
+use goim_core::{ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::{ConversationKind, ErrorCode, Position, Start};
 use goim_server::store::{EntryKind, OffsetCommit, Page, Range, Store, StoreError, UserRow, derived_id};
 
@@ -154,7 +154,8 @@ async fn pull_against_removal(backend: &Backend) {
 }
 
 fn commit(user: UserId, device: u64, conversation: ConversationId, seq: u64) -> OffsetCommit {
-    OffsetCommit { device: DeviceId::new(device), user, conversation, seq: Seq::new(seq) }
+    let (device, seq, epoch) = (DeviceId::new(device), Seq::new(seq), Epoch::default());
+    OffsetCommit { device, user, conversation, seq, epoch }
 }
 
 async fn offset_of(store: &Arc<dyn Store>, user: UserId, device: u64, conversation: ConversationId) -> u64 {

@@ -7,7 +7,6 @@ mod turn;
 use async_trait::async_trait;
 use goim_core::lane::Found;
 use goim_core::{ClientMsgId, Epoch, Seq, UserId};
-use goim_proto::ErrorCode;
 use sqlx::Transaction;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, Postgres};
@@ -85,30 +84,30 @@ impl PostgresStore {
         // In key order, so that two of these never wait for each other in a circle.
         let verdicts: Vec<(i64, bool, bool)> = sqlx::query_as(
             "WITH i AS MATERIALIZED ( \
-                 SELECT t.*, c.head >= t.seq AS within, \
+                 SELECT t.*, COALESCE(c.head >= t.seq, false) AS within, \
+                     t.epoch IN (0, (SELECT epoch FROM meta)) AS present, \
                      EXISTS (SELECT 1 FROM members m WHERE m.conversation = t.conversation \
                              AND m.user_id = t.user_id) AS member \
-                 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) WITH ORDINALITY \
-                     t(device, user_id, conversation, seq, place) \
+                 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
+                     WITH ORDINALITY t(device, user_id, conversation, seq, epoch, place) \
                  LEFT JOIN conversations c ON c.id = t.conversation), \
              w AS ( \
                  INSERT INTO offsets (device, conversation, seq) \
-                 SELECT device, conversation, max(seq) FROM i WHERE within AND member \
+                 SELECT device, conversation, max(seq) FROM i WHERE within AND member AND present \
                  GROUP BY device, conversation ORDER BY device, conversation \
                  ON CONFLICT (device, conversation) DO UPDATE SET seq = GREATEST(offsets.seq, excluded.seq) \
                  WHERE offsets.seq < excluded.seq) \
-             SELECT place, COALESCE(within, false), member FROM i WHERE NOT (COALESCE(within, false) AND member)",
+             SELECT place, member, present FROM i WHERE NOT (within AND member AND present)",
         )
         .bind(column(|offset| offset.device.as_i64()))
         .bind(column(|offset| offset.user.as_i64()))
         .bind(column(|offset| offset.conversation.as_i64()))
         .bind(column(|offset| offset.seq.as_i64()))
+        .bind(column(|offset| offset.epoch.as_i64()))
         .fetch_all(&mut *connection)
         .await?;
-        let refusal = |(place, _, member): (i64, bool, bool)| {
-            let code = if member { ErrorCode::OffsetBeyondHead } else { ErrorCode::NotMember };
-            (usize::try_from(place - 1).unwrap_or(usize::MAX), code)
-        };
+        // Ordinality counts from 1.
+        let refusal = |(place, member, present)| rows::refusal(place - 1, member, present);
         Ok(verdicts.into_iter().map(refusal).collect())
     }
 }

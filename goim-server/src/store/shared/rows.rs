@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
-use goim_proto::{ConversationKind, Role};
+use goim_proto::{ConversationKind, ErrorCode, Role};
 
-use crate::store::types::StoredEntry;
+use crate::store::types::{OffsetRefusal, StoredEntry};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
 pub(in crate::store) type EntryColumns = (i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
@@ -18,6 +18,17 @@ pub(in crate::store) fn entry((seq, sender, id, at, count, body): EntryColumns) 
         count: number(count),
         body: Bytes::from(body),
     }
+}
+
+/// Why an offset was refused whose reader may or may not be a member, and whose log is or is not the
+/// present one.
+pub(in crate::store) fn refusal(place: i64, member: bool, present: bool) -> OffsetRefusal {
+    let code = match (member, present) {
+        (false, _) => ErrorCode::NotMember,
+        (true, false) => ErrorCode::OtherEpoch,
+        (true, true) => ErrorCode::OffsetBeyondHead,
+    };
+    (usize::try_from(place).unwrap_or(usize::MAX), code)
 }
 
 /// A column that is never negative.

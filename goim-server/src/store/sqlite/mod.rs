@@ -7,7 +7,6 @@ mod writer;
 use async_trait::async_trait;
 use goim_core::lane::Found;
 use goim_core::{ClientMsgId, Epoch, Seq, UserId};
-use goim_proto::ErrorCode;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
@@ -87,14 +86,11 @@ impl SqliteStore {
         let list = offset_list(offsets);
         let mut connection = self.write().await?;
         let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
-        let verdicts: Vec<(i64, bool)> =
+        let verdicts: Vec<(i64, bool, bool)> =
             sqlx::query_as(REFUSED_OFFSETS).bind(&list).fetch_all(&mut *transaction).await?;
         sqlx::query(COMMIT_OFFSETS).bind(&list).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        let refusal = |(place, member): (i64, bool)| {
-            let code = if member { ErrorCode::OffsetBeyondHead } else { ErrorCode::NotMember };
-            (usize::try_from(place).unwrap_or(usize::MAX), code)
-        };
+        let refusal = |(place, member, present)| rows::refusal(place, member, present);
         Ok(verdicts.into_iter().map(refusal).collect())
     }
 }
@@ -103,30 +99,34 @@ impl SqliteStore {
 macro_rules! judged_offsets {
     () => {
         "WITH i AS MATERIALIZED (SELECT key AS place, value->>0 AS device, value->>1 AS user_id, \
-             value->>2 AS conversation, value->>3 AS seq FROM json_each($1)), \
+             value->>2 AS conversation, value->>3 AS seq, value->>4 AS epoch FROM json_each($1)), \
          judged AS MATERIALIZED (SELECT i.*, \
              COALESCE((SELECT head >= i.seq FROM conversations WHERE id = i.conversation), false) AS within, \
              EXISTS (SELECT 1 FROM members m WHERE m.conversation = i.conversation \
-                     AND m.user_id = i.user_id) AS member \
+                     AND m.user_id = i.user_id) AS member, \
+             i.epoch IN (0, (SELECT epoch FROM meta)) AS present \
              FROM i) "
     };
 }
 
-const REFUSED_OFFSETS: &str =
-    concat!(judged_offsets!(), "SELECT place, member FROM judged WHERE NOT (within AND member)");
+const REFUSED_OFFSETS: &str = concat!(
+    judged_offsets!(),
+    "SELECT place, member, present FROM judged WHERE NOT (within AND member AND present)"
+);
 
 const COMMIT_OFFSETS: &str = concat!(
     judged_offsets!(),
     "INSERT INTO offsets (device, conversation, seq) \
-     SELECT device, conversation, seq FROM judged WHERE within AND member \
+     SELECT device, conversation, seq FROM judged WHERE within AND member AND present \
      ON CONFLICT (device, conversation) DO UPDATE SET seq = excluded.seq WHERE offsets.seq < excluded.seq"
 );
 
-/// `[[device, user, conversation, seq], …]`
+/// `[[device, user, conversation, seq, epoch], …]`
 fn offset_list(offsets: &[OffsetCommit]) -> String {
     let row = |offset: &OffsetCommit| {
-        let OffsetCommit { device, user, conversation, seq } = offset;
-        format!("[{},{},{},{}]", device.as_i64(), user.as_i64(), conversation.as_i64(), seq.as_i64())
+        let OffsetCommit { device, user, conversation, seq, epoch } = offset;
+        let (device, user, conversation) = (device.as_i64(), user.as_i64(), conversation.as_i64());
+        format!("[{device},{user},{conversation},{},{}]", seq.as_i64(), epoch.as_i64())
     };
     format!("[{}]", offsets.iter().map(row).collect::<Vec<_>>().join(","))
 }
