@@ -1,6 +1,10 @@
 //! Every request. Its answer is in [`reply`](crate::reply).
 
+mod account;
+
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
+
+pub use account::*;
 
 wire_enum! {
     /// A request.
@@ -21,6 +25,18 @@ wire_enum! {
         7 => RevokeBot(UserArgument),
         /// Finds a user by name; answered by `User`.
         8 => FindUser(FindUser),
+        /// Reads the profiles of users; answered by `Profiles`.
+        9 => Profiles(UserList),
+        /// Changes the caller's own profile; answered by `Profiles`.
+        10 => UpdateProfile(ProfileUpdate),
+        /// Finds users whose name or nickname begins like this; answered by `Found`.
+        11 => SearchUsers(SearchUsers),
+        /// Changes the caller's password and revokes his other devices; answered by `Done`.
+        12 => ChangePassword(ChangePassword),
+        /// Lists the caller's devices; answered by `Devices`.
+        13 => ListDevices(ListDevices),
+        /// Ends the sessions of one of the caller's devices for good; answered by `Done`.
+        14 => RevokeDevice(DeviceArgument),
         /// Opens the direct chat with a user; answered by `Conversation`.
         20 => OpenDirect(UserArgument),
         /// Makes a group that the caller owns; answered by `Conversation`.
@@ -56,64 +72,10 @@ wire_enum! {
 }
 
 wire_struct! {
-    /// Arguments of `Register` and `Login`.
-    pub struct Credentials {
-        /// The account's name.
-        pub name: String,
-        /// The password; 8 to 128 bytes.
-        pub password: String,
-        /// What the user calls this installation. Empty: "device".
-        pub device_name: String,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `Refresh`.
-    pub struct Refresh {
-        /// The refresh token; it is good for one use.
-        pub refresh_token: String,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `Authenticate`.
-    pub struct Authenticate {
-        /// An access token, or a bot's token.
-        pub token: String,
-        /// Which instance of a bot this is: each owns its offsets. Empty: "default".
-        pub instance: String,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `CreateBot`.
-    pub struct CreateBot {
-        /// The bot's name.
-        pub name: String,
-    }
-}
-
-wire_struct! {
-    /// A user as the only argument.
-    pub struct UserArgument {
-        /// Whom.
-        pub user: UserId,
-    }
-}
-
-wire_struct! {
     /// A conversation as the only argument.
     pub struct ConversationArgument {
         /// Which.
         pub conversation: ConversationId,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `FindUser`.
-    pub struct FindUser {
-        /// The whole name.
-        pub name: String,
     }
 }
 

@@ -1,8 +1,12 @@
 //! Every answer to a [`Call`](crate::Call).
 
-use goim_core::{ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
+mod account;
+
+use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 
 use crate::Error;
+
+pub use account::*;
 
 wire_enum! {
     /// The answer to a call.
@@ -19,6 +23,12 @@ wire_enum! {
         5 => BotToken(BotToken),
         /// A user.
         6 => User(User),
+        /// Profiles of users.
+        7 => Profiles(ProfileList),
+        /// A page of users that were searched for.
+        8 => Found(FoundPage),
+        /// A page of devices.
+        9 => Devices(DevicePage),
         /// A conversation.
         20 => Conversation(ConversationInfo),
         /// A page of members.
@@ -35,52 +45,6 @@ wire_enum! {
         44 => History(HistoryPage<B>),
         /// The offsets are committed.
         45 => Committed(Committed),
-    }
-}
-
-wire_struct! {
-    /// Who a connection speaks for.
-    pub struct SessionInfo {
-        /// The user.
-        pub user: UserId,
-        /// The device, which owns offsets.
-        pub device: DeviceId,
-        /// The user's inbox.
-        pub inbox: ConversationId,
-    }
-}
-
-wire_struct! {
-    /// A session with its tokens.
-    pub struct Session {
-        /// Who.
-        pub info: SessionInfo,
-        /// Authenticates connections.
-        pub access_token: String,
-        /// When the access token ends, in milliseconds since the Unix epoch.
-        pub access_expires_ms: u64,
-        /// Buys new tokens, once.
-        pub refresh_token: String,
-    }
-}
-
-wire_struct! {
-    /// A bot and its token.
-    pub struct BotToken {
-        /// The bot's user.
-        pub user: UserId,
-        /// Its token, shown this one time.
-        pub token: String,
-    }
-}
-
-wire_struct! {
-    /// A user.
-    pub struct User {
-        /// The id.
-        pub user: UserId,
-        /// The name.
-        pub name: String,
     }
 }
 

@@ -10,12 +10,13 @@ use goim_proto::content::{
     TextContent,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
-    GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member, MemberInfo,
-    MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply,
-    ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced,
-    User, UserArgument, Welcome,
+    Ack, Authenticate, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed, ConversationArgument,
+    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, DeviceArgument, DeviceInfo,
+    DevicePage, Error, ErrorCode, FindUser, FoundPage, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello,
+    History, HistoryPage, ListDevices, ListMembers, Member, MemberInfo, MemberPage, Members, Notification,
+    Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply,
+    ReplyTo, Request, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync,
+    SyncItem, Synced, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -111,7 +112,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -139,6 +140,12 @@ any_struct! {
     CreateBot { name }
     UserArgument { user }
     FindUser { name }
+    UserList { users }
+    ProfileUpdate { nickname, avatar, gender, bio }
+    SearchUsers { prefix, after, limit }
+    ChangePassword { password, new_password }
+    ListDevices { after, limit }
+    DeviceArgument { device }
     ConversationArgument { conversation }
     CreateGroup { name, members, client_msg_id }
     Members { conversation, users, client_msg_id }
@@ -156,6 +163,11 @@ any_struct! {
     Session { info, access_token, access_expires_ms, refresh_token }
     BotToken { user, token }
     User { user, name }
+    Profile { user, name, nickname, avatar, gender, bio, version, bot }
+    ProfileList { profiles }
+    FoundPage { users, next }
+    DeviceInfo { device, name, created_ms }
+    DevicePage { devices, more }
     ConversationInfo { conversation, kind, title, head }
     MemberInfo { user, role, since }
     MemberPage { members, more }
@@ -204,12 +216,13 @@ any_enum! {
     ServerFrame<Bytes> { Welcome Reply Notification GoAway; }
     Call<Bytes> {
         Register Login Refresh Authenticate CreateBot RevokeBot FindUser
+        Profiles UpdateProfile SearchUsers ChangePassword ListDevices RevokeDevice
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
         Sync Heads Send Pull History Commit MarkRead;
         Logout Ping
     }
     Reply<Bytes> {
-        Error Session Authenticated BotToken User Conversation Members
+        Error Session Authenticated BotToken User Profiles Found Devices Conversation Members
         Synced Heads Sent Pulled History Committed;
         Done
     }

@@ -2,6 +2,8 @@
 //!
 //! They tell one story: Ada (70,001) on her device 12 talks with Ben (70,002) in the group 301.
 
+mod people;
+
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
@@ -10,10 +12,10 @@ use goim_proto::content::{
 use goim_proto::{
     Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
     ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
-    GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member, MemberInfo,
-    MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply,
-    ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced,
-    User, UserArgument, Welcome,
+    Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member,
+    MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename,
+    Reply, ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem,
+    Synced, User, UserArgument, Welcome,
 };
 
 use super::value::Value;
@@ -85,10 +87,12 @@ fn reply(name: &str, reply: Reply) -> Case {
 pub(crate) fn all() -> Vec<Case> {
     let mut all = client_frames();
     all.extend(account_calls());
+    all.extend(people::calls());
     all.extend(conversation_calls());
     all.extend(message_calls());
     all.extend(server_frames());
     all.extend(account_replies());
+    all.extend(people::replies());
     all.extend(message_replies());
     all.extend(contents());
     all.extend(codes());
@@ -286,7 +290,7 @@ fn codes() -> Vec<Case> {
             }
         )*};
     }
-    each!(ErrorCode, GoAwayReason, ConversationKind, Role, Start);
+    each!(ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender);
     all
 }
 

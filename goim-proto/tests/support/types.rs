@@ -5,12 +5,13 @@ use goim_proto::content::{
     CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed, TextContent,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, Content, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Decode, Error, ErrorCode,
-    FindUser, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member,
-    MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename,
-    Reply, ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem,
-    Synced, User, UserArgument, Welcome,
+    Ack, Authenticate, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed, Content,
+    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Decode,
+    DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindUser, FoundPage, Gender, GoAway,
+    GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListDevices, ListMembers, Member, MemberInfo,
+    MemberPage, Members, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, Role, SearchUsers, Send, Sent, ServerFrame, Session,
+    SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -49,9 +50,11 @@ pub(crate) fn structs() -> Vec<Struct> {
     let mut all = structs! {
         Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Error
         Credentials Refresh Authenticate CreateBot UserArgument FindUser
+        UserList ProfileUpdate SearchUsers ChangePassword ListDevices DeviceArgument
         ConversationArgument CreateGroup Members Member Rename ListMembers
         Position Sync Heads Send<Body> Pull History Commit
-        SessionInfo Session BotToken User ConversationInfo MemberInfo MemberPage
+        SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
+        ConversationInfo MemberInfo MemberPage
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
         TextContent CustomContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
     };
@@ -89,5 +92,5 @@ pub(crate) fn codes() -> Vec<Enum> {
             vec![$( Enum { name: stringify!($name), codes: $name::CODES, payloads: &[] } ),*]
         };
     }
-    list![ErrorCode, GoAwayReason, ConversationKind, Role, Start]
+    list![ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender]
 }
