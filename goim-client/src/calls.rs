@@ -20,6 +20,8 @@ macro_rules! expect {
     };
 }
 
+mod people;
+
 impl Client {
     /// Makes an account and opens a session with it, which this client then has.
     ///

@@ -37,7 +37,8 @@ impl Service {
     async fn call(&self, connection: &Arc<Connection>, call: Call) -> Answered {
         match call {
             Call::Register(_) | Call::Login(_) | Call::Refresh(_) => {
-                self.pay_for_login(connection)?;
+                let address = connection.quic.remote_address().ip();
+                self.logins.pay(self.clock.now(), address)?;
                 self.account_call(call).await
             }
             Call::Authenticate(arguments) => {
@@ -73,6 +74,12 @@ impl Service {
             Call::CreateBot(arguments) => self.create_bot(session, &arguments.name).await,
             Call::RevokeBot(arguments) => self.revoke_bot(session, arguments.user).await,
             Call::FindUser(arguments) => self.find_user(&arguments.name).await,
+            Call::Profiles(arguments) => self.profiles(&arguments.users).await,
+            Call::UpdateProfile(update) => self.update_profile(session, update).await,
+            Call::SearchUsers(arguments) => self.search_users(arguments).await,
+            Call::ChangePassword(arguments) => self.change_password(session, arguments).await,
+            Call::ListDevices(arguments) => self.list_devices(session, arguments).await,
+            Call::RevokeDevice(arguments) => self.revoke_device(session, arguments.device).await,
             Call::OpenDirect(arguments) => self.open_direct(session, arguments.user).await,
             Call::CreateGroup(arguments) => self.create_group(session, arguments).await,
             Call::AddMembers(arguments) => self.add_members(session, arguments).await,
@@ -129,17 +136,4 @@ pub(super) fn encoded(id: u64, reply: Reply) -> Result<Bytes, Error> {
 
 fn unknown() -> Answered {
     refuse(ErrorCode::UnknownCall, "this server does not know the call")
-}
-
-impl Service {
-    /// Passwords are expensive to check and tempting to guess.
-    fn pay_for_login(&self, connection: &Connection) -> Result<(), Error> {
-        let address = connection.quic.remote_address().ip();
-        self.logins.take(self.clock.now(), address).map_err(|wait| {
-            let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-            let error =
-                Error::new(ErrorCode::RateLimited, "too many logins from your address; try again later");
-            Error { retry_after_ms: Some(retry_after_ms), ..error }
-        })
-    }
 }

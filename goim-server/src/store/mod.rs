@@ -12,6 +12,7 @@ mod shared;
 mod error;
 mod open;
 mod postgres;
+mod profiles;
 mod ranges;
 mod sqlite;
 mod traits;
@@ -19,5 +20,6 @@ mod types;
 
 pub use error::{StoreError, StoreResult};
 pub use open::{Options, open};
+pub use profiles::{Profiles, SearchKey, folded};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
 pub use types::*;

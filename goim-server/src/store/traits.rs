@@ -9,11 +9,11 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Heads, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{StoreError, StoreResult};
+use super::{Profiles, StoreError, StoreResult};
 
-/// A store: logs, readers' positions and accounts.
+/// A store: logs, readers' positions, accounts and people.
 #[async_trait]
-pub trait Store: Accounts + LaneStore + Log + Readers + fmt::Debug + 'static {
+pub trait Store: Accounts + LaneStore + Log + Profiles + Readers + fmt::Debug + 'static {
     /// The life of the store.
     async fn epoch(&self) -> StoreResult<Epoch>;
 
@@ -139,6 +139,14 @@ pub trait Readers: Send + Sync {
         limit: u32,
     ) -> StoreResult<Vec<ReaderState>>;
 
+    /// The same for those of these conversations that the user may see.
+    async fn reader_states_of(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        conversations: &[ConversationId],
+    ) -> StoreResult<Vec<ReaderState>>;
+
     /// Moves offsets forward, never back, durably. Returns what was refused.
     async fn commit_offsets(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>>;
 
@@ -188,8 +196,8 @@ pub trait Accounts: Send + Sync {
     /// Makes a device of a person.
     async fn create_device(&self, user: UserId, name: &str, now_ms: u64) -> StoreResult<DeviceId>;
 
-    /// Finds or makes the device of a bot's instance.
-    async fn bot_device(&self, bot: UserId, instance: &str, now_ms: u64) -> StoreResult<DeviceId>;
+    /// Finds or makes the device of a bot's instance; `None` if it was revoked.
+    async fn bot_device(&self, bot: UserId, instance: &str, now_ms: u64) -> StoreResult<Option<DeviceId>>;
 
     /// Finds a device.
     async fn device(&self, device: DeviceId) -> StoreResult<Option<DeviceRow>>;

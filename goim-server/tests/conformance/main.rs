@@ -18,6 +18,7 @@ mod epochs;
 mod faults;
 mod fixtures;
 mod ledger;
+mod profiles;
 mod readers;
 mod rivals;
 mod stopping;

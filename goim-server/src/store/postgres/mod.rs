@@ -36,7 +36,8 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
 
 accounts!(PostgresStore, PgConnection, list, bind_list);
 log!(PostgresStore, list, bind_list);
-readers!(PostgresStore, PgConnection);
+profiles!(PostgresStore, list, bind_list, " FOR SHARE");
+readers!(PostgresStore, PgConnection, list, bind_list);
 effects!(PgConnection, list, bind_list);
 
 impl PostgresStore {

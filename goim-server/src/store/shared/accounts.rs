@@ -134,19 +134,19 @@ macro_rules! accounts {
                 bot: goim_core::UserId,
                 instance: &str,
                 now_ms: u64,
-            ) -> $crate::store::StoreResult<goim_core::DeviceId> {
+            ) -> $crate::store::StoreResult<Option<goim_core::DeviceId>> {
                 let mut connection = self.write().await?;
                 // The no-op update makes the row come back when it is there already.
-                let (id,): (i64,) = sqlx::query_as(
+                let (id, revoked): (i64, bool) = sqlx::query_as(
                     "INSERT INTO devices (user_id, name, instance, created_at) VALUES ($1, $2, $2, $3) \
-                     ON CONFLICT (user_id, instance) DO UPDATE SET name = excluded.name RETURNING id",
+                     ON CONFLICT (user_id, instance) DO UPDATE SET name = excluded.name RETURNING id, revoked",
                 )
                 .bind(bot.as_i64())
                 .bind(instance)
                 .bind($crate::store::shared::rows::column(now_ms))
                 .fetch_one(&mut *connection)
                 .await?;
-                Ok(goim_core::DeviceId::from_i64(id))
+                Ok((!revoked).then(|| goim_core::DeviceId::from_i64(id)))
             }
 
             async fn device(

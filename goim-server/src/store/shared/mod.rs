@@ -10,5 +10,7 @@ mod effects;
 #[macro_use]
 mod log;
 #[macro_use]
+mod profiles;
+#[macro_use]
 mod readers;
 pub(super) mod rows;

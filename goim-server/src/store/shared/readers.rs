@@ -1,6 +1,25 @@
+/// Where the conversations stand that some memberships of the user `$1` are in, for the device `$2`.
+macro_rules! reader_states {
+    ($($which:expr),+) => {
+        concat!(
+            "SELECT g.conversation, c.kind, CASE WHEN g.open = 1 THEN c.head ELSE g.until END, \
+             COALESCE(e.count, c.count), COALESCE(o.seq, 0), COALESCE(r.seq, 0) \
+             FROM (SELECT conversation, max(CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END) AS open, \
+                   max(until_seq) AS until FROM members WHERE user_id = $1 AND ",
+            $($which,)+
+            ") g \
+             JOIN conversations c ON c.id = g.conversation \
+             LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
+             LEFT JOIN offsets o ON o.device = $2 AND o.conversation = g.conversation \
+             LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation \
+             ORDER BY g.conversation"
+        )
+    };
+}
+
 /// `Readers` for both engines, but for the bulk commit of offsets.
 macro_rules! readers {
-    ($store:ty, $connection:ty) => {
+    ($store:ty, $connection:ty, $list:ident, $bind:path) => {
         impl $store {
             /// Reads a window of a log in order, up to the limits; the flag says that nothing of
             /// the window was left.
@@ -219,19 +238,9 @@ macro_rules! readers {
                 limit: u32,
             ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
                 let mut connection = self.read().await?;
-                let rows: Vec<(i64, i16, i64, i64, i64, i64)> = sqlx::query_as(
-                    "SELECT g.conversation, c.kind, CASE WHEN g.open = 1 THEN c.head ELSE g.until END, \
-                     COALESCE(e.count, c.count), COALESCE(o.seq, 0), COALESCE(r.seq, 0) \
-                     FROM (SELECT conversation, max(CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END) AS open, \
-                           max(until_seq) AS until FROM members \
-                           WHERE user_id = $1 AND conversation > $3 \
-                           GROUP BY conversation ORDER BY conversation LIMIT $4) g \
-                     JOIN conversations c ON c.id = g.conversation \
-                     LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
-                     LEFT JOIN offsets o ON o.device = $2 AND o.conversation = g.conversation \
-                     LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation \
-                     ORDER BY g.conversation",
-                )
+                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(reader_states!(
+                    "conversation > $3 GROUP BY conversation ORDER BY conversation LIMIT $4"
+                ))
                 .bind(user.as_i64())
                 .bind(device.as_i64())
                 .bind(after.as_i64())
@@ -240,19 +249,32 @@ macro_rules! readers {
                 .await?;
                 let own: std::collections::HashMap<_, _> =
                     own.iter().map(|position| (position.conversation, position.seq)).collect();
-                let state = |(conversation, kind, head, count, offset, marker)| {
-                    let conversation = goim_core::ConversationId::from_i64(conversation);
-                    let committed = goim_core::Seq::from_i64(offset);
-                    $crate::store::ReaderState {
-                        conversation,
-                        kind: $crate::store::shared::rows::kind(kind),
-                        head: goim_core::Seq::from_i64(head),
-                        count: $crate::store::shared::rows::number(count),
-                        offset: own.get(&conversation).copied().unwrap_or(committed),
-                        read_marker: goim_core::Seq::from_i64(marker),
-                    }
-                };
-                Ok(rows.into_iter().map(state).collect())
+                let mut states: Vec<_> = rows.into_iter().map($crate::store::shared::rows::state).collect();
+                for state in &mut states {
+                    state.offset = own.get(&state.conversation).copied().unwrap_or(state.offset);
+                }
+                Ok(states)
+            }
+
+            async fn reader_states_of(
+                &self,
+                user: goim_core::UserId,
+                device: goim_core::DeviceId,
+                conversations: &[goim_core::ConversationId],
+            ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
+                let mut connection = self.read().await?;
+                let ids = $crate::store::shared::rows::conversations(conversations);
+                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(reader_states!(
+                    "conversation IN ",
+                    $list!("$3"),
+                    " GROUP BY conversation"
+                ))
+                .bind(user.as_i64())
+                .bind(device.as_i64())
+                .bind($bind(&ids))
+                .fetch_all(&mut *connection)
+                .await?;
+                Ok(rows.into_iter().map($crate::store::shared::rows::state).collect())
             }
 
             async fn commit_offsets(

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, Role};
+use goim_proto::{ConversationKind, ErrorCode, Gender, Profile, Role};
 
-use crate::store::types::{OffsetRefusal, StoredEntry};
+use crate::store::types::{OffsetRefusal, ReaderState, StoredEntry};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
 pub(in crate::store) type EntryColumns = (i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
@@ -17,6 +17,21 @@ pub(in crate::store) fn entry((seq, sender, id, at, count, body): EntryColumns) 
         at_ms: number(at),
         count: number(count),
         body: Bytes::from(body),
+    }
+}
+
+/// What `reader_states` selects.
+pub(in crate::store) type StateColumns = (i64, i16, i64, i64, i64, i64);
+
+pub(in crate::store) fn state(columns: StateColumns) -> ReaderState {
+    let (conversation, kind_of, head, count, offset, marker) = columns;
+    ReaderState {
+        conversation: ConversationId::from_i64(conversation),
+        kind: kind(kind_of),
+        head: Seq::from_i64(head),
+        count: number(count),
+        offset: Seq::from_i64(offset),
+        read_marker: Seq::from_i64(marker),
     }
 }
 
@@ -59,4 +74,30 @@ pub(in crate::store) fn role_column(role: Role) -> i16 {
 
 pub(in crate::store) fn conversations(ids: &[ConversationId]) -> Vec<i64> {
     ids.iter().map(|id| id.as_i64()).collect()
+}
+
+/// A profile's columns: id, name, nickname, avatar, gender, bio, version, whether it is a bot.
+pub(in crate::store) type ProfileColumns = (i64, String, String, String, i16, String, i64, bool);
+
+pub(in crate::store) fn profile(columns: ProfileColumns) -> Profile {
+    let (user, name, nickname, avatar, gender, bio, version, bot) = columns;
+    Profile {
+        user: UserId::from_i64(user),
+        name,
+        nickname,
+        avatar,
+        gender: Gender::from_code(number(i64::from(gender))),
+        bio,
+        version: number(version),
+        bot,
+    }
+}
+
+pub(in crate::store) fn gender_column(gender: Gender) -> i16 {
+    i16::try_from(gender.code()).unwrap_or(0)
+}
+
+/// Behind all texts that begin like this and have none of the last character there is.
+pub(in crate::store) fn prefix_end(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }

@@ -43,7 +43,8 @@ fn bind_list(ids: &[i64]) -> String {
 
 accounts!(SqliteStore, SqliteConnection, list, bind_list);
 log!(SqliteStore, list, bind_list);
-readers!(SqliteStore, SqliteConnection);
+profiles!(SqliteStore, list, bind_list, "");
+readers!(SqliteStore, SqliteConnection, list, bind_list);
 effects!(SqliteConnection, list, bind_list);
 
 impl SqliteStore {

@@ -1,0 +1,217 @@
+//! Who may make which call: every call, made by everybody, and what each is answered.
+
+use std::collections::BTreeSet;
+
+use goim_core::{ConversationId, Epoch, Seq, UserId};
+use goim_proto::{
+    Authenticate, Call, ChangePassword, Commit, Content, ConversationArgument, CreateBot, CreateGroup,
+    DeviceArgument, ErrorCode, FindUser, GoAwayReason, Heads, History, ListDevices, ListMembers, Member,
+    Members, Position, ProfileUpdate, Pull, Refresh, Rename, Reply, ReplyTo, SearchUsers, Send, ServerFrame,
+    Sync, UserArgument, UserList,
+};
+
+use crate::backend::Backend;
+use crate::on_both_stores;
+use crate::support::{RawClient, TestServer, credentials, mint, unique};
+use crate::world::{instance, server};
+
+/// Who calls, in the order of the table's columns.
+const CALLERS: [&str; 6] = ["nobody", "revoked", "stranger", "removed", "member", "owner"];
+
+/// What a call may name: made anew for each call and caller, so that none meets what another left.
+struct Scene {
+    /// Of the owner, the member and the target; the removed one was in it.
+    group: ConversationId,
+    /// Between the owner and the member.
+    direct: ConversationId,
+    /// A plain member.
+    target: UserId,
+    /// Somebody who is in no conversation.
+    outsider: UserId,
+}
+
+/// A call's name, how it is made, and what everybody is answered:
+/// `.` done, `U` Unauthenticated, `M` NotMember, `F` Forbidden, `N` NotFound, `A` BadArgument,
+/// `T` BadToken.
+type Row = (&'static str, fn(&Scene) -> Call, &'static str);
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    //                                                                      no re st rm me ow
+    ("Register",       |_| Call::Register(credentials(&unique("walker"))), ". . . . . ."),
+    ("Login",          |_| Call::Login(credentials("factory")),            ". . . . . ."),
+    ("Refresh",        |_| Call::Refresh(Refresh::default()),              "T T T T T T"),
+    ("Logout",         |_| Call::Logout,                                   "U U . . . ."),
+    ("Authenticate",   |_| Call::Authenticate(Authenticate::default()),    "T T T T T T"),
+    ("CreateBot",      |_| Call::CreateBot(CreateBot { name: unique("bot") }), "U U . . . ."),
+    ("RevokeBot",      |s| Call::RevokeBot(UserArgument { user: s.target }),   "U U N N N N"),
+    ("FindUser",       |_| Call::FindUser(FindUser { name: "factory".into() }), "U U . . . ."),
+    ("Profiles",       |s| Call::Profiles(UserList { users: vec![s.target] }), "U U . . . ."),
+    ("UpdateProfile",  |_| Call::UpdateProfile(ProfileUpdate::default()),  "U U . . . ."),
+    ("SearchUsers",    |_| Call::SearchUsers(SearchUsers { prefix: "f".into(), ..SearchUsers::default() }), "U U . . . ."),
+    ("ChangePassword", |_| Call::ChangePassword(new_password()),           "U U F F F F"),
+    ("ListDevices",    |_| Call::ListDevices(ListDevices::default()),      "U U . . . ."),
+    ("RevokeDevice",   |_| Call::RevokeDevice(DeviceArgument::default()),  "U U N N N N"),
+    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.outsider }), "U U . . . ."),
+    ("CreateGroup",    |s| Call::CreateGroup(create(s)),                   "U U . . . ."),
+    ("AddMembers",     |s| Call::AddMembers(add(s)),                       "U U M M F ."),
+    ("RemoveMember",   |s| Call::RemoveMember(remove(s)),                  "U U M M F ."),
+    ("Leave",          |s| Call::Leave(ConversationArgument { conversation: s.group }), "U U M M . F"),
+    ("Rename",         |s| Call::Rename(rename(s)),                        "U U M M F ."),
+    ("ListMembers",    |s| Call::ListMembers(ListMembers { conversation: s.group, ..ListMembers::default() }), "U U M M . ."),
+    ("Sync",           |_| Call::Sync(Sync::default()),                    "U U . . . ."),
+    ("Heads",          |s| Call::Heads(Heads { conversations: vec![s.group] }), "U U . . . ."),
+    ("Send",           |s| Call::Send(text(s.group)),                      "U U M M . ."),
+    ("Send",           |s| Call::Send(text(s.direct)),                     "U U M M . ."),
+    ("Pull",           |s| Call::Pull(Pull { conversation: s.group, ..Pull::default() }), "U U M . . ."),
+    ("Pull",           |s| Call::Pull(Pull { conversation: s.direct, ..Pull::default() }), "U U M M . ."),
+    ("History",        |s| Call::History(History { conversation: s.group, ..History::default() }), "U U M . . ."),
+    ("Commit",         |s| Call::Commit(commit(s)),                        "U U . . . ."),
+    ("MarkRead",       |s| Call::MarkRead(Position { conversation: s.group, seq: Seq::FIRST }), "U U M . . ."),
+    ("Ping",           |_| Call::Ping,                                     ". . . . . ."),
+];
+
+fn new_password() -> ChangePassword {
+    ChangePassword { password: "correct horse".into(), new_password: "battery staple".into() }
+}
+
+fn create(scene: &Scene) -> CreateGroup {
+    CreateGroup { name: "another".into(), members: vec![scene.target], client_msg_id: mint() }
+}
+
+fn add(scene: &Scene) -> Members {
+    Members { conversation: scene.group, users: vec![scene.outsider], client_msg_id: mint() }
+}
+
+fn remove(scene: &Scene) -> Member {
+    Member { conversation: scene.group, user: scene.target, client_msg_id: mint() }
+}
+
+fn rename(scene: &Scene) -> Rename {
+    Rename { conversation: scene.group, name: "renamed".into(), client_msg_id: mint() }
+}
+
+fn text(conversation: ConversationId) -> Send {
+    let body = Content::text("hello").encode();
+    Send { conversation, client_msg_id: mint(), body, ..Send::default() }
+}
+
+fn commit(scene: &Scene) -> Commit {
+    let offsets = vec![Position { conversation: scene.group, seq: Seq::FIRST }];
+    Commit { offsets, epoch: Epoch::default() }
+}
+
+async fn answer(client: &mut RawClient, call: Call) -> &'static str {
+    let asked = client.request(call).await;
+    loop {
+        match client.frame().await {
+            ServerFrame::Reply(ReplyTo { id, reply }) if id == asked => return letter(&reply),
+            // Whoever logs out is answered and said good-bye to in either order.
+            ServerFrame::GoAway(away) if away.reason == GoAwayReason::SessionEnded => return ".",
+            ServerFrame::Notification(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn letter(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Error(error) => match error.code {
+            ErrorCode::Unauthenticated => "U",
+            ErrorCode::NotMember => "M",
+            ErrorCode::Forbidden => "F",
+            ErrorCode::NotFound => "N",
+            ErrorCode::BadArgument => "A",
+            ErrorCode::BadToken => "T",
+            other => panic!("the table has no letter for {other:?}: {error}"),
+        },
+        _ => ".",
+    }
+}
+
+/// Everybody who acts: bots, which need no password, all of one factory.
+struct Cast<'a> {
+    server: &'a TestServer,
+    factory: RawClient,
+    owner: RawClient,
+    /// The user and the token of each caller but nobody.
+    callers: Vec<(UserId, String)>,
+}
+
+impl<'a> Cast<'a> {
+    async fn gather(server: &'a TestServer) -> Self {
+        let mut factory = RawClient::user(server.addr(), "factory").await;
+        let mut callers = Vec::new();
+        for name in &CALLERS[1..] {
+            callers.push(Self::made(&mut factory, name).await);
+        }
+        let revoke = Call::RevokeBot(UserArgument { user: callers[0].0 });
+        assert_eq!(factory.call(revoke).await.unwrap(), Reply::Done);
+        let owner = instance(server, &callers.last().unwrap().1, "the scene").await;
+        Self { server, factory, owner, callers }
+    }
+
+    async fn made(factory: &mut RawClient, name: &str) -> (UserId, String) {
+        let made = factory.call(Call::CreateBot(CreateBot { name: unique(name) })).await.unwrap();
+        let Reply::BotToken(bot) = made else { panic!("{made:?}") };
+        (bot.user, bot.token)
+    }
+
+    fn user(&self, name: &str) -> UserId {
+        let at = CALLERS.iter().position(|caller| *caller == name).unwrap();
+        self.callers[at - 1].0
+    }
+
+    async fn scene(&mut self) -> Scene {
+        let (target, _) = Self::made(&mut self.factory, "target").await;
+        let (outsider, _) = Self::made(&mut self.factory, "outsider").await;
+        let (member, removed) = (self.user("member"), self.user("removed"));
+        let group = self.owner.group(vec![member, removed, target]).await;
+        let remove = Member { conversation: group, user: removed, client_msg_id: mint() };
+        self.owner.call(Call::RemoveMember(remove)).await.unwrap();
+        let direct = self.owner.direct(member).await.unwrap();
+        Scene { group, direct, target, outsider }
+    }
+
+    /// A connection of a caller's, on a device that nobody else has.
+    async fn connection(&self, caller: usize) -> RawClient {
+        match caller.checked_sub(1) {
+            None => RawClient::hello(self.server.addr()).await,
+            Some(at) => instance(self.server, &self.callers[at].1, &unique("device")).await,
+        }
+    }
+}
+
+async fn walk(backend: &Backend) {
+    let server = server(backend, |_| {}).await;
+    let mut cast = Cast::gather(&server).await;
+    let mut wrong = Vec::new();
+    for (name, call, expected) in TABLE {
+        let mut answered = Vec::new();
+        for at in 0..CALLERS.len() {
+            let scene = cast.scene().await;
+            let call = call(&scene);
+            assert!(format!("{call:?}").starts_with(name), "{name} makes {call:?}");
+            let mut connection = cast.connection(at).await;
+            answered.push(answer(&mut connection, call).await);
+        }
+        if answered.join(" ") != *expected {
+            wrong.push(format!("{name:<16} expected {expected}, answered {}", answered.join(" ")));
+        }
+    }
+    assert!(wrong.is_empty(), "not as in the table: {CALLERS:?}\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_call_is_in_the_table() {
+    let walked: BTreeSet<_> = TABLE.iter().map(|(name, ..)| *name).collect();
+    let known: BTreeSet<_> = Call::<bytes::Bytes>::CODES.iter().map(|(_, name)| *name).collect();
+    assert_eq!(walked, known);
+    for (name, _, expected) in TABLE {
+        assert_eq!(expected.split(' ').count(), CALLERS.len(), "{name}");
+    }
+}
+
+on_both_stores! {
+    super::walk as g9_every_call_by_everybody_is_answered_as_in_the_table,
+}

@@ -1,0 +1,152 @@
+//! No list costs a query for each of its items: statements are counted as the store sends them, for
+//! few items and for many.
+//!
+//! A test binary of its own: whatever else used a store here would be counted too.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+#[path = "conformance/backend.rs"]
+#[allow(dead_code, reason = "the stores' own suite uses all of it")]
+mod backend;
+#[path = "conformance/common.rs"]
+#[allow(dead_code, reason = "the stores' own suite uses all of it")]
+mod common;
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use backend::Backend;
+use common::on_both_stores;
+use goim_core::{ConversationId, DeviceId, UserId};
+use goim_proto::ProfileUpdate;
+use goim_server::store::{SearchKey, Store};
+use tokio::sync::{Mutex, MutexGuard};
+use tracing::{Event, Metadata, Subscriber, span};
+
+/// Where sqlx tells of each statement.
+const STATEMENTS: &str = "sqlx::query";
+static SEEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts statements.
+struct Counter;
+
+impl Subscriber for Counter {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == STATEMENTS
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        SEEN.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// One test at a time is counted.
+async fn alone() -> MutexGuard<'static, ()> {
+    static TURN: OnceLock<Mutex<()>> = OnceLock::new();
+    let turn = TURN.get_or_init(|| {
+        tracing::subscriber::set_global_default(Counter).expect("the only subscriber");
+        Mutex::new(())
+    });
+    turn.lock().await
+}
+
+/// SQLite's thread may tell of a call's last statement after its answer, when the next call is counted.
+/// So each is called so often, and a late one or two are lost in the mean.
+const CALLS: usize = 10;
+
+/// How many statements the store sends for a call, and what the last one brought.
+macro_rules! counted {
+    ($call:expr) => {{
+        let before = SEEN.load(Ordering::SeqCst);
+        let mut items = Vec::new();
+        for _ in 0..CALLS {
+            items = $call.await.expect("an answer");
+        }
+        ((SEEN.load(Ordering::SeqCst) - before + CALLS / 2) / CALLS, items.len())
+    }};
+}
+
+/// Asserts that a list of one takes as many statements as the list of many, and that both are full.
+macro_rules! assert_constant {
+    ($name:literal, $one:expr, $many:expr, $count:expr) => {{
+        let ((few, one), (lots, many)) = (counted!($one), counted!($many));
+        assert_eq!((one, many), (1, $count), $name);
+        assert!(few > 0, concat!($name, " was not counted"));
+        assert_eq!(few, lots, concat!($name, " takes more statements for more items"));
+    }};
+}
+
+async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
+    store.create_user(name, Some("hash"), None, 1).await.unwrap().expect("a free name").user
+}
+
+async fn people(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let mut users = Vec::new();
+    for n in 0..30 {
+        let user = person(&store, &format!("user {n}")).await;
+        let nickname = Some(format!("u{n}"));
+        store.update_profile(user, &ProfileUpdate { nickname, ..ProfileUpdate::default() }).await.unwrap();
+        store.create_device(users.first().copied().unwrap_or(user), "phone", 1).await.unwrap();
+        users.push(user);
+    }
+    let (start, first) = (SearchKey::default(), DeviceId::new(0));
+    assert_constant!("profiles", store.profiles(&users[..1]), store.profiles(&users), 30);
+    assert_constant!(
+        "search_users",
+        store.search_users("u", &start, 1),
+        store.search_users("u", &start, 60),
+        60
+    );
+    assert_constant!("devices", store.devices(users[0], first, 1), store.devices(users[0], first, 100), 30);
+}
+
+async fn conversations(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let user = person(&store, "user").await;
+    let device = store.create_device(user, "phone", 1).await.unwrap();
+    // An inbox is a conversation as good as any, and needs no committer.
+    let mut mine = vec![store.user(user).await.unwrap().expect("the user").inbox];
+    let raw = backend.raw().await;
+    for n in 0..30 {
+        let other = person(&store, &format!("other {n}")).await;
+        let inbox = store.user(other).await.unwrap().expect("a user").inbox;
+        raw.execute(&format!(
+            "INSERT INTO members (conversation, user_id, from_seq, role) VALUES ({inbox}, {user}, 1, 3)"
+        ))
+        .await;
+        mine.push(inbox);
+    }
+    assert_constant!(
+        "reader_states_of",
+        store.reader_states_of(user, device, &mine[..1]),
+        store.reader_states_of(user, device, &mine),
+        31
+    );
+    let first = ConversationId::new(0);
+    assert_constant!(
+        "reader_states",
+        store.reader_states(user, device, &[], first, 1),
+        store.reader_states(user, device, &[], first, 100),
+        31
+    );
+}
+
+on_both_stores! {
+    super::conversations as no_list_of_conversations_costs_a_query_for_each,
+    super::people as no_list_of_people_costs_a_query_for_each,
+}
