@@ -20,6 +20,7 @@ macro_rules! expect {
     };
 }
 
+mod friends;
 mod people;
 
 impl Client {

@@ -1,10 +1,12 @@
 //! Every request. Its answer is in [`reply`](crate::reply).
 
 mod account;
+mod friends;
 
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 pub use account::*;
+pub use friends::*;
 
 wire_enum! {
     /// A request.
@@ -68,6 +70,26 @@ wire_enum! {
         46 => MarkRead(Position),
         /// Nothing; answered by `Done`.
         60 => Ping,
+        /// Asks a user to be friends; answered by `Done`.
+        70 => RequestFriend(RequestFriend),
+        /// Answers a user's request; answered by `Done`.
+        71 => AnswerFriend(AnswerFriend),
+        /// Lists requests that the caller sent or was sent; answered by `FriendRequests`.
+        72 => ListFriendRequests(ListFriendRequests),
+        /// Lists the caller's friends; answered by `Friends`.
+        73 => ListFriends(ListUsers),
+        /// Notes what the caller calls a friend; answered by `Done`.
+        74 => SetRemark(SetRemark),
+        /// Ends a friendship; answered by `Done`.
+        75 => DeleteFriend(UserArgument),
+        /// Takes no direct messages from a user any more; answered by `Done`.
+        76 => Block(UserArgument),
+        /// Takes them again; answered by `Done`.
+        77 => Unblock(UserArgument),
+        /// Lists whom the caller blocks; answered by `Blocked`.
+        78 => ListBlocked(ListUsers),
+        /// Changes what the caller's account allows others; answered by `Settings`.
+        79 => UpdateSettings(SettingsUpdate),
     }
 }
 

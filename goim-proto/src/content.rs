@@ -30,6 +30,10 @@ wire_enum! {
         64 => AddedTo(Place),
         /// In an inbox: its owner was removed from a conversation, or left it.
         65 => RemovedFrom(Place),
+        /// In an inbox: the sender asks to be friends.
+        66 => FriendRequested(FriendRequested),
+        /// In an inbox: the sender answered a request of its owner's.
+        67 => FriendAnswered(FriendAnswered),
     }
 }
 
@@ -100,6 +104,22 @@ wire_struct! {
         pub conversation: ConversationId,
         /// Where in it.
         pub seq: Seq,
+    }
+}
+
+wire_struct! {
+    /// Somebody asks to be friends.
+    pub struct FriendRequested {
+        /// What was written with it; may be empty.
+        pub greeting: String,
+    }
+}
+
+wire_struct! {
+    /// A request to be friends was answered.
+    pub struct FriendAnswered {
+        /// Whether the two are friends now.
+        pub accepted: bool,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Every answer to a [`Call`](crate::Call).
 
 mod account;
+mod friends;
 
 use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 
 use crate::Error;
 
 pub use account::*;
+pub use friends::*;
 
 wire_enum! {
     /// The answer to a call.
@@ -29,6 +31,8 @@ wire_enum! {
         8 => Found(FoundPage),
         /// A page of devices.
         9 => Devices(DevicePage),
+        /// What the caller's account allows others.
+        10 => Settings(AccountSettings),
         /// A conversation.
         20 => Conversation(ConversationInfo),
         /// A page of members.
@@ -45,6 +49,12 @@ wire_enum! {
         44 => History(HistoryPage<B>),
         /// The offsets are committed.
         45 => Committed(Committed),
+        /// A page of requests to be friends.
+        70 => FriendRequests(FriendRequestPage),
+        /// A page of friends.
+        71 => Friends(FriendPage),
+        /// A page of users whom the caller blocks.
+        72 => Blocked(BlockedPage),
     }
 }
 

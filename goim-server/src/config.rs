@@ -105,6 +105,10 @@ pub struct Limits {
     pub group_members_max: usize,
     /// Conversations that one user is a member of.
     pub conversations_per_user_max: usize,
+    /// Friends of one user, and likewise users whom he blocks.
+    pub friends_max: u64,
+    /// Requests of one user to be friends that are not answered.
+    pub friend_requests_max: u64,
 }
 
 impl Default for Limits {
@@ -124,6 +128,8 @@ impl Default for Limits {
             msg_box_bytes_max: 128 << 20,
             group_members_max: 10_000,
             conversations_per_user_max: 10_000,
+            friends_max: 5_000,
+            friend_requests_max: 500,
         }
     }
 }

@@ -19,7 +19,7 @@ use backend::Backend;
 use common::on_both_stores;
 use goim_core::{ConversationId, DeviceId, UserId};
 use goim_proto::ProfileUpdate;
-use goim_server::store::{SearchKey, Store};
+use goim_server::store::{EntryKind, Notice, SearchKey, Store};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Event, Metadata, Subscriber, span};
 
@@ -114,6 +114,33 @@ async fn people(backend: &Backend) {
     assert_constant!("devices", store.devices(users[0], first, 1), store.devices(users[0], first, 100), 30);
 }
 
+async fn friends(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let user = person(&store, "user").await;
+    let notice = Notice { kind: EntryKind(66), body: bytes::Bytes::new() };
+    for n in 0..30 {
+        let other = person(&store, &format!("other {n}")).await;
+        store.request_friend(other, user, "", None, 1).await.unwrap();
+        store.answer_friend(user, other, true, &notice, 1).await.unwrap();
+        store.request_friend(user, other, "", None, 1).await.unwrap();
+        let direct = store.direct_chat(user, other).await.unwrap();
+        store.set_block(other, user, direct, true).await.unwrap();
+        store.set_block(user, person(&store, &format!("blocked {n}")).await, direct, true).await.unwrap();
+    }
+    let (nobody, newest) = (UserId::new(0), u64::MAX);
+    assert_constant!("friends", store.friends(user, nobody, 1), store.friends(user, nobody, 100), 30);
+    assert_constant!("blocked", store.blocked(user, nobody, 1), store.blocked(user, nobody, 100), 30);
+    for sent in [false, true] {
+        assert_constant!(
+            "friend_requests",
+            store.friend_requests(user, sent, newest, 1),
+            store.friend_requests(user, sent, newest, 100),
+            30
+        );
+    }
+}
+
 async fn conversations(backend: &Backend) {
     let _turn = alone().await;
     let store = backend.open().await;
@@ -147,6 +174,7 @@ async fn conversations(backend: &Backend) {
 }
 
 on_both_stores! {
+    super::friends as no_list_of_friends_costs_a_query_for_each,
     super::conversations as no_list_of_conversations_costs_a_query_for_each,
     super::people as no_list_of_people_costs_a_query_for_each,
 }

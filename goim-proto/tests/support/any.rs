@@ -6,16 +6,18 @@ use bytes::Bytes;
 use goim_core::id::NUMBER_MAX;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
-    Content, CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed,
-    TextContent,
+    Content, CustomContent, DirectOpened, FriendAnswered, FriendRequested, GroupCreated, MemberRemoved,
+    MembersAdded, Place, Renamed, TextContent,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, DeviceArgument, DeviceInfo,
-    DevicePage, Error, ErrorCode, FindUser, FoundPage, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello,
-    History, HistoryPage, ListDevices, ListMembers, Member, MemberInfo, MemberPage, Members, Notification,
-    Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply,
-    ReplyTo, Request, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync,
+    AccountSettings, Ack, AnswerFriend, Authenticate, BlockedPage, BotToken, Call, ChangePassword,
+    ClientFrame, Commit, Committed, ConversationArgument, ConversationInfo, ConversationKind, CreateBot,
+    CreateGroup, Credentials, DeviceArgument, DeviceInfo, DevicePage, DirectFrom, Error, ErrorCode, FindUser,
+    FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, HeadList,
+    Heads, Hello, History, HistoryPage, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
+    MemberInfo, MemberPage, Members, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull,
+    Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role,
+    SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark, SettingsUpdate, Start, Sync,
     SyncItem, Synced, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
@@ -112,7 +114,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender DirectFrom RequestState);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -146,6 +148,20 @@ any_struct! {
     ChangePassword { password, new_password }
     ListDevices { after, limit }
     DeviceArgument { device }
+    RequestFriend { user, greeting }
+    AnswerFriend { user, accept }
+    ListFriendRequests { sent, before, limit }
+    ListUsers { after, limit }
+    SetRemark { user, remark }
+    SettingsUpdate { direct_from }
+    FriendRequest { number, user, greeting, state, at_ms }
+    FriendRequestPage { requests, more }
+    Friend { user, remark, version, since_ms }
+    FriendPage { friends, more }
+    BlockedPage { users, more }
+    AccountSettings { direct_from }
+    FriendRequested { greeting }
+    FriendAnswered { accepted }
     ConversationArgument { conversation }
     CreateGroup { name, members, client_msg_id }
     Members { conversation, users, client_msg_id }
@@ -218,16 +234,20 @@ any_enum! {
         Register Login Refresh Authenticate CreateBot RevokeBot FindUser
         Profiles UpdateProfile SearchUsers ChangePassword ListDevices RevokeDevice
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
-        Sync Heads Send Pull History Commit MarkRead;
+        Sync Heads Send Pull History Commit MarkRead
+        RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
+        ListBlocked UpdateSettings;
         Logout Ping
     }
     Reply<Bytes> {
-        Error Session Authenticated BotToken User Profiles Found Devices Conversation Members
-        Synced Heads Sent Pulled History Committed;
+        Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members
+        Synced Heads Sent Pulled History Committed
+        FriendRequests Friends Blocked;
         Done
     }
     Content {
-        Text Custom GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom;
+        Text Custom GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
+        FriendRequested FriendAnswered;
         MemberLeft
     }
 }

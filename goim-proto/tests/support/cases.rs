@@ -11,11 +11,11 @@ use goim_proto::content::{
 };
 use goim_proto::{
     Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
-    Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member,
-    MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename,
-    Reply, ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem,
-    Synced, User, UserArgument, Welcome,
+    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, DirectFrom, Error, ErrorCode,
+    FindUser, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers,
+    Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset,
+    Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame, Session, SessionInfo,
+    Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
 };
 
 use super::value::Value;
@@ -71,6 +71,10 @@ fn item() -> SyncItem {
     }
 }
 
+fn content(name: &str, content: Content) -> Case {
+    case(&format!("Content/{name}"), content)
+}
+
 fn case(name: &str, value: impl Value + 'static) -> Case {
     Case { name: name.to_owned(), value: Box::new(value) }
 }
@@ -95,6 +99,7 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend(people::replies());
     all.extend(message_replies());
     all.extend(contents());
+    all.extend(people::contents());
     all.extend(codes());
     all
 }
@@ -262,7 +267,6 @@ fn message_replies() -> Vec<Case> {
 }
 
 fn contents() -> Vec<Case> {
-    let content = |name: &str, content: Content| case(&format!("Content/{name}"), content);
     let custom = CustomContent { kind: "poll".into(), data: Bytes::from_static(&[0, 1, 0xfe, 0xff]) };
     let place = || Place { conversation: GROUP, seq: Seq::new(2) };
     let created = GroupCreated { name: "tea".into(), members: vec![BEN] };
@@ -290,7 +294,7 @@ fn codes() -> Vec<Case> {
             }
         )*};
     }
-    each!(ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender);
+    each!(ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender, DirectFrom, RequestState);
     all
 }
 

@@ -2,16 +2,19 @@
 
 use goim_core::Entry;
 use goim_proto::content::{
-    CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed, TextContent,
+    CustomContent, DirectOpened, FriendAnswered, FriendRequested, GroupCreated, MemberRemoved, MembersAdded,
+    Place, Renamed, TextContent,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed, Content,
-    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Decode,
-    DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindUser, FoundPage, Gender, GoAway,
-    GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListDevices, ListMembers, Member, MemberInfo,
-    MemberPage, Members, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, Role, SearchUsers, Send, Sent, ServerFrame, Session,
-    SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, UserList, Welcome,
+    AccountSettings, Ack, AnswerFriend, Authenticate, BlockedPage, BotToken, Call, ChangePassword,
+    ClientFrame, Commit, Committed, Content, ConversationArgument, ConversationInfo, ConversationKind,
+    CreateBot, CreateGroup, Credentials, Decode, DeviceArgument, DeviceInfo, DevicePage, DirectFrom, Error,
+    ErrorCode, FindUser, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway,
+    GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListDevices, ListFriendRequests, ListMembers,
+    ListUsers, Member, MemberInfo, MemberPage, Members, Notification, Position, Profile, ProfileList,
+    ProfileUpdate, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
+    RequestState, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark,
+    SettingsUpdate, Start, Sync, SyncItem, Synced, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -51,6 +54,9 @@ pub(crate) fn structs() -> Vec<Struct> {
         Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Error
         Credentials Refresh Authenticate CreateBot UserArgument FindUser
         UserList ProfileUpdate SearchUsers ChangePassword ListDevices DeviceArgument
+        RequestFriend AnswerFriend ListFriendRequests ListUsers SetRemark SettingsUpdate
+        FriendRequest FriendRequestPage Friend FriendPage BlockedPage AccountSettings
+        FriendRequested FriendAnswered
         ConversationArgument CreateGroup Members Member Rename ListMembers
         Position Sync Heads Send<Body> Pull History Commit
         SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
@@ -92,5 +98,5 @@ pub(crate) fn codes() -> Vec<Enum> {
             vec![$( Enum { name: stringify!($name), codes: $name::CODES, payloads: &[] } ),*]
         };
     }
-    list![ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender]
+    list![ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender, DirectFrom, RequestState]
 }

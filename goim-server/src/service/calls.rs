@@ -70,16 +70,6 @@ impl Service {
         call: Call,
     ) -> Answered {
         match call {
-            Call::Logout => self.logout(session).await,
-            Call::CreateBot(arguments) => self.create_bot(session, &arguments.name).await,
-            Call::RevokeBot(arguments) => self.revoke_bot(session, arguments.user).await,
-            Call::FindUser(arguments) => self.find_user(&arguments.name).await,
-            Call::Profiles(arguments) => self.profiles(&arguments.users).await,
-            Call::UpdateProfile(update) => self.update_profile(session, update).await,
-            Call::SearchUsers(arguments) => self.search_users(arguments).await,
-            Call::ChangePassword(arguments) => self.change_password(session, arguments).await,
-            Call::ListDevices(arguments) => self.list_devices(session, arguments).await,
-            Call::RevokeDevice(arguments) => self.revoke_device(session, arguments.device).await,
             Call::OpenDirect(arguments) => self.open_direct(session, arguments.user).await,
             Call::CreateGroup(arguments) => self.create_group(session, arguments).await,
             Call::AddMembers(arguments) => self.add_members(session, arguments).await,
@@ -91,6 +81,32 @@ impl Service {
             Call::Heads(arguments) => self.heads(session, arguments).await,
             Call::Commit(arguments) => self.commit(session, arguments).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
+            call => self.people_call(session, call).await,
+        }
+    }
+
+    async fn people_call(&self, session: &SessionInfo, call: Call) -> Answered {
+        match call {
+            Call::Logout => self.logout(session).await,
+            Call::CreateBot(arguments) => self.create_bot(session, &arguments.name).await,
+            Call::RevokeBot(arguments) => self.revoke_bot(session, arguments.user).await,
+            Call::FindUser(arguments) => self.find_user(&arguments.name).await,
+            Call::Profiles(arguments) => self.profiles(&arguments.users).await,
+            Call::UpdateProfile(update) => self.update_profile(session, update).await,
+            Call::SearchUsers(arguments) => self.search_users(arguments).await,
+            Call::ChangePassword(arguments) => self.change_password(session, arguments).await,
+            Call::ListDevices(arguments) => self.list_devices(session, arguments).await,
+            Call::RevokeDevice(arguments) => self.revoke_device(session, arguments.device).await,
+            Call::RequestFriend(arguments) => self.request_friend(session, arguments).await,
+            Call::AnswerFriend(arguments) => self.answer_friend(session, arguments).await,
+            Call::ListFriendRequests(arguments) => self.list_friend_requests(session, arguments).await,
+            Call::ListFriends(arguments) => self.list_friends(session, arguments).await,
+            Call::SetRemark(arguments) => self.set_remark(session, arguments).await,
+            Call::DeleteFriend(arguments) => self.delete_friend(session, arguments.user).await,
+            Call::Block(arguments) => self.set_block(session, arguments.user, true).await,
+            Call::Unblock(arguments) => self.set_block(session, arguments.user, false).await,
+            Call::ListBlocked(arguments) => self.list_blocked(session, arguments).await,
+            Call::UpdateSettings(update) => self.update_settings(session, update).await,
             _ => unknown(),
         }
     }

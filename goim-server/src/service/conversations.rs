@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::accounts::check_name;
 use super::answers::sent;
 use super::draft::check_id;
+use super::friends::check_opens_direct;
 use super::{Answered, Refusal, Service, Ticket, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{Effect, EntryDraft, EntryKind, NewConversation, derived_id};
@@ -30,10 +31,11 @@ struct Happening {
 impl Service {
     /// Finds or makes the direct chat with a user.
     pub(super) async fn open_direct(&self, session: &SessionInfo, other: UserId) -> Answered {
-        if other == session.user {
-            return refuse(ErrorCode::BadArgument, "a direct chat needs somebody else");
+        let relation = self.relation(session, other).await?;
+        if let Some(direct) = relation.direct {
+            return Ok(Reply::Conversation(self.info(direct).await?));
         }
-        self.check_users(&[other]).await?;
+        check_opens_direct(&relation)?;
         self.check_conversation_count(session.user).await?;
         let conversation = self.store.direct_chat(session.user, other).await.map_err(failed)?;
         let info = self.info(conversation).await?;

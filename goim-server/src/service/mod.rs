@@ -8,6 +8,7 @@ mod devices;
 mod draft;
 mod due;
 mod errors;
+mod friends;
 mod logins;
 mod messages;
 mod offsets;

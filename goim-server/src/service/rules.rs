@@ -23,6 +23,9 @@ pub enum Refusal {
     /// The sender is not a member.
     #[error("you are not a member of the conversation")]
     NotMember,
+    /// The other one in a direct chat blocks the sender.
+    #[error("the user takes no messages from you")]
+    Blocked,
     /// The sender's role does not allow it.
     #[error("your role in the conversation does not allow this")]
     Forbidden,
@@ -46,7 +49,7 @@ impl Refusal {
     pub fn into_error(self) -> Error {
         let code = match self {
             Self::NotMember => ErrorCode::NotMember,
-            Self::Forbidden | Self::OwnerStays => ErrorCode::Forbidden,
+            Self::Blocked | Self::Forbidden | Self::OwnerStays => ErrorCode::Forbidden,
             Self::AlreadyMember | Self::AlreadyOpened => ErrorCode::BadArgument,
             Self::NoSuchMember => ErrorCode::NotFound,
         };
@@ -80,6 +83,9 @@ impl Rules for ChatRules {
         if inbox || entry.kind >= INBOX_BEGIN {
             let told = inbox && entry.kind >= INBOX_BEGIN && entry.effect == Effect::None;
             return if told { Ok(()) } else { Err(Refusal::Forbidden) };
+        }
+        if fold.settings.closed_to.contains(&sender) {
+            return Err(Refusal::Blocked);
         }
         if entry.kind == GROUP_CREATED || entry.kind == DIRECT_OPENED {
             return judge_opening(fold, sender, entry);
@@ -182,8 +188,11 @@ mod tests {
     const MEMBER: UserId = UserId::new(3);
     const STRANGER: UserId = UserId::new(4);
 
+    const NOBODY: [UserId; 2] = [UserId::new(0); 2];
+
     fn group() -> ChatFold {
-        let settings = Settings { kind: ConversationKind::Group, creator: OWNER, opened: true };
+        let settings =
+            Settings { kind: ConversationKind::Group, creator: OWNER, opened: true, closed_to: NOBODY };
         let mut fold = Fold::new(settings);
         for (user, role) in [(OWNER, Role::Owner), (ADMIN, Role::Admin), (MEMBER, Role::Member)] {
             fold.set_member(user, Some(Member { role }));
@@ -213,7 +222,8 @@ mod tests {
     #[test]
     fn nobody_writes_what_only_the_server_says() {
         assert_eq!(judge(OWNER, 64, Effect::None), Err(Refusal::Forbidden));
-        let settings = Settings { kind: ConversationKind::Inbox, creator: OWNER, opened: true };
+        let settings =
+            Settings { kind: ConversationKind::Inbox, creator: OWNER, opened: true, closed_to: NOBODY };
         let mut inbox = Fold::new(settings);
         inbox.set_member(OWNER, Some(Member { role: Role::Member }));
         assert_eq!(ChatRules.judge(&inbox, OWNER, &entry(1, Effect::None)), Err(Refusal::Forbidden));
@@ -235,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_conversation_is_opened_once_and_by_its_own() {
-        let settings = Settings { kind: ConversationKind::Group, creator: OWNER, opened: false };
+        let settings =
+            Settings { kind: ConversationKind::Group, creator: OWNER, opened: false, closed_to: NOBODY };
         let mut fold = ChatFold::new(settings);
         let open = |sender| entry(32, Effect::Join { users: vec![(sender, Role::Owner)] });
         assert_eq!(ChatRules.judge(&fold, STRANGER, &open(STRANGER)), Err(Refusal::Forbidden));
@@ -243,6 +254,27 @@ mod tests {
         ChatRules.apply(&mut fold, Seq::FIRST, OWNER, &open(OWNER));
         assert_eq!(ChatRules.judge(&fold, OWNER, &open(OWNER)), Err(Refusal::AlreadyOpened));
         assert_eq!(ChatRules.judge(&fold, OWNER, &entry(1, Effect::None)), Ok(()));
+    }
+
+    #[test]
+    fn who_is_blocked_neither_writes_nor_opens_a_direct_chat() {
+        let direct = |opened, closed_to| {
+            let mut fold =
+                Fold::new(Settings { kind: ConversationKind::Direct, creator: OWNER, opened, closed_to });
+            for user in [OWNER, MEMBER] {
+                fold.set_member(user, opened.then_some(Member { role: Role::Member }));
+            }
+            fold
+        };
+        let one = [MEMBER, UserId::new(0)];
+        let text = entry(1, Effect::None);
+        assert_eq!(ChatRules.judge(&direct(true, one), MEMBER, &text), Err(Refusal::Blocked));
+        assert_eq!(ChatRules.judge(&direct(true, one), OWNER, &text), Ok(()));
+        assert_eq!(ChatRules.judge(&direct(true, [OWNER, MEMBER]), MEMBER, &text), Err(Refusal::Blocked));
+        let open = entry(37, Effect::Join { users: vec![(OWNER, Role::Member), (MEMBER, Role::Member)] });
+        assert_eq!(ChatRules.judge(&direct(false, one), MEMBER, &open), Err(Refusal::Blocked));
+        assert_eq!(ChatRules.judge(&direct(false, one), OWNER, &open), Ok(()));
+        assert_eq!(ChatRules.judge(&direct(true, NOBODY), MEMBER, &text), Ok(()));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod shared;
 
 mod error;
+mod friends;
 mod open;
 mod postgres;
 mod profiles;
@@ -19,6 +20,7 @@ mod traits;
 mod types;
 
 pub use error::{StoreError, StoreResult};
+pub use friends::{Friends, Notice, Relation};
 pub use open::{Options, open};
 pub use profiles::{Profiles, SearchKey, folded};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};

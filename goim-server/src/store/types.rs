@@ -60,6 +60,8 @@ pub struct Settings {
     pub creator: UserId,
     /// Whether its first entry is there.
     pub opened: bool,
+    /// Who is blocked by the other one, in a direct chat: up to two, the rest is nobody.
+    pub closed_to: [UserId; 2],
 }
 
 /// A member's row in the fold.
@@ -229,7 +231,7 @@ pub struct NewConversation {
 }
 
 /// An entry that is owed to a user's inbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueRow {
     /// The row.
     pub id: i64,
@@ -239,7 +241,7 @@ pub struct DueRow {
     pub user: UserId,
     /// The content's code.
     pub kind: EntryKind,
-    /// The entry that owes it: where.
+    /// The entry that owes it: where. 0 if it is owed because of none.
     pub conversation: ConversationId,
     /// The entry that owes it: its place.
     pub seq: Seq,
@@ -247,6 +249,8 @@ pub struct DueRow {
     pub sender: UserId,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// The encoded content of what is owed because of no entry.
+    pub body: Option<Bytes>,
 }
 
 /// The epoch with the heads that were asked for, from one look at the store.

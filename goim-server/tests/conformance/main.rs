@@ -17,6 +17,7 @@ mod duplicates;
 mod epochs;
 mod faults;
 mod fixtures;
+mod friends;
 mod ledger;
 mod profiles;
 mod readers;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::{
-    Authenticate, Call, ChangePassword, Commit, Content, ConversationArgument, CreateBot, CreateGroup,
-    DeviceArgument, ErrorCode, FindUser, GoAwayReason, Heads, History, ListDevices, ListMembers, Member,
-    Members, Position, ProfileUpdate, Pull, Refresh, Rename, Reply, ReplyTo, SearchUsers, Send, ServerFrame,
-    Sync, UserArgument, UserList,
+    AnswerFriend, Authenticate, Call, ChangePassword, Commit, Content, ConversationArgument, CreateBot,
+    CreateGroup, DeviceArgument, DirectFrom, ErrorCode, FindUser, GoAwayReason, Heads, History, ListDevices,
+    ListFriendRequests, ListMembers, ListUsers, Member, Members, Position, ProfileUpdate, Pull, Refresh,
+    Rename, Reply, ReplyTo, RequestFriend, SearchUsers, Send, ServerFrame, SetRemark, SettingsUpdate, Sync,
+    UserArgument, UserList,
 };
 
 use crate::backend::Backend;
@@ -16,7 +17,7 @@ use crate::support::{RawClient, TestServer, credentials, mint, unique};
 use crate::world::{instance, server};
 
 /// Who calls, in the order of the table's columns.
-const CALLERS: [&str; 6] = ["nobody", "revoked", "stranger", "removed", "member", "owner"];
+const CALLERS: [&str; 7] = ["nobody", "revoked", "stranger", "blocked", "removed", "member", "owner"];
 
 /// What a call may name: made anew for each call and caller, so that none meets what another left.
 struct Scene {
@@ -26,8 +27,13 @@ struct Scene {
     direct: ConversationId,
     /// A plain member.
     target: UserId,
-    /// Somebody who is in no conversation.
+    /// Somebody who is in no conversation, blocks the blocked one, and asked the member to be friends.
     outsider: UserId,
+    /// Somebody who chats with friends only, and has none.
+    hermit: UserId,
+    owner: UserId,
+    /// Between the owner and whom he blocks.
+    closed: ConversationId,
 }
 
 /// A call's name, how it is made, and what everybody is answered:
@@ -37,38 +43,51 @@ type Row = (&'static str, fn(&Scene) -> Call, &'static str);
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    //                                                                      no re st rm me ow
-    ("Register",       |_| Call::Register(credentials(&unique("walker"))), ". . . . . ."),
-    ("Login",          |_| Call::Login(credentials("factory")),            ". . . . . ."),
-    ("Refresh",        |_| Call::Refresh(Refresh::default()),              "T T T T T T"),
-    ("Logout",         |_| Call::Logout,                                   "U U . . . ."),
-    ("Authenticate",   |_| Call::Authenticate(Authenticate::default()),    "T T T T T T"),
-    ("CreateBot",      |_| Call::CreateBot(CreateBot { name: unique("bot") }), "U U . . . ."),
-    ("RevokeBot",      |s| Call::RevokeBot(UserArgument { user: s.target }),   "U U N N N N"),
-    ("FindUser",       |_| Call::FindUser(FindUser { name: "factory".into() }), "U U . . . ."),
-    ("Profiles",       |s| Call::Profiles(UserList { users: vec![s.target] }), "U U . . . ."),
-    ("UpdateProfile",  |_| Call::UpdateProfile(ProfileUpdate::default()),  "U U . . . ."),
-    ("SearchUsers",    |_| Call::SearchUsers(SearchUsers { prefix: "f".into(), ..SearchUsers::default() }), "U U . . . ."),
-    ("ChangePassword", |_| Call::ChangePassword(new_password()),           "U U F F F F"),
-    ("ListDevices",    |_| Call::ListDevices(ListDevices::default()),      "U U . . . ."),
-    ("RevokeDevice",   |_| Call::RevokeDevice(DeviceArgument::default()),  "U U N N N N"),
-    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.outsider }), "U U . . . ."),
-    ("CreateGroup",    |s| Call::CreateGroup(create(s)),                   "U U . . . ."),
-    ("AddMembers",     |s| Call::AddMembers(add(s)),                       "U U M M F ."),
-    ("RemoveMember",   |s| Call::RemoveMember(remove(s)),                  "U U M M F ."),
-    ("Leave",          |s| Call::Leave(ConversationArgument { conversation: s.group }), "U U M M . F"),
-    ("Rename",         |s| Call::Rename(rename(s)),                        "U U M M F ."),
-    ("ListMembers",    |s| Call::ListMembers(ListMembers { conversation: s.group, ..ListMembers::default() }), "U U M M . ."),
-    ("Sync",           |_| Call::Sync(Sync::default()),                    "U U . . . ."),
-    ("Heads",          |s| Call::Heads(Heads { conversations: vec![s.group] }), "U U . . . ."),
-    ("Send",           |s| Call::Send(text(s.group)),                      "U U M M . ."),
-    ("Send",           |s| Call::Send(text(s.direct)),                     "U U M M . ."),
-    ("Pull",           |s| Call::Pull(Pull { conversation: s.group, ..Pull::default() }), "U U M . . ."),
-    ("Pull",           |s| Call::Pull(Pull { conversation: s.direct, ..Pull::default() }), "U U M M . ."),
-    ("History",        |s| Call::History(History { conversation: s.group, ..History::default() }), "U U M . . ."),
-    ("Commit",         |s| Call::Commit(commit(s)),                        "U U . . . ."),
-    ("MarkRead",       |s| Call::MarkRead(Position { conversation: s.group, seq: Seq::FIRST }), "U U M . . ."),
-    ("Ping",           |_| Call::Ping,                                     ". . . . . ."),
+    //                                                                      no re st bl rm me ow
+    ("Register",       |_| Call::Register(credentials(&unique("walker"))), ". . . . . . ."),
+    ("Login",          |_| Call::Login(credentials("factory")),            ". . . . . . ."),
+    ("Refresh",        |_| Call::Refresh(Refresh::default()),              "T T T T T T T"),
+    ("Logout",         |_| Call::Logout,                                   "U U . . . . ."),
+    ("Authenticate",   |_| Call::Authenticate(Authenticate::default()),    "T T T T T T T"),
+    ("CreateBot",      |_| Call::CreateBot(CreateBot { name: unique("bot") }), "U U . . . . ."),
+    ("RevokeBot",      |s| Call::RevokeBot(UserArgument { user: s.target }),   "U U N N N N N"),
+    ("FindUser",       |_| Call::FindUser(FindUser { name: "factory".into() }), "U U . . . . ."),
+    ("Profiles",       |s| Call::Profiles(UserList { users: vec![s.target] }), "U U . . . . ."),
+    ("UpdateProfile",  |_| Call::UpdateProfile(ProfileUpdate::default()),  "U U . . . . ."),
+    ("SearchUsers",    |_| Call::SearchUsers(SearchUsers { prefix: "f".into(), ..SearchUsers::default() }), "U U . . . . ."),
+    ("ChangePassword", |_| Call::ChangePassword(new_password()),           "U U F F F F F"),
+    ("ListDevices",    |_| Call::ListDevices(ListDevices::default()),      "U U . . . . ."),
+    ("RevokeDevice",   |_| Call::RevokeDevice(DeviceArgument::default()),  "U U N N N N N"),
+    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.outsider }), "U U . F . . ."),
+    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.hermit }),   "U U F F F F F"),
+    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.owner }),    "U U . . . . A"),
+    ("CreateGroup",    |s| Call::CreateGroup(create(s)),                   "U U . . . . ."),
+    ("AddMembers",     |s| Call::AddMembers(add(s)),                       "U U M M M F ."),
+    ("RemoveMember",   |s| Call::RemoveMember(remove(s)),                  "U U M M M F ."),
+    ("Leave",          |s| Call::Leave(ConversationArgument { conversation: s.group }), "U U M M M . F"),
+    ("Rename",         |s| Call::Rename(rename(s)),                        "U U M M M F ."),
+    ("ListMembers",    |s| Call::ListMembers(ListMembers { conversation: s.group, ..ListMembers::default() }), "U U M M M . ."),
+    ("Sync",           |_| Call::Sync(Sync::default()),                    "U U . . . . ."),
+    ("Heads",          |s| Call::Heads(Heads { conversations: vec![s.group] }), "U U . . . . ."),
+    ("Send",           |s| Call::Send(text(s.group)),                      "U U M M M . ."),
+    ("Send",           |s| Call::Send(text(s.direct)),                     "U U M M M . ."),
+    ("Send",           |s| Call::Send(text(s.closed)),                     "U U M F M M ."),
+    ("Pull",           |s| Call::Pull(Pull { conversation: s.group, ..Pull::default() }), "U U M M . . ."),
+    ("Pull",           |s| Call::Pull(Pull { conversation: s.direct, ..Pull::default() }), "U U M M M . ."),
+    ("History",        |s| Call::History(History { conversation: s.group, ..History::default() }), "U U M M . . ."),
+    ("Commit",         |s| Call::Commit(commit(s)),                        "U U . . . . ."),
+    ("MarkRead",       |s| Call::MarkRead(Position { conversation: s.group, seq: Seq::FIRST }), "U U M M . . ."),
+    ("Ping",           |_| Call::Ping,                                     ". . . . . . ."),
+    ("RequestFriend",  |s| Call::RequestFriend(RequestFriend { user: s.outsider, ..RequestFriend::default() }), "U U . . . . ."),
+    ("AnswerFriend",   |s| Call::AnswerFriend(AnswerFriend { user: s.outsider, accept: true }), "U U N N N . N"),
+    ("ListFriendRequests", |_| Call::ListFriendRequests(ListFriendRequests::default()), "U U . . . . ."),
+    ("ListFriends",    |_| Call::ListFriends(ListUsers::default()),        "U U . . . . ."),
+    ("SetRemark",      |s| Call::SetRemark(SetRemark { user: s.owner, remark: "boss".into() }), "U U N N N . N"),
+    ("DeleteFriend",   |s| Call::DeleteFriend(UserArgument { user: s.owner }), "U U N N N . N"),
+    ("Block",          |s| Call::Block(UserArgument { user: s.target }),   "U U . . . . ."),
+    ("Unblock",        |s| Call::Unblock(UserArgument { user: s.target }), "U U . . . . ."),
+    ("ListBlocked",    |_| Call::ListBlocked(ListUsers::default()),        "U U . . . . ."),
+    ("UpdateSettings", |_| Call::UpdateSettings(SettingsUpdate::default()), "U U . . . . ."),
 ];
 
 fn new_password() -> ChangePassword {
@@ -129,11 +148,19 @@ fn letter(reply: &Reply) -> &'static str {
     }
 }
 
+/// A caller's column.
+fn at(name: &str) -> usize {
+    CALLERS.iter().position(|caller| *caller == name).unwrap()
+}
+
 /// Everybody who acts: bots, which need no password, all of one factory.
 struct Cast<'a> {
     server: &'a TestServer,
     factory: RawClient,
     owner: RawClient,
+    hermit: UserId,
+    /// Between the owner and whom he blocks.
+    closed: ConversationId,
     /// The user and the token of each caller but nobody.
     callers: Vec<(UserId, String)>,
 }
@@ -147,8 +174,17 @@ impl<'a> Cast<'a> {
         }
         let revoke = Call::RevokeBot(UserArgument { user: callers[0].0 });
         assert_eq!(factory.call(revoke).await.unwrap(), Reply::Done);
-        let owner = instance(server, &callers.last().unwrap().1, "the scene").await;
-        Self { server, factory, owner, callers }
+        let caller = |name: &str| &callers[at(name) - 1];
+        let mut owner = instance(server, &caller("owner").1, "the scene").await;
+        let mut member = instance(server, &caller("member").1, "the scene").await;
+        owner.befriend(&mut member).await;
+        let blocked = caller("blocked").0;
+        let closed = owner.direct(blocked).await.unwrap();
+        owner.call(Call::Block(UserArgument { user: blocked })).await.unwrap();
+        let (hermit, token) = Self::made(&mut factory, "hermit").await;
+        let friends_only = SettingsUpdate { direct_from: Some(DirectFrom::Friends) };
+        instance(server, &token, "").await.call(Call::UpdateSettings(friends_only)).await.unwrap();
+        Self { server, factory, owner, hermit, closed, callers }
     }
 
     async fn made(factory: &mut RawClient, name: &str) -> (UserId, String) {
@@ -158,19 +194,23 @@ impl<'a> Cast<'a> {
     }
 
     fn user(&self, name: &str) -> UserId {
-        let at = CALLERS.iter().position(|caller| *caller == name).unwrap();
-        self.callers[at - 1].0
+        self.callers[at(name) - 1].0
     }
 
     async fn scene(&mut self) -> Scene {
         let (target, _) = Self::made(&mut self.factory, "target").await;
-        let (outsider, _) = Self::made(&mut self.factory, "outsider").await;
+        let (outsider, token) = Self::made(&mut self.factory, "outsider").await;
+        let mut client = instance(self.server, &token, "").await;
+        client.call(Call::Block(UserArgument { user: self.user("blocked") })).await.unwrap();
+        let request = RequestFriend { user: self.user("member"), ..RequestFriend::default() };
+        client.call(Call::RequestFriend(request)).await.unwrap();
         let (member, removed) = (self.user("member"), self.user("removed"));
         let group = self.owner.group(vec![member, removed, target]).await;
         let remove = Member { conversation: group, user: removed, client_msg_id: mint() };
         self.owner.call(Call::RemoveMember(remove)).await.unwrap();
         let direct = self.owner.direct(member).await.unwrap();
-        Scene { group, direct, target, outsider }
+        let (owner, hermit, closed) = (self.user("owner"), self.hermit, self.closed);
+        Scene { group, direct, target, outsider, hermit, owner, closed }
     }
 
     /// A connection of a caller's, on a device that nobody else has.

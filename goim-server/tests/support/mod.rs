@@ -14,9 +14,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use goim_core::{ClientMsgId, ConversationId, Seq};
 use goim_proto::{
-    ALPN, Ack, Authenticate, Call, ClientFrame, Content, CreateBot, CreateGroup, Credentials, Error,
-    FrameReader, Hello, Notification, PROTOCOL_VERSION, Pull, Pulled, Reply, ReplyTo, Request, Send, Sent,
-    ServerFrame, Session, SessionInfo, Start, Sync, UserArgument, Welcome, decode, encode_frame,
+    ALPN, Ack, AnswerFriend, Authenticate, Call, ClientFrame, Content, CreateBot, CreateGroup, Credentials,
+    Error, FrameReader, Hello, Notification, PROTOCOL_VERSION, Pull, Pulled, Reply, ReplyTo, Request,
+    RequestFriend, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, UserArgument, Welcome, decode,
+    encode_frame,
 };
 use goim_server::{Config, Server};
 use quinn::crypto::rustls::QuicClientConfig;
@@ -204,6 +205,14 @@ impl RawClient {
             Reply::Conversation(info) => Ok(info.conversation),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Makes the two friends.
+    pub async fn befriend(&mut self, other: &mut Self) {
+        let request = RequestFriend { user: other.me(), greeting: String::new() };
+        assert_eq!(self.call(Call::RequestFriend(request)).await, Ok(Reply::Done));
+        let answer = AnswerFriend { user: self.me(), accept: true };
+        assert_eq!(other.call(Call::AnswerFriend(answer)).await, Ok(Reply::Done));
     }
 
     pub async fn text(&mut self, conversation: ConversationId, text: &str) -> Result<Sent, Error> {

@@ -35,7 +35,8 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
 }
 
 accounts!(PostgresStore, PgConnection, list, bind_list);
-log!(PostgresStore, list, bind_list);
+friends!(PostgresStore, PgConnection);
+log!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, bind_list);
 effects!(PgConnection, list, bind_list);

@@ -43,8 +43,9 @@ macro_rules! accounts {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
                 let user: Option<(i64,)> = sqlx::query_as(
-                    "INSERT INTO users (name, password_hash, owner, inbox, created_at) \
-                     VALUES ($1, $2, $3, 0, $4) ON CONFLICT (name) DO NOTHING RETURNING id",
+                    "INSERT INTO users (name, password_hash, owner, inbox, created_at, direct_from) \
+                     VALUES ($1, $2, $3, 0, $4, CASE WHEN $3 IS NULL THEN 1 ELSE 2 END) \
+                     ON CONFLICT (name) DO NOTHING RETURNING id",
                 )
                 .bind(name)
                 .bind(password_hash)

@@ -1,6 +1,6 @@
 /// The methods of `Log` that both engines say in the same words, as inherent ones.
 macro_rules! log {
-    ($store:ty, $list:ident, $bind:path) => {
+    ($store:ty, $connection:ty, $list:ident, $bind:path) => {
         impl $store {
             async fn load_state(
                 &self,
@@ -15,6 +15,12 @@ macro_rules! log {
                         .fetch_optional(&mut *connection)
                         .await?;
                 let Some((head, count, rev, kind, creator)) = head else { return Ok(None) };
+                // After the revision, which a block raises: what is newer here is found stale too.
+                let closed_to = if $crate::store::shared::rows::kind(kind) == goim_proto::ConversationKind::Direct {
+                    Self::closed_to(&mut *connection, load.conversation).await?
+                } else {
+                    Default::default()
+                };
                 let roles: Vec<(i64, i16)> = if load.members.is_empty() {
                     Vec::new()
                 } else {
@@ -44,10 +50,29 @@ macro_rules! log {
                         kind: $crate::store::shared::rows::kind(kind),
                         creator: goim_core::UserId::from_i64(creator),
                         opened: head > 0,
+                        closed_to,
                     },
                     members: load.members.iter().map(|user| (*user, member(user))).collect(),
                     found,
                 }))
+            }
+
+            /// Who of the two in a direct chat is blocked by the other.
+            async fn closed_to(
+                connection: &mut $connection,
+                conversation: goim_core::ConversationId,
+            ) -> $crate::store::StoreResult<[goim_core::UserId; 2]> {
+                let rows: Vec<(i64,)> = sqlx::query_as(
+                    "SELECT b.blocked_id FROM direct_chats d \
+                     JOIN blocks b ON b.user_id = d.low AND b.blocked_id = d.high WHERE d.conversation = $1 \
+                     UNION ALL SELECT b.blocked_id FROM direct_chats d \
+                     JOIN blocks b ON b.user_id = d.high AND b.blocked_id = d.low WHERE d.conversation = $1",
+                )
+                .bind(conversation.as_i64())
+                .fetch_all(connection)
+                .await?;
+                let user = |at: usize| rows.get(at).map_or(0, |(user,): &(i64,)| *user);
+                Ok([user(0), user(1)].map(goim_core::UserId::from_i64))
             }
         }
 
@@ -178,14 +203,14 @@ macro_rules! log {
 
             async fn due(&self, limit: u32) -> $crate::store::StoreResult<Vec<$crate::store::DueRow>> {
                 let mut connection = self.read().await?;
-                let rows: Vec<(i64, i64, i64, i16, i64, i64, i64, i64)> = sqlx::query_as(
-                    "SELECT d.id, u.inbox, d.user_id, d.kind, d.conversation, d.seq, d.sender, d.at \
+                let rows: Vec<(i64, i64, i64, i16, i64, i64, i64, i64, Option<Vec<u8>>)> = sqlx::query_as(
+                    "SELECT d.id, u.inbox, d.user_id, d.kind, d.conversation, d.seq, d.sender, d.at, d.body \
                      FROM due d JOIN users u ON u.id = d.user_id ORDER BY d.id LIMIT $1",
                 )
                 .bind(i64::from(limit))
                 .fetch_all(&mut *connection)
                 .await?;
-                let row = |(id, inbox, user, kind, conversation, seq, sender, at)| $crate::store::DueRow {
+                let row = |(id, inbox, user, kind, conversation, seq, sender, at, body): (_, _, _, _, _, _, _, _, Option<Vec<u8>>)| $crate::store::DueRow {
                     id,
                     inbox: goim_core::ConversationId::from_i64(inbox),
                     user: goim_core::UserId::from_i64(user),
@@ -194,6 +219,7 @@ macro_rules! log {
                     seq: goim_core::Seq::from_i64(seq),
                     sender: goim_core::UserId::from_i64(sender),
                     at_ms: $crate::store::shared::rows::number(at),
+                    body: body.map(bytes::Bytes::from),
                 };
                 Ok(rows.into_iter().map(row).collect())
             }

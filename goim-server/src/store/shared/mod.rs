@@ -8,6 +8,8 @@ mod accounts;
 #[macro_use]
 mod effects;
 #[macro_use]
+mod friends;
+#[macro_use]
 mod log;
 #[macro_use]
 mod profiles;

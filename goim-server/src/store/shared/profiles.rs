@@ -39,7 +39,7 @@ macro_rules! profiles {
                 .bind(user.as_i64())
                 .bind(update.nickname.as_deref())
                 .bind(update.avatar.as_deref())
-                .bind(update.gender.map($crate::store::shared::rows::gender_column))
+                .bind(update.gender.map(|gender| $crate::store::shared::rows::code_column(gender.code())))
                 .bind(update.bio.as_deref())
                 .fetch_optional(&mut *connection)
                 .await?;

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, Gender, Profile, Role};
+use goim_proto::{
+    ConversationKind, DirectFrom, ErrorCode, FriendRequest, Gender, Profile, RequestState, Role,
+};
 
+use crate::store::Relation;
 use crate::store::types::{OffsetRefusal, ReaderState, StoredEntry};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
@@ -56,20 +59,30 @@ pub(in crate::store) fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// The code of a wire enum, as a column holds it.
+pub(in crate::store) fn code(column: i16) -> u64 {
+    number(i64::from(column))
+}
+
+/// The code of a wire enum as a column; services keep those only that they know, which are small.
+pub(in crate::store) fn code_column(code: u64) -> i16 {
+    i16::try_from(code).unwrap_or(i16::MAX)
+}
+
 pub(in crate::store) fn kind(column: i16) -> ConversationKind {
-    ConversationKind::from_code(number(i64::from(column)))
+    ConversationKind::from_code(code(column))
 }
 
 pub(in crate::store) fn kind_column(kind: ConversationKind) -> i16 {
-    i16::try_from(kind.code()).unwrap_or(i16::MAX)
+    code_column(kind.code())
 }
 
 pub(in crate::store) fn role(column: i16) -> Role {
-    Role::from_code(number(i64::from(column)))
+    Role::from_code(code(column))
 }
 
 pub(in crate::store) fn role_column(role: Role) -> i16 {
-    i16::try_from(role.code()).unwrap_or(i16::MAX)
+    code_column(role.code())
 }
 
 pub(in crate::store) fn conversations(ids: &[ConversationId]) -> Vec<i64> {
@@ -86,15 +99,35 @@ pub(in crate::store) fn profile(columns: ProfileColumns) -> Profile {
         name,
         nickname,
         avatar,
-        gender: Gender::from_code(number(i64::from(gender))),
+        gender: Gender::from_code(code(gender)),
         bio,
         version: number(version),
         bot,
     }
 }
 
-pub(in crate::store) fn gender_column(gender: Gender) -> i16 {
-    i16::try_from(gender.code()).unwrap_or(0)
+/// How a user stands to another one, in the order of the fields of [`Relation`].
+pub(in crate::store) type RelationColumns = (bool, bool, bool, bool, bool, bool, i16, Option<i64>);
+
+pub(in crate::store) fn relation(columns: RelationColumns) -> Relation {
+    let (friends, blocks, blocked, asked, is_asked, owns, direct_from, direct) = columns;
+    let direct_from = DirectFrom::from_code(code(direct_from));
+    let direct = direct.map(ConversationId::from_i64);
+    Relation { friends, blocks, blocked, asked, is_asked, owns, direct_from, direct }
+}
+
+/// A request's columns: id, the other side, greeting, state, at.
+pub(in crate::store) type FriendRequestColumns = (i64, i64, String, i16, i64);
+
+pub(in crate::store) fn friend_request(columns: FriendRequestColumns) -> FriendRequest {
+    let (id, user, greeting, state, at) = columns;
+    FriendRequest {
+        number: number(id),
+        user: UserId::from_i64(user),
+        greeting,
+        state: RequestState::from_code(code(state)),
+        at_ms: number(at),
+    }
 }
 
 /// Behind all texts that begin like this and have none of the last character there is.

@@ -42,7 +42,8 @@ fn bind_list(ids: &[i64]) -> String {
 }
 
 accounts!(SqliteStore, SqliteConnection, list, bind_list);
-log!(SqliteStore, list, bind_list);
+friends!(SqliteStore, SqliteConnection);
+log!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, bind_list);
 effects!(SqliteConnection, list, bind_list);
