@@ -21,6 +21,7 @@ macro_rules! expect {
 }
 
 mod friends;
+mod groups;
 mod people;
 
 impl Client {

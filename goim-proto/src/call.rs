@@ -2,11 +2,13 @@
 
 mod account;
 mod friends;
+mod groups;
 
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 pub use account::*;
 pub use friends::*;
+pub use groups::*;
 
 wire_enum! {
     /// A request.
@@ -53,6 +55,28 @@ wire_enum! {
         25 => Rename(Rename),
         /// Lists a conversation's members; answered by `Members`.
         26 => ListMembers(ListMembers),
+        /// Reads what there is to know of a group; answered by `Group`.
+        27 => GroupInfo(ConversationArgument),
+        /// Finds a group by its public number; answered by `Group`.
+        28 => FindGroup(FindGroup),
+        /// Changes what a group shows and allows; answered by `Sent`.
+        29 => UpdateGroup(UpdateGroup),
+        /// Makes a member an admin, or an admin a plain member; answered by `Sent`.
+        30 => SetRole(SetRole),
+        /// Takes no messages of a member any more, or takes them again; answered by `Sent`.
+        31 => MuteMember(MuteMember),
+        /// Makes a member the owner; answered by `Sent`.
+        32 => TransferGroup(Member),
+        /// Ends a group: nobody writes any more; answered by `Sent`.
+        33 => DismissGroup(GroupAct),
+        /// Joins a group that is open; answered by `Sent`.
+        34 => JoinGroup(GroupAct),
+        /// Asks to be let into a group; answered by `Done`.
+        35 => ApplyToGroup(ApplyToGroup),
+        /// Lets an applicant in, or rejects him; answered by `Done`.
+        36 => AnswerApplication(AnswerApplication),
+        /// Lists applications to a group, or the caller's own; answered by `Applications`.
+        37 => ListApplications(ListApplications),
         /// Registers this connection for all conversations of the user, then lists those past the
         /// device's offset; answered by `Synced`.
         40 => Sync(Sync),

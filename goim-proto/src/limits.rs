@@ -31,7 +31,10 @@ pub const AVATAR_BYTES_MAX: usize = 128;
 /// What a user says about himself, in bytes of UTF-8.
 pub const BIO_BYTES_MAX: usize = 512;
 
-/// What is written with a request to be friends, in bytes of UTF-8.
+/// What a group's members shall know, in bytes of UTF-8.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = 4_096;
+
+/// What is written with a request to be friends or an application, in bytes of UTF-8.
 pub const GREETING_BYTES_MAX: usize = 256;
 
 /// Items in one page of a list of people: at 1 KiB for a profile of the longest, 100 KiB.

@@ -2,6 +2,7 @@
 
 mod account;
 mod friends;
+mod groups;
 
 use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 
@@ -9,6 +10,7 @@ use crate::Error;
 
 pub use account::*;
 pub use friends::*;
+pub use groups::*;
 
 wire_enum! {
     /// The answer to a call.
@@ -37,6 +39,10 @@ wire_enum! {
         20 => Conversation(ConversationInfo),
         /// A page of members.
         21 => Members(MemberPage),
+        /// A group.
+        22 => Group(GroupInfo),
+        /// A page of applications.
+        23 => Applications(ApplicationPage),
         /// A page of conversations past the device's offsets.
         40 => Synced(Synced),
         /// Where conversations stand.
@@ -89,7 +95,7 @@ wire_code! {
     pub enum Role {
         /// Everything.
         1 => Owner,
-        /// Add and remove members.
+        /// Add, remove and mute plain members, answer applications, change what the group shows and allows.
         2 => Admin,
         /// Read and write.
         3 => Member,
@@ -105,6 +111,8 @@ wire_struct! {
         pub role: Role,
         /// The entry that let him in.
         pub since: Seq,
+        /// Whether his messages are refused.
+        pub muted: bool,
     }
 }
 

@@ -107,8 +107,8 @@ pub struct Limits {
     pub conversations_per_user_max: usize,
     /// Friends of one user, and likewise users whom he blocks.
     pub friends_max: u64,
-    /// Requests of one user to be friends that are not answered.
-    pub friend_requests_max: u64,
+    /// Requests of one user to be friends that are not answered, and likewise applications to groups.
+    pub open_requests_max: u64,
 }
 
 impl Default for Limits {
@@ -129,7 +129,7 @@ impl Default for Limits {
             group_members_max: 10_000,
             conversations_per_user_max: 10_000,
             friends_max: 5_000,
-            friend_requests_max: 500,
+            open_requests_max: 500,
         }
     }
 }

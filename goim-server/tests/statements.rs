@@ -19,7 +19,7 @@ use backend::Backend;
 use common::on_both_stores;
 use goim_core::{ConversationId, DeviceId, UserId};
 use goim_proto::ProfileUpdate;
-use goim_server::store::{EntryKind, Notice, SearchKey, Store};
+use goim_server::store::{Applications, EntryKind, Notice, SearchKey, Store};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Event, Metadata, Subscriber, span};
 
@@ -173,7 +173,27 @@ async fn conversations(backend: &Backend) {
     );
 }
 
+async fn applications(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let (group, notice) = (ConversationId::new(7), Notice { kind: EntryKind(68), body: bytes::Bytes::new() });
+    let user = person(&store, "user").await;
+    for n in 0..30 {
+        store.apply_to_group(group, UserId::new(1_000 + n), "", &notice, 1).await.unwrap();
+        store.apply_to_group(ConversationId::new(100 + n), user, "", &notice, 1).await.unwrap();
+    }
+    for which in [Applications::To(group), Applications::Of(user)] {
+        assert_constant!(
+            "applications",
+            store.applications(which, u64::MAX, 1),
+            store.applications(which, u64::MAX, 100),
+            30
+        );
+    }
+}
+
 on_both_stores! {
+    super::applications as no_list_of_applications_costs_a_query_for_each,
     super::friends as no_list_of_friends_costs_a_query_for_each,
     super::conversations as no_list_of_conversations_costs_a_query_for_each,
     super::people as no_list_of_people_costs_a_query_for_each,

@@ -2,6 +2,7 @@
 //!
 //! They tell one story: Ada (70,001) on her device 12 talks with Ben (70,002) in the group 301.
 
+mod groups;
 mod people;
 
 use bytes::Bytes;
@@ -12,10 +13,10 @@ use goim_proto::content::{
 use goim_proto::{
     Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
     ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, DirectFrom, Error, ErrorCode,
-    FindUser, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers,
-    Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset,
-    Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame, Session, SessionInfo,
-    Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
+    FindUser, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage,
+    JoinPolicy, ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled,
+    Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame,
+    Session, SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
 };
 
 use super::value::Value;
@@ -92,14 +93,17 @@ pub(crate) fn all() -> Vec<Case> {
     let mut all = client_frames();
     all.extend(account_calls());
     all.extend(people::calls());
+    all.extend(groups::calls());
     all.extend(conversation_calls());
     all.extend(message_calls());
     all.extend(server_frames());
     all.extend(account_replies());
     all.extend(people::replies());
+    all.extend(groups::replies());
     all.extend(message_replies());
     all.extend(contents());
     all.extend(people::contents());
+    all.extend(groups::contents());
     all.extend(codes());
     all
 }
@@ -226,8 +230,8 @@ fn account_replies() -> Vec<Case> {
         title: "tea".into(),
         head: Seq::FIRST,
     };
-    let ben = MemberInfo { user: BEN, role: Role::Member, since: Seq::FIRST };
-    let bot = MemberInfo { user: BOT, role: Role::Admin, since: Seq::new(4) };
+    let ben = MemberInfo { user: BEN, role: Role::Member, since: Seq::FIRST, muted: true };
+    let bot = MemberInfo { user: BOT, role: Role::Admin, since: Seq::new(4), muted: false };
     vec![
         reply("Error", Reply::Error(Error::new(ErrorCode::NotMember, "you are not a member"))),
         reply("Error to retry", Reply::Error(later)),
@@ -294,7 +298,18 @@ fn codes() -> Vec<Case> {
             }
         )*};
     }
-    each!(ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender, DirectFrom, RequestState);
+    each!(
+        ErrorCode,
+        GoAwayReason,
+        ConversationKind,
+        Role,
+        Start,
+        Gender,
+        DirectFrom,
+        RequestState,
+        JoinPolicy,
+        HistoryFrom
+    );
     all
 }
 
@@ -304,7 +319,7 @@ pub(crate) fn unknown() -> Vec<Case> {
     let away = GoAway { reason: GoAwayReason::Unknown(99), retry_after_ms: 1, message: "new".into() };
     let kind = ConversationKind::Unknown(99);
     let conversation = ConversationInfo { conversation: GROUP, kind, title: String::new(), head: Seq::FIRST };
-    let member = MemberInfo { user: BEN, role: Role::Unknown(99), since: Seq::FIRST };
+    let member = MemberInfo { user: BEN, role: Role::Unknown(99), since: Seq::FIRST, muted: false };
     let sync = Sync { offsets: vec![], start: Start::Unknown(99), after: INBOX, limit: 1 };
     vec![
         case("ClientFrame of no known code", ClientFrame::<Bytes>::Unknown(99)),

@@ -2,19 +2,22 @@
 
 use goim_core::Entry;
 use goim_proto::content::{
-    CustomContent, DirectOpened, FriendAnswered, FriendRequested, GroupCreated, MemberRemoved, MembersAdded,
-    Place, Renamed, TextContent,
+    ApplicationMade, ApplicationRejected, CustomContent, DirectOpened, FriendAnswered, FriendRequested,
+    GroupCreated, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged, Place, Renamed, RoleChanged,
+    TextContent,
 };
 use goim_proto::{
-    AccountSettings, Ack, AnswerFriend, Authenticate, BlockedPage, BotToken, Call, ChangePassword,
-    ClientFrame, Commit, Committed, Content, ConversationArgument, ConversationInfo, ConversationKind,
-    CreateBot, CreateGroup, Credentials, Decode, DeviceArgument, DeviceInfo, DevicePage, DirectFrom, Error,
-    ErrorCode, FindUser, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway,
-    GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListDevices, ListFriendRequests, ListMembers,
-    ListUsers, Member, MemberInfo, MemberPage, Members, Notification, Position, Profile, ProfileList,
-    ProfileUpdate, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
-    RequestState, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark,
-    SettingsUpdate, Start, Sync, SyncItem, Synced, User, UserArgument, UserList, Welcome,
+    AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
+    Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed, Content,
+    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Decode,
+    DeviceArgument, DeviceInfo, DevicePage, DirectFrom, Error, ErrorCode, FindGroup, FindUser, FoundPage,
+    Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
+    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
+    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
+    MemberPage, Members, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull,
+    Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role,
+    SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start,
+    Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -57,6 +60,9 @@ pub(crate) fn structs() -> Vec<Struct> {
         RequestFriend AnswerFriend ListFriendRequests ListUsers SetRemark SettingsUpdate
         FriendRequest FriendRequestPage Friend FriendPage BlockedPage AccountSettings
         FriendRequested FriendAnswered
+        FindGroup UpdateGroup GroupChange SetRole MuteMember GroupAct ApplyToGroup AnswerApplication
+        ListApplications GroupInfo Application ApplicationPage
+        RoleChanged MemberMuted OwnerChanged ApplicationMade ApplicationRejected
         ConversationArgument CreateGroup Members Member Rename ListMembers
         Position Sync Heads Send<Body> Pull History Commit
         SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
@@ -98,5 +104,16 @@ pub(crate) fn codes() -> Vec<Enum> {
             vec![$( Enum { name: stringify!($name), codes: $name::CODES, payloads: &[] } ),*]
         };
     }
-    list![ErrorCode, GoAwayReason, ConversationKind, Role, Start, Gender, DirectFrom, RequestState]
+    list![
+        ErrorCode,
+        GoAwayReason,
+        ConversationKind,
+        Role,
+        Start,
+        Gender,
+        DirectFrom,
+        RequestState,
+        JoinPolicy,
+        HistoryFrom
+    ]
 }

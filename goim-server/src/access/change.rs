@@ -37,6 +37,7 @@ impl Change {
                 Some(Self::Added(users))
             }
             Content::DirectOpened(opened) => Some(Self::Added(vec![entry.sender, opened.user])),
+            Content::MemberJoined => Some(Self::Added(vec![entry.sender])),
             Content::MembersAdded(added) => Some(Self::Added(added.users)),
             Content::MemberRemoved(removed) => Some(Self::Gone(removed.user)),
             Content::MemberLeft => Some(Self::Gone(entry.sender)),

@@ -9,7 +9,7 @@ use goim_proto::{
 };
 
 use super::accounts::check_name;
-use super::profiles::page_limit;
+use super::profiles::{check_lines, page_limit};
 use super::{Answered, Service, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{EntryKind, Notice, Relation};
@@ -18,11 +18,7 @@ impl Service {
     /// Asks a user to be friends; somebody whose own request is open is accepted instead.
     pub(super) async fn request_friend(&self, session: &SessionInfo, arguments: RequestFriend) -> Answered {
         let RequestFriend { user: other, greeting } = arguments;
-        let harmless = greeting.chars().all(|c| c == '\n' || !c.is_control());
-        if greeting.len() > GREETING_BYTES_MAX || !harmless {
-            let message = "a greeting has at most 256 bytes and no control characters but line breaks";
-            return refuse(ErrorCode::BadArgument, message);
-        }
+        check_lines(&greeting, GREETING_BYTES_MAX)?;
         let relation = self.relation(session, other).await?;
         if relation.friends {
             return refuse(ErrorCode::BadArgument, "you are friends already");
@@ -36,7 +32,7 @@ impl Service {
         if relation.asked {
             return Ok(Reply::Done);
         }
-        if self.store.open_requests(session.user).await.map_err(failed)? >= self.limits.friend_requests_max {
+        if self.store.open_requests(session.user).await.map_err(failed)? >= self.limits.open_requests_max {
             return refuse(ErrorCode::TooLarge, "too many of your requests are not answered; wait for some");
         }
         let content = Content::FriendRequested(FriendRequested { greeting: greeting.clone() });

@@ -88,10 +88,8 @@ fn check_profile(update: &ProfileUpdate) -> Result<(), Error> {
     {
         check_name(nickname)?;
     }
-    if let Some(avatar) = avatar
-        && (avatar.len() > AVATAR_BYTES_MAX || avatar.chars().any(|c| c.is_control() || c.is_whitespace()))
-    {
-        return refuse(ErrorCode::BadArgument, "an avatar is named as its upload was, in at most 128 bytes");
+    if let Some(avatar) = avatar {
+        check_avatar(avatar)?;
     }
     if let Some(Gender::Unknown(code)) = gender
         && *code != 0
@@ -99,12 +97,26 @@ fn check_profile(update: &ProfileUpdate) -> Result<(), Error> {
         return refuse(ErrorCode::BadArgument, "this server knows no such gender; give 0 to say nothing");
     }
     if let Some(bio) = bio {
-        if bio.len() > BIO_BYTES_MAX {
-            return refuse(ErrorCode::TooLarge, "a bio has at most 512 bytes");
-        }
-        if bio.chars().any(|c| c.is_control() && c != '\n') {
-            return refuse(ErrorCode::BadArgument, "a bio has no control characters but line breaks");
-        }
+        check_lines(bio, BIO_BYTES_MAX)?;
+    }
+    Ok(())
+}
+
+/// A reference to a picture.
+pub(super) fn check_avatar(avatar: &str) -> Result<(), Error> {
+    if avatar.len() > AVATAR_BYTES_MAX || avatar.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return refuse(ErrorCode::BadArgument, "an avatar is named as its upload was, in at most 128 bytes");
+    }
+    Ok(())
+}
+
+/// A short text that may have line breaks.
+pub(super) fn check_lines(text: &str, bytes_max: usize) -> Result<(), Error> {
+    if text.len() > bytes_max {
+        return Err(Error::new(ErrorCode::TooLarge, format!("such a text has at most {bytes_max} bytes")));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        return refuse(ErrorCode::BadArgument, "such a text has no control characters but line breaks");
     }
     Ok(())
 }

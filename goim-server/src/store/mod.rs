@@ -11,6 +11,7 @@ mod shared;
 
 mod error;
 mod friends;
+mod groups;
 mod open;
 mod postgres;
 mod profiles;
@@ -21,6 +22,7 @@ mod types;
 
 pub use error::{StoreError, StoreResult};
 pub use friends::{Friends, Notice, Relation};
+pub use groups::{Applications, Groups};
 pub use open::{Options, open};
 pub use profiles::{Profiles, SearchKey, folded};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};

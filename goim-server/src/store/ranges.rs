@@ -15,6 +15,19 @@ pub(super) fn windows(
     parts.filter(|(behind, until)| behind < until)
 }
 
+/// Ranges in the order of their ends, each of which may begin within or before others: the same seqs as
+/// ranges that do not meet.
+pub(super) fn merged(ranges: impl Iterator<Item = Range>) -> Vec<Range> {
+    let mut apart: Vec<Range> = Vec::new();
+    for mut range in ranges {
+        while let Some(last) = apart.pop_if(|last| last.until.is_none_or(|until| until >= range.from)) {
+            range.from = range.from.min(last.from);
+        }
+        apart.push(range);
+    }
+    apart
+}
+
 /// The highest seq that a reader with these ranges may see of a log with this head.
 pub(super) fn readable_head(ranges: &[Range], head: Seq) -> Seq {
     ranges.last().map_or(Seq::ZERO, |range| range.until.unwrap_or(head))
@@ -67,6 +80,18 @@ mod tests {
     fn windows_leave_out_what_lies_between_two_ranges() {
         assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 1), [(1, 2), (5, 9)]);
         assert_eq!(windows_of(&[range(1, Some(2)), range(6, None)], 7), [(7, 9)]);
+    }
+
+    #[test]
+    fn ranges_that_begin_within_others_are_one() {
+        let of = |ranges: &[(u64, Option<u64>)]| {
+            let merged = merged(ranges.iter().map(|(from, until)| range(*from, *until)));
+            merged.iter().map(|one| (one.from.as_u64(), one.until.map(Seq::as_u64))).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[(2, Some(4)), (6, None)]), [(2, Some(4)), (6, None)]);
+        assert_eq!(of(&[(2, Some(4)), (6, Some(7)), (1, None)]), [(1, None)]);
+        assert_eq!(of(&[(2, Some(4)), (3, Some(7)), (9, None)]), [(2, Some(7)), (9, None)]);
+        assert_eq!(of(&[(1, Some(4)), (1, Some(9))]), [(1, Some(9))]);
     }
 
     #[test]

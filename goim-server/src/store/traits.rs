@@ -9,11 +9,13 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Heads, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{Friends, Profiles, StoreError, StoreResult};
+use super::{Friends, Groups, Profiles, StoreError, StoreResult};
 
 /// A store: logs, readers' positions, accounts and people.
 #[async_trait]
-pub trait Store: Accounts + Friends + LaneStore + Log + Profiles + Readers + fmt::Debug + 'static {
+pub trait Store:
+    Accounts + Friends + Groups + LaneStore + Log + Profiles + Readers + fmt::Debug + 'static
+{
     /// The life of the store.
     async fn epoch(&self) -> StoreResult<Epoch>;
 

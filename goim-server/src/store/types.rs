@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use goim_core::lane::{Batch, LoadRequest, Loaded};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, Role};
+use goim_proto::{ConversationKind, ErrorCode, GroupChange, JoinPolicy, Role};
 
 /// An entry to append: what readers get, and what it does to the fold's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,29 @@ pub enum Effect {
         /// Who.
         user: UserId,
     },
+    /// A member has another role.
+    SetRole {
+        /// Who.
+        user: UserId,
+        /// Which.
+        role: Role,
+    },
+    /// A member's messages are refused, or taken again.
+    SetMuted {
+        /// Whose.
+        user: UserId,
+        /// Whether they are refused.
+        muted: bool,
+    },
+    /// The group has a new owner; the sender, who was it, is an admin.
+    Transfer {
+        /// Who.
+        to: UserId,
+    },
+    /// The group shows or allows something else.
+    Change(GroupChange),
+    /// Nobody writes any more.
+    Dismiss,
     /// The conversation has a new title.
     Retitle {
         /// Which.
@@ -62,6 +85,19 @@ pub struct Settings {
     pub opened: bool,
     /// Who is blocked by the other one, in a direct chat: up to two, the rest is nobody.
     pub closed_to: [UserId; 2],
+    /// What it allows, if it is a group.
+    pub group: GroupSettings,
+}
+
+/// What a group allows, as far as rules look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// Who gets in uninvited.
+    pub policy: JoinPolicy,
+    /// Whether only the owner and admins write.
+    pub muted: bool,
+    /// Whether nobody writes any more.
+    pub dismissed: bool,
 }
 
 /// A member's row in the fold.
@@ -69,6 +105,8 @@ pub struct Settings {
 pub struct Member {
     /// What he may do.
     pub role: Role,
+    /// Whether his messages are refused.
+    pub muted: bool,
 }
 
 /// A batch of this server's entries.
@@ -215,6 +253,8 @@ pub struct MemberRow {
     pub role: Role,
     /// The entry that let him in.
     pub since: Seq,
+    /// Whether his messages are refused.
+    pub muted: bool,
 }
 
 /// A conversation to make.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use goim_core::lane::{AppendResult, Lane, LaneLimits, Offer};
-use goim_core::{ConversationId, DeviceId, Seq, Time, UserId};
+use goim_core::lane::AppendResult;
+use goim_core::{Seq, UserId};
 use goim_proto::{DirectFrom, RequestState, SettingsUpdate};
-use goim_server::ChatRules;
-use goim_server::store::{EntryKind, Load, Notice, Store};
+use goim_server::store::{EntryKind, Notice, Store};
 
 use crate::backend::Backend;
-use crate::fixtures::{batch, new_id, text};
+use crate::fixtures::{asked_for, batch, new_id, text};
 use crate::on_both_stores;
 
 async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
@@ -105,23 +104,6 @@ async fn lists(backend: &Backend) {
     assert!(!store.delete_friend(anna, others[2]).await.expect("an answer"), "it ended for both");
     assert!(!store.set_remark(anna, others[2], "x").await.expect("an answer"));
     assert_eq!(store.friend_count(anna).await.expect("a number"), 4);
-}
-
-/// What a lane asks the store when it knows nothing and a user wants to write.
-fn asked_for(conversation: ConversationId, sender: UserId) -> Load {
-    let mut lane = Lane::new(ChatRules, LaneLimits::default());
-    let offer = Offer {
-        ticket: (),
-        conversation,
-        sender,
-        device: DeviceId::new(1),
-        client_msg_id: new_id(),
-        after: None,
-        retry: false,
-        entry: text("hello"),
-    };
-    assert!(lane.offer(Time::ZERO, offer).is_ok());
-    lane.poll_load().expect("a load")
 }
 
 /// A block is found stale by an append that was judged without it, and loaded with the next revision.

@@ -18,6 +18,7 @@ mod epochs;
 mod faults;
 mod fixtures;
 mod friends;
+mod groups;
 mod ledger;
 mod profiles;
 mod readers;

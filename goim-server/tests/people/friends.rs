@@ -13,7 +13,7 @@ use goim_proto::{
 use crate::backend::Backend;
 use crate::on_both_stores;
 use crate::support::RawClient;
-use crate::world::{code, server};
+use crate::world::{code, done, inbox, server};
 
 /// What is sent by somebody who should have been stopped long since.
 const SENDS_MAX: usize = 10_000;
@@ -28,19 +28,6 @@ fn answer(user: UserId, accept: bool) -> Call {
 
 fn block(user: UserId) -> Call {
     Call::Block(UserArgument { user })
-}
-
-async fn done(client: &mut RawClient, call: Call) {
-    assert_eq!(client.call(call).await, Ok(Reply::Done));
-}
-
-/// Waits until an inbox has so many entries; who wrote each, and what.
-async fn inbox(client: &mut RawClient, entries: u64) -> Vec<(UserId, Content)> {
-    let inbox = client.session.as_ref().unwrap().inbox;
-    client.announced(inbox, Seq::new(entries)).await;
-    let pulled = client.pull(inbox, 0).await.unwrap();
-    assert_eq!(pulled.head, Seq::new(entries), "no entry too many");
-    pulled.entries.iter().map(|entry| (entry.sender, Content::decode(&entry.body).unwrap())).collect()
 }
 
 async fn requests(client: &mut RawClient, sent: bool) -> Vec<FriendRequest> {
@@ -98,7 +85,7 @@ async fn friendship(backend: &Backend) {
 }
 
 async fn bad_requests(backend: &Backend) {
-    let server = server(backend, |config| config.limits.friend_requests_max = 2).await;
+    let server = server(backend, |config| config.limits.open_requests_max = 2).await;
     let mut alice = RawClient::user(server.addr(), "alice").await;
     let own = alice.me();
     let mut users = Vec::new();
@@ -108,7 +95,7 @@ async fn bad_requests(backend: &Backend) {
     for (wrong, expected) in [
         (request(own, ""), ErrorCode::BadArgument),
         (request(UserId::new(4_711), ""), ErrorCode::NotFound),
-        (request(users[0], &"x".repeat(257)), ErrorCode::BadArgument),
+        (request(users[0], &"x".repeat(257)), ErrorCode::TooLarge),
         (request(users[0], "a\0b"), ErrorCode::BadArgument),
         (block(own), ErrorCode::BadArgument),
         (block(UserId::new(4_711)), ErrorCode::NotFound),

@@ -12,7 +12,9 @@ mod backend;
 #[path = "../conformance/common.rs"]
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod common;
+mod features;
 mod friends;
+mod groups;
 #[path = "../support/mod.rs"]
 mod support;
 mod walk;

@@ -1,6 +1,7 @@
 //! A server on a store of a test's own, and people who use it.
 
-use goim_proto::{Authenticate, Call, Credentials, Error, ErrorCode, Reply, ServerFrame, Session};
+use goim_core::{Seq, UserId};
+use goim_proto::{Authenticate, Call, Content, Credentials, Error, ErrorCode, Reply, ServerFrame, Session};
 use goim_server::Config;
 
 use crate::backend::Backend;
@@ -50,4 +51,18 @@ pub(crate) async fn ended(client: &mut RawClient) -> ErrorCode {
 /// The code of a refusal.
 pub(crate) fn code(answer: Result<Reply, Error>) -> ErrorCode {
     answer.expect_err("it was allowed").code
+}
+
+/// Makes a call that is answered by `Done`.
+pub(crate) async fn done(client: &mut RawClient, call: Call) {
+    assert_eq!(client.call(call).await, Ok(Reply::Done));
+}
+
+/// Waits until an inbox has so many entries; who wrote each, and what.
+pub(crate) async fn inbox(client: &mut RawClient, entries: u64) -> Vec<(UserId, Content)> {
+    let inbox = client.session.as_ref().unwrap().inbox;
+    client.announced(inbox, Seq::new(entries)).await;
+    let pulled = client.pull(inbox, 0).await.unwrap();
+    assert_eq!(pulled.head, Seq::new(entries), "no entry too many");
+    pulled.entries.iter().map(|entry| (entry.sender, Content::decode(&entry.body).unwrap())).collect()
 }

@@ -9,24 +9,29 @@ macro_rules! log {
                 let mut connection = self.read().await?;
                 // The head before everything else: a state newer than its head is found stale by
                 // the append, an older one would not be.
-                let head: Option<(i64, i64, i64, i16, i64)> =
-                    sqlx::query_as("SELECT head, count, rev, kind, creator FROM conversations WHERE id = $1")
-                        .bind(load.conversation.as_i64())
-                        .fetch_optional(&mut *connection)
-                        .await?;
-                let Some((head, count, rev, kind, creator)) = head else { return Ok(None) };
+                let head: Option<(i64, i64, i64, i16, i64, Option<i16>, Option<bool>, Option<bool>)> = sqlx::query_as(
+                    "SELECT c.head, c.count, c.rev, c.kind, c.creator, g.policy, g.muted, g.dismissed \
+                     FROM conversations c LEFT JOIN group_settings g ON g.conversation = c.id WHERE c.id = $1",
+                )
+                .bind(load.conversation.as_i64())
+                .fetch_optional(&mut *connection)
+                .await?;
+                let Some((head, count, rev, kind, creator, policy, muted, dismissed)) = head else {
+                    return Ok(None);
+                };
+                let group = $crate::store::shared::rows::group_settings((policy, muted, dismissed));
                 // After the revision, which a block raises: what is newer here is found stale too.
                 let closed_to = if $crate::store::shared::rows::kind(kind) == goim_proto::ConversationKind::Direct {
                     Self::closed_to(&mut *connection, load.conversation).await?
                 } else {
                     Default::default()
                 };
-                let roles: Vec<(i64, i16)> = if load.members.is_empty() {
+                let roles: Vec<(i64, i16, bool)> = if load.members.is_empty() {
                     Vec::new()
                 } else {
                     let users: Vec<i64> = load.members.iter().map(|user| user.as_i64()).collect();
                     sqlx::query_as(concat!(
-                        "SELECT user_id, role FROM members WHERE conversation = $1 AND until_seq IS NULL \
+                        "SELECT user_id, role, muted FROM members WHERE conversation = $1 AND until_seq IS NULL \
                          AND user_id IN ",
                         $list!("$2")
                     ))
@@ -37,9 +42,10 @@ macro_rules! log {
                 };
                 let found = Self::find_ids(&mut *connection, load).await?;
                 let member = |user: &goim_core::UserId| {
-                    let row = roles.iter().find(|(id, _)| *id == user.as_i64());
-                    row.map(|(_, role)| $crate::store::Member {
+                    let row = roles.iter().find(|(id, ..)| *id == user.as_i64());
+                    row.map(|(_, role, muted)| $crate::store::Member {
                         role: $crate::store::shared::rows::role(*role),
+                        muted: *muted,
                     })
                 };
                 Ok(Some($crate::store::LoadedState {
@@ -51,6 +57,7 @@ macro_rules! log {
                         creator: goim_core::UserId::from_i64(creator),
                         opened: head > 0,
                         closed_to,
+                        group,
                     },
                     members: load.members.iter().map(|user| (*user, member(user))).collect(),
                     found,
@@ -141,6 +148,16 @@ macro_rules! log {
                         id
                     }
                 };
+                if new.kind == goim_proto::ConversationKind::Group {
+                    // Before its first entry, so every opened group has them.
+                    sqlx::query(
+                        "INSERT INTO group_settings (conversation) VALUES ($1) \
+                         ON CONFLICT (conversation) DO NOTHING",
+                    )
+                    .bind(id)
+                    .execute(&mut *connection)
+                    .await?;
+                }
                 Ok(goim_core::ConversationId::from_i64(id))
             }
 

@@ -10,6 +10,8 @@ mod effects;
 #[macro_use]
 mod friends;
 #[macro_use]
+mod groups;
+#[macro_use]
 mod log;
 #[macro_use]
 mod profiles;

@@ -67,11 +67,7 @@ macro_rules! readers {
                 .bind(user.as_i64())
                 .fetch_all(connection)
                 .await?;
-                let range = |(from, until): (i64, Option<i64>)| $crate::store::Range {
-                    from: goim_core::Seq::from_i64(from),
-                    until: until.map(goim_core::Seq::from_i64),
-                };
-                Ok(rows.into_iter().map(range).collect())
+                Ok(rows.into_iter().map($crate::store::shared::rows::range).collect())
             }
 
             /// How far a reader may look, and where. The head comes first: whoever is in when the
@@ -145,7 +141,18 @@ macro_rules! readers {
             ) -> Result<Vec<$crate::store::StoredEntry>, $crate::store::StoreError> {
                 use futures_util::TryStreamExt as _;
                 let mut connection = self.read().await?;
-                let (head, ranges) = Self::read_view(&mut *connection, user, conversation).await?;
+                let (head, _) = Self::read_view(&mut *connection, user, conversation).await?;
+                // (After the head, as the ranges of a view.)
+                let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
+                    "SELECT COALESCE(visible_from, from_seq), until_seq FROM members \
+                     WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq",
+                )
+                .bind(conversation.as_i64())
+                .bind(user.as_i64())
+                .fetch_all(&mut *connection)
+                .await?;
+                let visible = rows.into_iter().map($crate::store::shared::rows::range);
+                let ranges = $crate::store::ranges::merged(visible);
                 let (mut entries, mut bytes) = (Vec::new(), 0);
                 for (behind, until) in
                     $crate::store::ranges::windows(&ranges, head, goim_core::Seq::ZERO).rev()
@@ -320,8 +327,8 @@ macro_rules! readers {
                 limit: u32,
             ) -> $crate::store::StoreResult<Vec<$crate::store::MemberRow>> {
                 let mut connection = self.read().await?;
-                let rows: Vec<(i64, i16, i64)> = sqlx::query_as(
-                    "SELECT user_id, role, from_seq FROM members \
+                let rows: Vec<(i64, i16, i64, bool)> = sqlx::query_as(
+                    "SELECT user_id, role, from_seq, muted FROM members \
                      WHERE conversation = $1 AND until_seq IS NULL AND user_id > $2 ORDER BY user_id LIMIT $3",
                 )
                 .bind(conversation.as_i64())
@@ -329,10 +336,11 @@ macro_rules! readers {
                 .bind(i64::from(limit))
                 .fetch_all(&mut *connection)
                 .await?;
-                let member = |(user, role, since)| $crate::store::MemberRow {
+                let member = |(user, role, since, muted)| $crate::store::MemberRow {
                     user: goim_core::UserId::from_i64(user),
                     role: $crate::store::shared::rows::role(role),
                     since: goim_core::Seq::from_i64(since),
+                    muted,
                 };
                 Ok(rows.into_iter().map(member).collect())
             }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
 use goim_proto::{
-    ConversationKind, DirectFrom, ErrorCode, FriendRequest, Gender, Profile, RequestState, Role,
+    Application, ConversationKind, DirectFrom, ErrorCode, FriendRequest, Gender, GroupInfo, HistoryFrom,
+    JoinPolicy, Profile, RequestState, Role,
 };
 
 use crate::store::Relation;
-use crate::store::types::{OffsetRefusal, ReaderState, StoredEntry};
+use crate::store::types::{GroupSettings, OffsetRefusal, Range, ReaderState, StoredEntry};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
 pub(in crate::store) type EntryColumns = (i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
@@ -36,6 +37,11 @@ pub(in crate::store) fn state(columns: StateColumns) -> ReaderState {
         offset: Seq::from_i64(offset),
         read_marker: Seq::from_i64(marker),
     }
+}
+
+/// A range's columns: its first seq, and its last if it is closed.
+pub(in crate::store) fn range((from, until): (i64, Option<i64>)) -> Range {
+    Range { from: Seq::from_i64(from), until: until.map(Seq::from_i64) }
 }
 
 /// Why an offset was refused whose reader may or may not be a member, and whose log is or is not the
@@ -114,6 +120,55 @@ pub(in crate::store) fn relation(columns: RelationColumns) -> Relation {
     let direct_from = DirectFrom::from_code(code(direct_from));
     let direct = direct.map(ConversationId::from_i64);
     Relation { friends, blocks, blocked, asked, is_asked, owns, direct_from, direct }
+}
+
+/// A group's columns: conversation, title, avatar, announcement, policy, history, muted, dismissed,
+/// owner, members, role.
+pub(in crate::store) type GroupColumns =
+    (i64, String, String, String, i16, i16, bool, bool, i64, i64, Option<i16>);
+
+pub(in crate::store) fn group(columns: GroupColumns) -> GroupInfo {
+    let (id, name, avatar, announcement, policy, history, muted, dismissed, owner, members, role_of) =
+        columns;
+    GroupInfo {
+        conversation: ConversationId::from_i64(id),
+        number: 0,
+        name,
+        avatar,
+        announcement,
+        policy: JoinPolicy::from_code(code(policy)),
+        history: HistoryFrom::from_code(code(history)),
+        muted,
+        dismissed,
+        owner: UserId::from_i64(owner),
+        members: number(members),
+        role: role_of.map_or(Role::default(), role),
+    }
+}
+
+/// What a group allows, from its policy, muted and dismissed; other conversations have none of it.
+pub(in crate::store) fn group_settings(columns: (Option<i16>, Option<bool>, Option<bool>)) -> GroupSettings {
+    let (policy, muted, dismissed) = columns;
+    GroupSettings {
+        policy: policy.map_or(JoinPolicy::InviteOnly, |policy| JoinPolicy::from_code(code(policy))),
+        muted: muted.unwrap_or(false),
+        dismissed: dismissed.unwrap_or(false),
+    }
+}
+
+/// An application's columns: id, conversation, user, comment, state, at.
+pub(in crate::store) type ApplicationColumns = (i64, i64, i64, String, i16, i64);
+
+pub(in crate::store) fn application(columns: ApplicationColumns) -> Application {
+    let (id, conversation, user, comment, state, at) = columns;
+    Application {
+        number: number(id),
+        conversation: ConversationId::from_i64(conversation),
+        user: UserId::from_i64(user),
+        comment,
+        state: RequestState::from_code(code(state)),
+        at_ms: number(at),
+    }
 }
 
 /// A request's columns: id, the other side, greeting, state, at.

@@ -43,6 +43,7 @@ fn bind_list(ids: &[i64]) -> String {
 
 accounts!(SqliteStore, SqliteConnection, list, bind_list);
 friends!(SqliteStore, SqliteConnection);
+groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, bind_list);
