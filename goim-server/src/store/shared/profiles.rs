@@ -52,19 +52,21 @@ macro_rules! profiles {
                 after: &$crate::store::SearchKey,
                 limit: u32,
             ) -> $crate::store::StoreResult<Vec<(String, goim_proto::Profile)>> {
-                // Each half is a range of its index, of which no more is read than fits a page.
+                // Each half is a range of its index, of which no more is read than fits a page. The place
+                // alone bounds it below: beside a second bound PostgreSQL begins at the lower one.
+                let first = (prefix.to_owned(), goim_core::UserId::default());
+                let after = after.max(&first);
                 let mut connection = self.read().await?;
                 let keys: Vec<(String, i64)> = sqlx::query_as(
                     "SELECT key, id FROM ( \
                          SELECT * FROM (SELECT name_key AS key, id FROM users \
-                             WHERE name_key >= $1 AND name_key <= $2 AND (name_key, id) > ($3, $4) \
-                             ORDER BY name_key, id LIMIT $5) a \
+                             WHERE name_key <= $1 AND (name_key, id) > ($2, $3) \
+                             ORDER BY name_key, id LIMIT $4) a \
                          UNION SELECT * FROM (SELECT nickname_key AS key, id FROM users \
-                             WHERE nickname_key >= $1 AND nickname_key <= $2 AND (nickname_key, id) > ($3, $4) \
-                             ORDER BY nickname_key, id LIMIT $5) b) found \
-                     ORDER BY key, id LIMIT $5",
+                             WHERE nickname_key <= $1 AND (nickname_key, id) > ($2, $3) \
+                             ORDER BY nickname_key, id LIMIT $4) b) found \
+                     ORDER BY key, id LIMIT $4",
                 )
-                .bind(prefix)
                 .bind($crate::store::shared::rows::prefix_end(prefix))
                 .bind(&after.0)
                 .bind(after.1.as_i64())
