@@ -74,6 +74,29 @@ async fn crossed(backend: &Backend) {
     }
 }
 
+/// Who accept each other at once are friends, and one of the two answers is the one that counts.
+async fn accepted_at_once(backend: &Backend) {
+    let store = backend.open().await;
+    for round in 0..30 {
+        let (anna, bert) =
+            (person(&store, &format!("a{round}")).await, person(&store, &format!("b{round}")).await);
+        store.request_friend(anna, bert, "", None, 1).await.expect("asked");
+        store.request_friend(bert, anna, "", None, 1).await.expect("asked");
+        let accept = |user, from| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.answer_friend(user, from, true, &notice(67), 2).await })
+        };
+        let (one, other) = (accept(anna, bert), accept(bert, anna));
+        let answers =
+            [one, other].map(|answer| async { answer.await.expect("an answer").expect("no deadlock") });
+        let [one, other] = answers;
+        let (one, other) = tokio::join!(one, other);
+        assert!(one != other, "one answer settles both");
+        assert_eq!(store.friend_count(anna).await.expect("a number"), 1);
+        assert_eq!(store.friend_count(bert).await.expect("a number"), 1);
+    }
+}
+
 async fn lists(backend: &Backend) {
     let store = backend.open().await;
     let anna = person(&store, "anna").await;
@@ -173,6 +196,7 @@ async fn settings(backend: &Backend) {
 on_both_stores! {
     super::requests as a_request_is_open_once_and_answered_once,
     super::crossed as requests_that_cross_are_settled_together,
+    super::accepted_at_once as who_accept_each_other_at_once_are_friends,
     super::lists as friends_and_requests_come_in_pages,
     super::blocks as g9_a_block_makes_the_lane_s_belief_stale,
     super::settings as an_account_says_who_may_open_a_direct_chat,

@@ -32,7 +32,8 @@ macro_rules! friends {
                 Ok(())
             }
 
-            /// Makes two users friends who may be already, and takes the requests between them as accepted.
+            /// Makes two users friends who may be already: the lesser id first, so that two who accept each
+            /// other at once do not wait for each other in a circle.
             async fn befriend(
                 connection: &mut $connection,
                 one: goim_core::UserId,
@@ -43,16 +44,9 @@ macro_rules! friends {
                     "INSERT INTO friends (user_id, friend_id, since) VALUES ($1, $2, $3), ($2, $1, $3) \
                      ON CONFLICT (user_id, friend_id) DO NOTHING",
                 )
-                .bind(one.as_i64())
-                .bind(other.as_i64())
+                .bind(one.min(other).as_i64())
+                .bind(one.max(other).as_i64())
                 .bind($crate::store::shared::rows::column(now_ms))
-                .execute(&mut *connection)
-                .await?;
-                sqlx::query(
-                    "UPDATE friend_requests SET state = 2 WHERE from_user = $1 AND to_user = $2 AND state = 1",
-                )
-                .bind(one.as_i64())
-                .bind(other.as_i64())
                 .execute(connection)
                 .await?;
                 Ok(())
@@ -144,16 +138,22 @@ macro_rules! friends {
             ) -> $crate::store::StoreResult<bool> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
-                let state = if accept { goim_proto::RequestState::Accepted } else { goim_proto::RequestState::Rejected };
-                let answered = sqlx::query(
-                    "UPDATE friend_requests SET state = $3 WHERE from_user = $1 AND to_user = $2 AND state = 1",
-                )
-                .bind(from.as_i64())
-                .bind(user.as_i64())
-                .bind($crate::store::shared::rows::code_column(state.code()))
-                .execute(&mut *transaction)
-                .await?;
-                if answered.rows_affected() == 0 {
+                // Both ways in one statement: in two, those who accept each other at once could each
+                // hold what the other one waits for.
+                let sql = if accept {
+                    "UPDATE friend_requests SET state = 2 WHERE state = 1 AND \
+                         ((from_user = $1 AND to_user = $2) OR (from_user = $2 AND to_user = $1)) \
+                     RETURNING from_user"
+                } else {
+                    "UPDATE friend_requests SET state = 3 WHERE state = 1 AND from_user = $1 AND to_user = $2 \
+                     RETURNING from_user"
+                };
+                let answered: Vec<(i64,)> = sqlx::query_as(sql)
+                    .bind(from.as_i64())
+                    .bind(user.as_i64())
+                    .fetch_all(&mut *transaction)
+                    .await?;
+                if !answered.contains(&(from.as_i64(),)) {
                     return Ok(false);
                 }
                 if accept {

@@ -126,10 +126,11 @@ macro_rules! profiles {
                 if changed.rows_affected() == 0 {
                     return Ok(false);
                 }
+                // Then devices before tokens, as whoever revokes one device does.
                 for sql in [
+                    "UPDATE devices SET revoked = true WHERE user_id = $1 AND id <> $2 AND NOT revoked",
                     "DELETE FROM refresh_tokens WHERE device IN \
                          (SELECT id FROM devices WHERE user_id = $1 AND id <> $2)",
-                    "UPDATE devices SET revoked = true WHERE user_id = $1 AND id <> $2 AND NOT revoked",
                 ] {
                     sqlx::query(sql)
                         .bind(user.as_i64())
