@@ -233,7 +233,6 @@ impl<B: AsRef<[u8]> + Clone, T> Outbox<B, T> {
     fn queue_ready(&mut self, conversation: ConversationId) {
         if let Some(queue) = self.queues.get_mut(&conversation)
             && !queue.is_ready
-            && queue.not_before.is_none()
             && queue.has_unsent()
         {
             queue.is_ready = true;

@@ -145,6 +145,27 @@ fn one_conversation_s_wait_holds_up_no_other() {
 }
 
 #[test]
+fn g4_what_has_not_been_sent_yet_does_not_overtake_what_waits() {
+    let mut outbox = outbox(2);
+    assert!(outbox.poll_send(Time::ZERO, 100).is_some());
+    answer(&mut outbox, 1, 0, NOT_NOW);
+    assert_eq!(sends(&mut outbox, Time::ZERO), []);
+    assert_eq!(sends(&mut outbox, Time::from_millis(50)).len(), 2);
+}
+
+#[test]
+fn the_last_failure_says_how_long_to_wait() {
+    let mut outbox = outbox(2);
+    sends(&mut outbox, Time::ZERO);
+    answer(&mut outbox, 2, 0, OUT_OF_ORDER);
+    assert_eq!(outbox.poll_timeout(), Some(Time::ZERO));
+    answer(&mut outbox, 1, 0, NOT_NOW);
+    assert_eq!(outbox.poll_timeout(), Some(Time::from_millis(100)));
+    assert_eq!(sends(&mut outbox, Time::from_millis(99)), []);
+    assert_eq!(sends(&mut outbox, Time::from_millis(100)).len(), 2);
+}
+
+#[test]
 fn conversations_take_turns() {
     let mut outbox = outbox(2);
     outbox.push(D, id(3), vec![], false, 3);
@@ -184,8 +205,12 @@ fn draining_gives_back_what_has_met_no_fate() {
     sends(&mut outbox, Time::ZERO);
     answer(&mut outbox, 1, 0, SendAnswer::Stored);
     answer(&mut outbox, 2, 0, NOT_NOW);
-    assert_eq!(outbox.drain().collect::<Vec<_>>(), [2, 3]);
+    outbox.push(D, id(4), vec![], false, 4);
+    let mut tickets: Vec<_> = outbox.drain().collect();
     assert!(outbox.is_empty() && outbox.bytes() == 0 && outbox.poll_timeout().is_none());
-    outbox.push(C, id(4), vec![4], false, 4);
-    assert_eq!(sends(&mut outbox, Time::from_millis(50)), [(id(4), None, false)]);
+    tickets.sort_unstable();
+    assert_eq!(tickets, [2, 3, 4]);
+    outbox.push(D, id(5), vec![], false, 5);
+    outbox.push(C, id(6), vec![], false, 6);
+    assert_eq!(sends(&mut outbox, Time::ZERO), [(id(5), None, false), (id(6), None, false)]);
 }
