@@ -144,9 +144,13 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
 
     /// Whether there is a gap that nobody watches over; whoever asked does from now on.
     pub fn watch_gap(&mut self) -> bool {
-        let unwatched = self.unwatched_gap().is_some();
-        self.gap_watched |= unwatched;
-        unwatched
+        // Not one bool for both: rustc 1.95 forgets it when it compares and uses it in one go
+        // (rust-lang/rust#158206), and then nobody ever watches.
+        if self.unwatched_gap().is_none() {
+            return false;
+        }
+        self.gap_watched = true;
+        true
     }
 
     /// Nobody watches over the gap any longer.
