@@ -8,7 +8,7 @@ use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
-use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, Seq, Time};
+use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, OutboxSend, Seq, Time};
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{
     Authenticate, Call, ClientFrame, Commit, GoAwayReason, Heads, Notification, Position, Pull, Refresh,
@@ -116,10 +116,11 @@ impl<'a> Session<'a> {
             self.ask(link, call, Pending::Sync);
         }
         while link.has_room()
-            && let Some((send, round)) = state.outbox.poll_send(now, self.in_flight_max)
+            && let Some(send) = state.outbox.poll_send(now, self.in_flight_max)
         {
-            let (conversation, id) = (send.conversation, send.client_msg_id);
-            self.ask(link, Call::Send(send), Pending::Send { conversation, id, round });
+            let OutboxSend { conversation, client_msg_id, after, retry, round, body } = send;
+            let send = goim_proto::Send { conversation, client_msg_id, after, retry, body };
+            self.ask(link, Call::Send(send), Pending::Send { conversation, id: client_msg_id, round });
         }
         state.inbox.handle_timeout(now);
         while link.has_room()

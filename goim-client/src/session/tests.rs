@@ -3,7 +3,7 @@ use goim_core::{DeviceId, UserId};
 use goim_proto::{Committed, Content, ErrorCode, RefusedOffset, Reply, Sent, SessionInfo, encode_frame};
 
 use super::*;
-use crate::{Client, OutgoingMessage};
+use crate::Client;
 
 const C: ConversationId = ConversationId::new(1);
 
@@ -17,8 +17,8 @@ fn sending(id: ClientMsgId) -> (Shared, u32) {
         state.inbox.subscribe(C, Seq::new(6), Seq::new(6));
         state.inbox.set_active(C, true);
         let body = Content::text("what it says now").encode();
-        state.outbox.push(OutgoingMessage { conversation: C, client_msg_id: id, body }, true, None);
-        state.outbox.poll_send(Time::ZERO, usize::MAX).unwrap().1
+        state.outbox.push(C, id, body, true, None);
+        state.outbox.poll_send(Time::ZERO, usize::MAX).unwrap().round
     };
     (shared, round)
 }
