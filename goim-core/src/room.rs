@@ -294,6 +294,7 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
     pub fn forget(&mut self) {
         (self.head, self.known, self.dirty) = (None, Seq::ZERO, false);
         self.waiting.clear();
+        self.readers.iter_mut().for_each(Reader::forget);
     }
 
     /// Takes a connection out.

@@ -310,6 +310,17 @@ fn who_is_not_here_stays_out() {
 }
 
 #[test]
+fn g6_what_passed_before_the_store_went_back_is_no_newer_than_a_look_at_it() {
+    for change in [added, gone] {
+        let mut room = registered();
+        change(&mut room, 11);
+        room.forget();
+        room.begin_at(seq(5));
+        assert_eq!(room.look(&PHONE, Look { last: seq(3), ..stranger(5) }), Looked::Out(seq(3)));
+    }
+}
+
+#[test]
 fn g6_a_room_that_forgot_begins_where_the_store_stands_now() {
     let mut room = registered();
     room.look(&PHONE, member(10, 1));
