@@ -142,6 +142,39 @@ fn g7_no_more_wait_than_may_and_the_rest_is_a_gap() {
 }
 
 #[test]
+fn g7_no_more_bytes_wait_than_may_and_the_rest_is_a_gap() {
+    struct Large(u64);
+    impl Msg for Large {
+        fn seq(&self) -> Seq {
+            seq(self.0)
+        }
+
+        fn bytes(&self) -> usize {
+            WAITING_BYTES_MAX / 4
+        }
+    }
+    let fill = |room: &mut Room<&'static str, Large>, first| {
+        for line in (first + 1..=first + 5).flat_map(|line| [line, line]) {
+            assert!(room.offer(Large(line)).is_none());
+        }
+    };
+    let mut room = Room::at(seq(0));
+    fill(&mut room, 1);
+    room.forget();
+    room.begin_at(seq(0));
+    for first in [1, 6] {
+        fill(&mut room, first);
+        let mut next = room.offer(Large(first));
+        while let Some(line) = next.or_else(|| room.take_waiting()) {
+            room.pass(line, None, &mut Vec::new());
+            next = None;
+        }
+        assert_eq!(room.head(), Some(seq(first + 4)));
+        assert_eq!(room.gap(), room.head(), "the store has the last one");
+    }
+}
+
+#[test]
 fn what_the_store_lacks_is_skipped_and_said_to_be() {
     let mut room = Room::at(seq(10));
     let mut steps = Vec::new();
