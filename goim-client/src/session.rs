@@ -115,9 +115,10 @@ impl<'a> Session<'a> {
             let call = sync_call(state, self.sync_after, self.shared.options.start);
             self.ask(link, call, Pending::Sync);
         }
-        while link.has_room()
-            && let Some(send) = state.outbox.poll_send(now, self.in_flight_max)
-        {
+        // What has waited enough wants no timer any more, though there be no room to send it.
+        let most = self.in_flight_max;
+        let in_flight_max = |link: &Link| if link.has_room() { most } else { 0 };
+        while let Some(send) = state.outbox.poll_send(now, in_flight_max(link)) {
             let OutboxSend { conversation, client_msg_id, after, retry, round, body } = send;
             let send = goim_proto::Send { conversation, client_msg_id, after, retry, body };
             self.ask(link, Call::Send(send), Pending::Send { conversation, id: client_msg_id, round });
@@ -178,6 +179,10 @@ impl<'a> Session<'a> {
     pub(crate) fn timeout(&self) -> Duration {
         let now = self.shared.now();
         let state = self.shared.state();
+        if state.session.is_none() || self.new_epoch.is_some() {
+            // Nothing is done by its time now, whatever is overdue: an answer has to come first.
+            return TICK;
+        }
         let times = [self.commit_at, state.inbox.poll_timeout(), state.outbox.poll_timeout()];
         times.into_iter().flatten().map(|at| at.since(now)).fold(TICK, Duration::min)
     }

@@ -124,7 +124,8 @@ impl<B: AsRef<[u8]> + Clone, T> Outbox<B, T> {
     }
 
     /// The next message to send, while fewer than `in_flight_max` bytes are unanswered: one message
-    /// may exceed it. Conversations take turns.
+    /// may exceed it. Conversations take turns. A runner without room may ask with 0, so that what has
+    /// waited enough wants no timer any more.
     pub fn poll_send(&mut self, now: Time, in_flight_max: usize) -> Option<OutboxSend<B>> {
         self.wake(now);
         while self.in_flight < in_flight_max {

@@ -78,3 +78,17 @@ async fn g6_an_offset_of_another_epoch_does_not_count_as_committed() {
     assert_eq!((state.inbox.committed(C), state.commit_due), (Some(Seq::ZERO), true));
     assert!(state.inbox.poll_commit(1).is_some(), "it is not asked for again");
 }
+
+/// A time that has passed would have the task look again and again.
+#[test]
+fn what_is_overdue_waits_without_a_timer_while_an_answer_has_to_come_first() {
+    let (shared, _) = sending(ClientMsgId::mint(1, &[1; 10]));
+    let mut session = Session::new(&shared, &Welcome::default());
+    session.commit_at = Some(Time::ZERO);
+    assert_eq!(session.timeout(), Duration::ZERO);
+    session.new_epoch = Some(Epoch::new(2));
+    assert_eq!(session.timeout(), TICK);
+    session.new_epoch = None;
+    shared.state().session = None;
+    assert_eq!(session.timeout(), TICK);
+}
