@@ -8,7 +8,7 @@ use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
-use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, Seq, Time};
+use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, OutboxSend, Seq, Time};
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{
     Authenticate, Call, ClientFrame, Commit, GoAwayReason, Heads, Notification, Position, Pull, Refresh,
@@ -115,11 +115,13 @@ impl<'a> Session<'a> {
             let call = sync_call(state, self.sync_after, self.shared.options.start);
             self.ask(link, call, Pending::Sync);
         }
-        while link.has_room()
-            && let Some((send, round)) = state.outbox.poll_send(now, self.in_flight_max)
-        {
-            let (conversation, id) = (send.conversation, send.client_msg_id);
-            self.ask(link, Call::Send(send), Pending::Send { conversation, id, round });
+        // What has waited enough wants no timer any more, though there be no room to send it.
+        let most = self.in_flight_max;
+        let in_flight_max = |link: &Link| if link.has_room() { most } else { 0 };
+        while let Some(send) = state.outbox.poll_send(now, in_flight_max(link)) {
+            let OutboxSend { conversation, client_msg_id, after, retry, round, body } = send;
+            let send = goim_proto::Send { conversation, client_msg_id, after, retry, body };
+            self.ask(link, Call::Send(send), Pending::Send { conversation, id: client_msg_id, round });
         }
         state.inbox.handle_timeout(now);
         while link.has_room()
@@ -177,6 +179,10 @@ impl<'a> Session<'a> {
     pub(crate) fn timeout(&self) -> Duration {
         let now = self.shared.now();
         let state = self.shared.state();
+        if state.session.is_none() || self.new_epoch.is_some() {
+            // Nothing is done by its time now, whatever is overdue: an answer has to come first.
+            return TICK;
+        }
         let times = [self.commit_at, state.inbox.poll_timeout(), state.outbox.poll_timeout()];
         times.into_iter().flatten().map(|at| at.since(now)).fold(TICK, Duration::min)
     }

@@ -45,7 +45,8 @@
 //!
 //! A message may therefore be under way several times; a server stores it once, by its id. Each time
 //! that a conversation's unanswered messages go again is a *round*. That a copy of an earlier round
-//! was put off says nothing new, for a later copy is under way already; so such an answer is stale.
+//! was put off says nothing new, and that it was refused is not the end, for a later copy is under way
+//! and may be stored; so of an earlier round only a success counts.
 
 mod queue;
 mod types;
@@ -123,7 +124,8 @@ impl<B: AsRef<[u8]> + Clone, T> Outbox<B, T> {
     }
 
     /// The next message to send, while fewer than `in_flight_max` bytes are unanswered: one message
-    /// may exceed it. Conversations take turns.
+    /// may exceed it. Conversations take turns. A runner without room may ask with 0, so that what has
+    /// waited enough wants no timer any more.
     pub fn poll_send(&mut self, now: Time, in_flight_max: usize) -> Option<OutboxSend<B>> {
         self.wake(now);
         while self.in_flight < in_flight_max {
@@ -158,10 +160,10 @@ impl<B: AsRef<[u8]> + Clone, T> Outbox<B, T> {
     ) -> Answered<B, T> {
         let Some(queue) = self.queues.get_mut(&conversation) else { return Answered::Stale };
         let Some((place, last_round)) = queue.find_sent(client_msg_id) else { return Answered::Stale };
+        if round != last_round && answer != SendAnswer::Stored {
+            return Answered::Stale;
+        }
         if let Some(wait) = self.config.wait_after(answer, queue.failures) {
-            if round != last_round {
-                return Answered::Stale;
-            }
             queue.failures = queue.failures.saturating_add(1);
             self.put_off(conversation, now + wait);
             self.rewind(conversation, place);

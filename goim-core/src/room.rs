@@ -66,7 +66,7 @@
 //!
 //! # Bounds and panics
 //!
-//! [`WAITING_MAX`] entries wait; a reader costs its `size_of` and 24 bytes. Passing an entry is O(1)
+//! [`WAITING_MAX`] entries or [`WAITING_BYTES_MAX`] bytes wait; a reader costs its `size_of` and 24 bytes. Passing an entry is O(1)
 //! if it changes nothing and O(readers) otherwise. Nothing here panics.
 
 mod reader;
@@ -82,6 +82,10 @@ pub use types::{Change, Look, Looked, Step};
 /// Entries that wait for one before them; more are left to be fetched from the store.
 pub const WAITING_MAX: usize = 256;
 
+/// Bytes of entries that wait, besides 8 bytes and an entry's `size_of` for each: with all of them
+/// of 4 KiB, [`WAITING_MAX`] is reached first.
+pub const WAITING_BYTES_MAX: usize = 1 << 20;
+
 /// A conversation with readers. See the [module](self).
 ///
 /// `R` is a reader's connection, compared to find it again; `M` is an entry.
@@ -92,6 +96,7 @@ pub struct Room<R, M> {
     /// The store is known to have this much.
     known: Seq,
     waiting: BTreeMap<Seq, M>,
+    waiting_bytes: usize,
     readers: Vec<Reader<R>>,
     dirty: bool,
     gap_watched: bool,
@@ -104,6 +109,7 @@ impl<R, M> Default for Room<R, M> {
             head: None,
             known: Seq::ZERO,
             waiting: BTreeMap::new(),
+            waiting_bytes: 0,
             readers: Vec::new(),
             dirty: false,
             gap_watched: false,
@@ -182,13 +188,18 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
         match self.head {
             Some(head) if seq <= head => {}
             Some(head) if seq == head.next() => return Some(entry),
-            Some(_) | None => {
-                if self.waiting.len() < WAITING_MAX {
-                    self.waiting.insert(seq, entry);
-                }
-            }
+            Some(_) | None => self.wait(seq, entry),
         }
         None
+    }
+
+    fn wait(&mut self, seq: Seq, entry: M) {
+        let bytes = self.waiting_bytes.saturating_add(entry.bytes());
+        if self.waiting.len() < WAITING_MAX && bytes <= WAITING_BYTES_MAX && !self.waiting.contains_key(&seq)
+        {
+            self.waiting_bytes = bytes;
+            self.waiting.insert(seq, entry);
+        }
     }
 
     /// The next entry to [pass](Room::pass), if it has been waiting.
@@ -198,6 +209,7 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
             && *first.key() <= head.next()
         {
             let (seq, entry) = first.remove_entry();
+            self.waiting_bytes -= entry.bytes();
             if seq > head {
                 return Some(entry);
             }
@@ -298,6 +310,8 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
     pub fn forget(&mut self) {
         (self.head, self.known, self.dirty) = (None, Seq::ZERO, false);
         self.waiting.clear();
+        self.waiting_bytes = 0;
+        self.readers.iter_mut().for_each(Reader::forget);
     }
 
     /// Takes a connection out.

@@ -91,6 +91,23 @@ fn g4_what_was_refused_for_good_fails_alone() {
     assert_eq!(sends(&mut outbox, Time::ZERO), []);
 }
 
+/// Whoever may not send when the first copy comes may when the second one does.
+#[test]
+fn a_copy_that_is_under_way_again_is_not_refused_by_the_answer_to_an_earlier_one() {
+    let mut outbox = outbox(2);
+    sends(&mut outbox, Time::ZERO);
+    answer(&mut outbox, 1, 0, OUT_OF_ORDER);
+    let again = outbox.poll_send(Time::ZERO, MAX).unwrap().round;
+    outbox.poll_send(Time::ZERO, MAX).unwrap();
+    assert_eq!(answer(&mut outbox, 2, 0, SendAnswer::Refused), Answered::Stale);
+    // What is stored is stored.
+    assert_eq!(answer(&mut outbox, 1, 0, SendAnswer::Stored), Answered::Done { body: vec![1], ticket: 1 });
+    assert_eq!(
+        answer(&mut outbox, 2, again, SendAnswer::Refused),
+        Answered::Done { body: vec![2], ticket: 2 }
+    );
+}
+
 #[test]
 fn g4_a_failure_counts_though_one_behind_it_failed_first() {
     let mut outbox = outbox(3);

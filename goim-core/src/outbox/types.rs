@@ -87,6 +87,6 @@ pub enum Answered<B, T> {
     },
     /// It stays and is sent again.
     Again,
-    /// It was answered before, or is under way again already.
+    /// It was answered before, or it was this copy's answer and a later one is under way.
     Stale,
 }

@@ -50,6 +50,13 @@ impl<R> Reader<R> {
         }
     }
 
+    /// What has passed was of a log that is no more.
+    pub(super) const fn forget(&mut self) {
+        if !self.reads() {
+            self.standing = Standing::Looking;
+        }
+    }
+
     pub(super) fn looked(&self, look: Look) -> Looked {
         match self.standing {
             Standing::Reading(from) => Looked::Reads(look.from.map_or(from, |looked| looked.max(from))),

@@ -142,6 +142,39 @@ fn g7_no_more_wait_than_may_and_the_rest_is_a_gap() {
 }
 
 #[test]
+fn g7_no_more_bytes_wait_than_may_and_the_rest_is_a_gap() {
+    struct Large(u64);
+    impl Msg for Large {
+        fn seq(&self) -> Seq {
+            seq(self.0)
+        }
+
+        fn bytes(&self) -> usize {
+            WAITING_BYTES_MAX / 4
+        }
+    }
+    let fill = |room: &mut Room<&'static str, Large>, first| {
+        for line in (first + 1..=first + 5).flat_map(|line| [line, line]) {
+            assert!(room.offer(Large(line)).is_none());
+        }
+    };
+    let mut room = Room::at(seq(0));
+    fill(&mut room, 1);
+    room.forget();
+    room.begin_at(seq(0));
+    for first in [1, 6] {
+        fill(&mut room, first);
+        let mut next = room.offer(Large(first));
+        while let Some(line) = next.or_else(|| room.take_waiting()) {
+            room.pass(line, None, &mut Vec::new());
+            next = None;
+        }
+        assert_eq!(room.head(), Some(seq(first + 4)));
+        assert_eq!(room.gap(), room.head(), "the store has the last one");
+    }
+}
+
+#[test]
 fn what_the_store_lacks_is_skipped_and_said_to_be() {
     let mut room = Room::at(seq(10));
     let mut steps = Vec::new();
@@ -307,6 +340,17 @@ fn who_is_not_here_stays_out() {
     let look = Look { last: seq(4), ..member(10, 1) };
     assert_eq!(room.look(&PHONE, look), Looked::Out(seq(4)));
     assert!(room.is_empty());
+}
+
+#[test]
+fn g6_what_passed_before_the_store_went_back_is_no_newer_than_a_look_at_it() {
+    for change in [added, gone] {
+        let mut room = registered();
+        change(&mut room, 11);
+        room.forget();
+        room.begin_at(seq(5));
+        assert_eq!(room.look(&PHONE, Look { last: seq(3), ..stranger(5) }), Looked::Out(seq(3)));
+    }
 }
 
 #[test]

@@ -298,6 +298,13 @@ impl Connection {
     }
 }
 
+/// A connection is itself and no other.
+impl PartialEq for Connection {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
 /// What became of an authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opened {

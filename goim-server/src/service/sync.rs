@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use goim_core::hash::IdSet;
+use goim_core::room::Look;
 use goim_core::{ConversationId, Seq};
 use goim_proto::limits::{POSITIONS_MAX, SYNC_LIMIT_MAX};
 use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Sync, SyncItem, Synced};
 
 use super::{Answered, Service, failed, refuse};
-use crate::access::{Connection, Look};
+use crate::access::Connection;
 use crate::store::{Membership, ReaderState};
 
 /// How often the list of memberships is read again because it grew meanwhile. What it still lacks

@@ -1,13 +1,12 @@
 //! Who enters and leaves, and who is let into which conversation.
 
-use std::mem;
 use std::sync::Arc;
 
+use goim_core::room::{Look, Looked};
 use goim_core::{ConversationId, Seq, Time, UserId};
 
 use super::{Hub, Touched, lock};
 use crate::access::connection::Connection;
-use crate::access::room::{Look, Looked};
 
 impl Hub {
     /// Adds a session's connection to its user's.
@@ -33,7 +32,7 @@ impl Hub {
         if let Some(session) = connection.session() {
             let mut users = self.users(session.user);
             if let Some(connections) = users.get_mut(&session.user) {
-                connections.retain(|other| !Arc::ptr_eq(other, connection));
+                connections.retain(|other| other != connection);
                 if connections.is_empty() {
                     users.remove(&session.user);
                 }
@@ -58,10 +57,11 @@ impl Hub {
 
     /// Registers a connection for a conversation, before the store is looked at.
     pub(crate) fn register(&self, connection: &Arc<Connection>, conversation: ConversationId) {
+        let Some(session) = connection.session() else { return };
         let mut rooms = self.rooms(conversation);
         // Under the room's lock: a connection that ends meanwhile finds both or neither.
         if connection.subscribe(conversation, Seq::MAX) {
-            rooms.entry(conversation).or_default().register(connection);
+            rooms.entry(conversation).or_default().register(Arc::clone(connection), session.user);
         }
     }
 
@@ -121,7 +121,7 @@ impl Hub {
                 }
             }
         }
-        if mem::take(&mut room.dirty) {
+        if room.take_dirty() {
             touched.conversations.push(conversation);
         }
         self.watch_gap(now, conversation, room);
