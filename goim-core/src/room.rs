@@ -61,6 +61,9 @@
 //! [registered](Room::register) first and then looked for, and the look says which head it saw. What
 //! passes in between and changes his membership is remembered: it counts if it lies behind that
 //! head, for then it is newer than the look; at the head or before it the look knew of it already.
+//! A look at an older head than the room began with is [too old](Looked::TooOld) to tell: what lies
+//! between them has not passed here. For the same reason whoever reads is looked for
+//! [again](Step::Look) when entries are passed over.
 //! The order of calls, when a look is there, is [`Room::begin_at`], then pass what
 //! [`Room::take_waiting`] gives, then [`Room::look`].
 //!
@@ -95,6 +98,8 @@ pub struct Room<R, M> {
     head: Option<Seq>,
     /// The store is known to have this much.
     known: Seq,
+    /// Everything behind this, up to the head, has passed here; of what lies before nothing is known.
+    whole_from: Seq,
     waiting: BTreeMap<Seq, M>,
     waiting_bytes: usize,
     readers: Vec<Reader<R>>,
@@ -108,6 +113,7 @@ impl<R, M> Default for Room<R, M> {
         Self {
             head: None,
             known: Seq::ZERO,
+            whole_from: Seq::ZERO,
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             readers: Vec::new(),
@@ -121,7 +127,7 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
     /// A room whose first entry to pass is the one after `head`.
     #[must_use]
     pub fn at(head: Seq) -> Self {
-        Self { head: Some(head), known: head, ..Self::default() }
+        Self { head: Some(head), known: head, whole_from: head, ..Self::default() }
     }
 
     /// Everything up to here has passed; `None` until somebody has looked.
@@ -221,9 +227,13 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
     /// never come, and nobody waits for it.
     pub fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step<R, M>>) {
         if self.head.is_some_and(|head| head < seq) {
-            self.head = Some(seq);
+            (self.head, self.whole_from) = (Some(seq), seq);
             self.dirty = true;
             steps.push(Step::Skip(seq));
+            for reader in self.readers.iter_mut().filter(|reader| reader.reads()) {
+                steps.push(Step::Look(reader.connection.clone(), reader.user));
+            }
+            self.readers.iter_mut().for_each(Reader::look_again);
         }
     }
 
@@ -288,7 +298,9 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
     /// passed before.
     pub fn begin_at(&mut self, head: Seq) {
         self.saw(head);
-        self.head.get_or_insert(head);
+        if self.head.is_none() {
+            (self.head, self.whole_from) = (Some(head), head);
+        }
     }
 
     /// Takes what looking brought for a registered connection, which is gone from here if its user is
@@ -297,10 +309,11 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
         let Some(at) = self.readers.iter().position(|reader| reader.connection == *connection) else {
             return Looked::Out(look.last);
         };
-        let looked = self.readers[at].looked(look);
+        let looked = self.readers[at].looked(look, self.whole_from);
         match looked {
             Looked::Reads(from) => self.readers[at].standing = Standing::Reading(from),
             Looked::Out(_) => drop(self.readers.swap_remove(at)),
+            Looked::TooOld => {}
         }
         looked
     }

@@ -57,12 +57,20 @@ impl<R> Reader<R> {
         }
     }
 
-    pub(super) fn looked(&self, look: Look) -> Looked {
+    /// What was passed over may have changed everything.
+    pub(super) const fn look_again(&mut self) {
+        self.standing = Standing::Looking;
+    }
+
+    /// What a look means in a room in which everything behind `whole_from` has passed.
+    pub(super) fn looked(&self, look: Look, whole_from: Seq) -> Looked {
         match self.standing {
             Standing::Reading(from) => Looked::Reads(look.from.map_or(from, |looked| looked.max(from))),
             // What passed after the look is newer than the look.
             Standing::LookingAdded(seq) if seq > look.head => Looked::Reads(seq),
             Standing::LookingGone(seq) if seq > look.head => Looked::Out(seq),
+            // Between the look and the first entry that passed here anything may have happened.
+            _ if look.head < whole_from => Looked::TooOld,
             Standing::Looking | Standing::LookingAdded(_) | Standing::LookingGone(_) => {
                 look.from.map_or(Looked::Out(look.last), Looked::Reads)
             }

@@ -195,6 +195,51 @@ fn what_the_store_lacks_is_skipped_and_said_to_be() {
     assert_eq!(room.take_waiting(), None, "17 was skipped as well");
 }
 
+/// The first look saw a head behind the entry that put the second one's user out: that entry never
+/// passes here.
+#[test]
+fn g9_a_look_older_than_the_room_tells_nothing() {
+    let mut room: Test = Room::default();
+    room.register(PHONE, USER);
+    room.register("other", UserId::new(8));
+    // He is put out by 31, which comes before anybody has looked.
+    assert!(gone(&mut room, 31).is_empty());
+    room.begin_at(seq(31));
+    assert_eq!(room.take_waiting(), None);
+    assert_eq!(room.look(&"other", member(31, 1)), Looked::Reads(seq(1)));
+    room.begin_at(seq(30));
+    assert_eq!(room.look(&PHONE, member(30, 1)), Looked::TooOld);
+    assert_eq!(readers(&room), ["other"]);
+    let out = Look { head: seq(31), from: None, last: seq(31) };
+    assert_eq!(room.look(&PHONE, out), Looked::Out(seq(31)));
+}
+
+/// What passed here is newer than any look at what lies before it.
+#[test]
+fn g9_an_old_look_is_good_enough_for_who_was_let_in_or_put_out_since() {
+    let mut room: Test = Room::at(seq(31));
+    room.register(PHONE, USER);
+    gone(&mut room, 32);
+    assert_eq!(room.look(&PHONE, member(30, 1)), Looked::Out(seq(32)));
+    room.register(PHONE, USER);
+    added(&mut room, 33);
+    assert_eq!(room.look(&PHONE, stranger(30)), Looked::Reads(seq(33)));
+}
+
+#[test]
+fn g9_whoever_reads_is_looked_for_again_when_entries_were_passed_over() {
+    let mut room: Test = Room::at(seq(10));
+    room.register(PHONE, USER);
+    assert_eq!(room.look(&PHONE, member(10, 1)), Looked::Reads(seq(1)));
+    let mut steps = Vec::new();
+    room.skip_to(seq(12), &mut steps);
+    assert_eq!(steps, [Step::Skip(seq(12)), Step::Look(PHONE, USER)]);
+    assert_eq!(readers(&room), [] as [&str; 0], "nobody knows whether he still reads");
+    assert_eq!(room.look(&PHONE, member(11, 1)), Looked::TooOld);
+    assert_eq!(room.look(&PHONE, member(12, 1)), Looked::Reads(seq(1)));
+    assert_eq!(readers(&room), [PHONE]);
+}
+
 #[test]
 fn a_room_that_nobody_has_looked_at_skips_nothing() {
     let mut room: Test = Room::default();

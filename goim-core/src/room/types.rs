@@ -22,6 +22,9 @@ pub enum Step<R, M> {
     Stop(R, Seq),
     /// Entries up to here were passed over: what is kept is no longer whole.
     Skip(Seq),
+    /// What was passed over may have put out the user of this connection, who read: it is
+    /// registered again, and somebody has to look.
+    Look(R, UserId),
     /// The reader of this inbox was added to another conversation.
     Invite(UserId, ConversationId),
 }
@@ -44,4 +47,6 @@ pub enum Looked {
     Reads(Seq),
     /// He is out, and may see no more than up to this entry; zero for who never was in.
     Out(Seq),
+    /// Nobody knows: the look is older than what this room has seen pass. Look again.
+    TooOld,
 }
