@@ -127,6 +127,14 @@ impl Connection {
         }
     }
 
+    /// It is not known any more whether the conversation may be read: the store is asked again, and
+    /// until then nothing is served from memory.
+    pub(super) fn stands_unknown(&self, conversation: ConversationId) {
+        if let Some(known) = self.shared().subscriptions.get_mut(&conversation) {
+            known.from = Seq::MAX;
+        }
+    }
+
     /// Whether announcements go in datagrams; said before there are any.
     pub(super) fn set_datagrams(&self, datagrams: bool) {
         self.shared().datagrams = datagrams;

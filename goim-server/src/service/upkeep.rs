@@ -90,7 +90,8 @@ impl Service {
         }
     }
 
-    /// Lets users into conversations that their inboxes tell of, for ever.
+    /// Looks where users stand in conversations that their inboxes tell of, or of which what was
+    /// known is not known any more, for ever.
     pub(crate) async fn follow_invitations(&self) {
         loop {
             let mut failed = Vec::new();
@@ -108,7 +109,7 @@ impl Service {
             if !failed.is_empty() {
                 // A connection that is registered and not told where it stands hears of nothing.
                 tokio::time::sleep(INVITATION_RETRY).await;
-                self.hub.invite_again(failed);
+                self.hub.invite(failed);
             }
         }
     }
