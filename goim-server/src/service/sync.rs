@@ -41,7 +41,7 @@ impl Service {
         let more = states.len() >= limit as usize;
         let next = states.last().map_or(arguments.after, |state| state.conversation);
         let items = states.iter().filter(|state| state.head > state.offset).map(item).collect();
-        Ok(Reply::Synced(Synced { items, more, next, epoch: self.epoch() }))
+        Ok(Reply::Synced(Synced { items, more, next, epoch: connection.epoch() }))
     }
 
     /// Registers, then looks.
@@ -103,7 +103,7 @@ impl Service {
         // The head first: what passes after it is newer than what is read second.
         let heads = self.store.heads(&[conversation]).await;
         let ranges = self.store.ranges(user, conversation).await;
-        let head = heads.map_err(failed)?.heads.first().map_or(Seq::ZERO, |head| head.head);
+        let head = heads.map_err(failed)?.first().map_or(Seq::ZERO, |head| head.head);
         let newest = ranges.map_err(failed)?.last().copied();
         let from = newest.filter(|range| range.until.is_none()).map(|range| range.from);
         let last = newest.and_then(|range| range.until).unwrap_or(Seq::ZERO);
@@ -111,7 +111,12 @@ impl Service {
     }
 
     /// Where the conversations asked for stand.
-    pub(super) async fn heads(&self, session: &SessionInfo, arguments: Heads) -> Answered {
+    pub(super) async fn heads(
+        &self,
+        connection: &Connection,
+        session: &SessionInfo,
+        arguments: Heads,
+    ) -> Answered {
         if arguments.conversations.len() > SYNC_LIMIT_MAX as usize {
             return refuse(ErrorCode::TooLarge, "at most 1,000 conversations in one call");
         }
@@ -122,7 +127,7 @@ impl Service {
             let states = self.store.reader_states(user, device, &[], before, 1).await.map_err(failed)?;
             items.extend(states.iter().filter(|state| state.conversation == conversation).map(item));
         }
-        Ok(Reply::Heads(HeadList { items, epoch: self.epoch() }))
+        Ok(Reply::Heads(HeadList { items, epoch: connection.epoch() }))
     }
 
     /// Moves the user's read marker, and tells his other connections.

@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use futures_util::FutureExt as _;
 use goim_core::room::Look;
-use goim_core::{BoxLimits, DeviceId};
+use goim_core::{BoxLimits, DeviceId, Epoch};
 use goim_proto::SessionInfo;
 use quinn::{ClientConfig, Endpoint, ServerConfig};
 use rustls::RootCertStore;
@@ -39,7 +39,7 @@ impl Node {
         let connecting = self.endpoint.connect(address, "localhost").unwrap();
         let accepting = async { self.endpoint.accept().await.unwrap().await };
         let (_, quic) = tokio::try_join!(connecting, accepting).unwrap();
-        let connection = Arc::new(Connection::new(quic, Open::connection(&Arc::default())));
+        let connection = Arc::new(Connection::new(quic, Epoch::new(1), Open::connection(&Arc::default())));
         let (user, device, inbox) = (UserId::new(user), DeviceId::new(user), ConversationId::new(user));
         connection.authenticate(&SessionInfo { user, device, inbox }, u64::MAX);
         connection.listen();
