@@ -44,7 +44,8 @@ pub(crate) struct Hub {
     metrics: Arc<Metrics>,
 }
 
-/// A user with connections here has to be let into a conversation.
+/// The store has to be asked where those connections of a user stand that do not read a
+/// conversation yet, or of which that is not known any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invitation {
     pub(crate) user: UserId,
@@ -186,15 +187,16 @@ impl Hub {
                     }
                 }
                 Step::Skip(seq) => self.begin_behind(conversation, seq),
+                Step::Look(connection, user) => {
+                    connection.stands_unknown(conversation);
+                    self.invite([Invitation { user, conversation }]);
+                }
                 Step::Stop(connection, seq) => {
                     if connection.stop_reading(conversation, seq) {
                         wake.push(connection);
                     }
                 }
-                Step::Invite(user, to) => {
-                    lock(&self.invitations).push(Invitation { user, conversation: to });
-                    self.invited.notify_one();
-                }
+                Step::Invite(user, to) => self.invite([Invitation { user, conversation: to }]),
             }
         }
     }
@@ -298,9 +300,9 @@ impl Hub {
         self.msg_box.clear();
     }
 
-    /// Has invitations followed up once more.
-    pub(crate) fn invite_again(&self, failed: Vec<Invitation>) {
-        lock(&self.invitations).extend(failed);
+    /// Has invitations followed up.
+    pub(crate) fn invite(&self, invitations: impl IntoIterator<Item = Invitation>) {
+        lock(&self.invitations).extend(invitations);
         self.invited.notify_one();
     }
 
@@ -330,3 +332,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is inside is consistent between any two statements that can panic: none can.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

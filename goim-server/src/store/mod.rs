@@ -10,6 +10,7 @@
 mod shared;
 
 mod error;
+mod gate;
 mod open;
 mod postgres;
 mod ranges;
@@ -18,6 +19,7 @@ mod traits;
 mod types;
 
 pub use error::{StoreError, StoreResult};
+pub use gate::EpochGate;
 pub use open::{Options, open};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
 pub use types::*;

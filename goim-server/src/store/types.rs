@@ -248,12 +248,3 @@ pub struct DueRow {
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
 }
-
-/// The epoch with the heads that were asked for, from one look at the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heads {
-    /// The store's epoch.
-    pub epoch: Epoch,
-    /// Those of the conversations that exist.
-    pub heads: Vec<Head>,
-}

@@ -22,10 +22,14 @@ pub(crate) struct Committer {
 
 impl Committer {
     pub(crate) fn start(store: Arc<dyn Store>, faults: Faults) -> Self {
+        Self::start_with(store, faults, LaneLimits::default())
+    }
+
+    pub(crate) fn start_with(store: Arc<dyn Store>, faults: Faults, limits: LaneLimits) -> Self {
         let store: Arc<dyn LaneStore> = Arc::new(FaultyStore { inner: store, faults });
         let sink = Arc::new(Collector::default());
         let dyn_sink: Arc<dyn Sink<Ticket>> = Arc::<Collector>::clone(&sink);
-        let inner = goim_server::commit::Committer::start(&store, 2, LaneLimits::default(), &dyn_sink);
+        let inner = goim_server::commit::Committer::start(&store, 2, limits, &dyn_sink);
         Self { inner, sink }
     }
 
@@ -34,16 +38,37 @@ impl Committer {
         &self,
         offer: Offer<EntryDraft, ()>,
     ) -> impl Future<Output = Outcome> + Send + use<> {
-        let (ticket, answer) = oneshot::channel();
-        let Offer { ticket: (), conversation, sender, device, client_msg_id, after, retry, entry } = offer;
-        let mut offers =
-            vec![Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry }];
-        self.inner.offer(&mut offers);
-        while !offers.is_empty() {
-            self.inner.room().await;
-            self.inner.offer(&mut offers);
+        self.offer_all(vec![offer]).await.pop().expect("an answer for each offer")
+    }
+
+    /// Offers entries in one go.
+    pub(crate) async fn offer_all(
+        &self,
+        offers: Vec<Offer<EntryDraft, ()>>,
+    ) -> Vec<impl Future<Output = Outcome> + Send + use<>> {
+        let (mut with_tickets, mut answers) = (Vec::new(), Vec::new());
+        for offer in offers {
+            let (ticket, answer) = oneshot::channel();
+            let Offer { ticket: (), conversation, sender, device, client_msg_id, after, retry, entry } =
+                offer;
+            with_tickets.push(Offer {
+                ticket,
+                conversation,
+                sender,
+                device,
+                client_msg_id,
+                after,
+                retry,
+                entry,
+            });
+            answers.push(async { answer.await.expect("every offer is answered") });
         }
-        async { answer.await.expect("every offer is answered") }
+        self.inner.offer(&mut with_tickets);
+        while !with_tickets.is_empty() {
+            self.inner.room().await;
+            self.inner.offer(&mut with_tickets);
+        }
+        answers
     }
 
     /// Tells it that the store has a new epoch.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use goim_core::room::{Look, Looked};
 use goim_core::{ConversationId, Seq, Time, UserId};
 
-use super::{Hub, Touched, lock};
+use super::{Hub, Invitation, Touched, lock};
 use crate::access::connection::Connection;
 
 impl Hub {
@@ -66,7 +66,7 @@ impl Hub {
     }
 
     /// Takes what looking in the store brought for a registered connection, of which the client
-    /// will be told beside.
+    /// will be told beside. If the look is too old to tell, there will be another one.
     pub(crate) fn look(
         &self,
         now: Time,
@@ -74,18 +74,23 @@ impl Hub {
         conversation: ConversationId,
         look: Look,
     ) {
-        self.look_and_tell(now, connection, conversation, look, look.head);
+        let told = self.look_and_tell(now, connection, conversation, look, look.head);
+        if !told && let Some(session) = connection.session() {
+            self.invite([Invitation { user: session.user, conversation }]);
+        }
     }
 
-    /// The same, of which the client knows nothing: it gets an announcement.
+    /// The same, of which the client knows nothing: it gets an announcement. False if the look is
+    /// too old to tell: look again.
+    #[must_use]
     pub(crate) fn look_and_announce(
         &self,
         now: Time,
         connection: &Arc<Connection>,
         conversation: ConversationId,
         look: Look,
-    ) {
-        self.look_and_tell(now, connection, conversation, look, Seq::ZERO);
+    ) -> bool {
+        self.look_and_tell(now, connection, conversation, look, Seq::ZERO)
     }
 
     fn look_and_tell(
@@ -95,16 +100,17 @@ impl Hub {
         conversation: ConversationId,
         look: Look,
         told: Seq,
-    ) {
+    ) -> bool {
         let mut touched = Touched::default();
         let mut rooms = self.rooms(conversation);
-        let Some(room) = rooms.get_mut(&conversation) else { return };
+        let Some(room) = rooms.get_mut(&conversation) else { return true };
         if room.head().is_none() {
             self.begin_behind(conversation, look.head);
         }
         room.begin_at(look.head);
         self.pass(conversation, room, None, &mut touched);
-        match room.look(connection, look) {
+        let looked = room.look(connection, look);
+        match looked {
             Looked::Reads(from) => {
                 connection.reads_from(conversation, from, told);
                 let head = room.head().unwrap_or(look.head);
@@ -120,6 +126,7 @@ impl Hub {
                     touched.wake.push(Arc::clone(connection));
                 }
             }
+            Looked::TooOld => connection.stands_unknown(conversation),
         }
         if room.take_dirty() {
             touched.conversations.push(conversation);
@@ -130,6 +137,7 @@ impl Hub {
         }
         drop(rooms);
         self.tell(&mut touched);
+        looked != Looked::TooOld
     }
 
     /// Tells a user's connections that his read marker has moved.
