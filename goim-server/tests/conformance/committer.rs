@@ -1,5 +1,6 @@
 //! The server's committer, on a store whose connections fail as often as a test wants.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -9,9 +10,12 @@ use goim_server::commit::Sink;
 use goim_server::store::{EntryDraft, LaneConnection, LaneStore, Load, LoadedState, Store, StoreError};
 use tokio::sync::oneshot;
 
+use crate::backend::Backend;
+use crate::checker::check;
 use crate::faults::{Faults, FaultyLane};
+use crate::ledger::Ledger;
+pub(crate) use crate::ledger::Outcome;
 
-pub(crate) type Outcome = goim_core::lane::Outcome<Refusal>;
 type Ticket = oneshot::Sender<Outcome>;
 
 /// A committer of its own: to the store, another node.
@@ -125,4 +129,28 @@ impl LaneStore for FaultyStore {
     async fn load(&self, load: &Load) -> Result<Option<LoadedState>, StoreError> {
         self.inner.load(load).await
     }
+}
+
+/// [`check`], and that what the committers published is what is stored, in order of seqs. Ends
+/// them first.
+pub(crate) async fn check_published(backend: &Backend, ledger: &Ledger, committers: &[Arc<Committer>]) {
+    let raw = backend.raw().await;
+    let mut stored = BTreeMap::new();
+    for conversation in ledger.conversations() {
+        for entry in raw.entries(conversation).await {
+            stored.insert((conversation, entry.seq), entry);
+        }
+    }
+    for committer in committers {
+        committer.stop().await;
+        let mut heads = BTreeMap::new();
+        for entry in committer.published() {
+            let last = heads.insert(entry.conversation, entry.seq);
+            assert!(last.is_none_or(|last| last < entry.seq), "published out of order at {}", entry.seq);
+            let row = stored.get(&(entry.conversation, entry.seq)).expect("what is published is stored");
+            assert_eq!((row.sender, row.client_msg_id), (entry.sender, entry.client_msg_id));
+            assert_eq!((row.count, row.at_ms, &row.body), (entry.count, entry.at_ms, &entry.entry.body));
+        }
+    }
+    check(backend, ledger).await;
 }

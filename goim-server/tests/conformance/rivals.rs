@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 
 use crate::backend::Backend;
-use crate::checker::{check, check_published, is_dense};
-use crate::committer::{Committer, Outcome};
+use crate::checker::{check, is_dense};
+use crate::committer::{Committer, Outcome, check_published};
 use crate::faults::Faults;
 use crate::fixtures::{addition, group, new_id, removal, scaled, seeded, text, users};
 use crate::ledger::Ledger;
