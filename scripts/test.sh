@@ -58,6 +58,10 @@ cargo clippy --workspace --all-targets -- -D warnings
 step "Tests"
 cargo test --workspace --no-fail-fast
 
+step "Tests of goim-core as the optimiser leaves it"
+# That is what servers run; a compiler's fault once showed here alone.
+cargo test --release -p goim-core
+
 step "Fuzz targets"
 (
     # A workspace of its own, with other flags: so another target folder, too.

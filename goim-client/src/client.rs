@@ -53,8 +53,8 @@ impl Client {
         let store = options.local_store.clone();
         let shared = Arc::new(Shared::new(options, tokens));
         if let Some(store) = store {
-            for message in store.outbox().await? {
-                shared.state().outbox.push(message, true, None);
+            for OutgoingMessage { conversation, client_msg_id, body } in store.outbox().await? {
+                shared.state().outbox.push(conversation, client_msg_id, body, true, None);
             }
             for offset in store.offsets().await? {
                 shared.state().subscribe(offset.conversation, offset.seq, offset.seq);
@@ -106,9 +106,9 @@ impl Client {
         let body = content.encode();
         Content::check(&body)?;
         self.outbox_room().await?;
-        let message = OutgoingMessage { conversation, client_msg_id, body };
         if let Some(store) = &self.shared.options.local_store {
-            store.push(&message).await?;
+            let body = body.clone();
+            store.push(&OutgoingMessage { conversation, client_msg_id, body }).await?;
         }
         let (fate, receiver) = oneshot::channel();
         {
@@ -117,7 +117,7 @@ impl Client {
             if state.closed || state.ended {
                 return Err(SendError::Closed);
             }
-            state.outbox.push(message, false, Some(fate));
+            state.outbox.push(conversation, client_msg_id, body, false, Some(fate));
         }
         self.shared.wake.notify_one();
         Ok(Sending { client_msg_id, receiver })

@@ -13,7 +13,7 @@ use crate::pending::Ended;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::transport::Transport;
-use crate::{CallError, ConnectError, Event};
+use crate::{CallError, ConnectError, Event, SendError};
 
 /// A connection that lived for so long was a good one: the next loss is tried again at once.
 const STEADY_AFTER: Duration = Duration::from_secs(5);
@@ -55,13 +55,15 @@ async fn run(shared: Arc<Shared>, transport: Transport, link: Link, welcome: Wel
         shared.event(Event::Disconnected { reason });
         next = reconnect(&shared, &transport, at_least, &mut backoff, &mut tries).await;
     }
-    let calls = {
+    let (calls, fates) = {
         let mut state = shared.state();
         state.ended = true;
-        state.outbox.close();
         state.wake_readers();
-        std::mem::take(&mut state.calls)
+        (std::mem::take(&mut state.calls), state.outbox.drain())
     };
+    for fate in fates.flatten() {
+        let _ = fate.send(Err(SendError::Closed));
+    }
     for (_, fate) in calls {
         // Whoever called may be gone.
         let _ = fate.send(Err(CallError::Closed));

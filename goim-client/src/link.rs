@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use goim_core::{ConversationId, Seq};
 use goim_proto::limits::{DATAGRAM_BYTES_MIN, FRAME_BYTES_MAX};
 use goim_proto::{
     Ack, Authenticate, ClientFrame, Encode, FrameReader, Hello, PROTOCOL_VERSION, ServerFrame, Welcome,
@@ -28,6 +27,14 @@ pub(crate) struct Link {
     recv: RecvStream,
     reader: FrameReader,
     out: BytesMut,
+}
+
+/// Acks to be written, each the way that its announcement came: a path may lose all datagrams while
+/// the stream lives, and the server announces no further on the stream than it is acknowledged.
+#[derive(Default)]
+pub(crate) struct Acks {
+    pub(crate) on_stream: Vec<Ack>,
+    pub(crate) in_datagrams: Vec<Ack>,
 }
 
 /// Why a link ended, for people.
@@ -118,19 +125,17 @@ impl Link {
         }
     }
 
-    /// Acknowledges notifications: in datagrams where they can be sent, for they may be lost.
-    pub(crate) fn acknowledge(&mut self, acks: Vec<(ConversationId, Seq)>) {
+    /// Acknowledges notifications.
+    pub(crate) fn acknowledge(&mut self, acks: Acks) {
+        for ack in acks.on_stream {
+            self.push(&ClientFrame::<Bytes>::Ack(ack));
+        }
         let mut datagram = BytesMut::new();
         let size = self.connection.max_datagram_size().unwrap_or(0).min(DATAGRAM_BYTES_MIN);
-        for (conversation, head) in acks {
-            let frame = ClientFrame::<Bytes>::Ack(Ack { conversation, head });
+        for ack in acks.in_datagrams {
             let before = datagram.len();
-            if size == 0 {
-                self.push(&frame);
-                continue;
-            }
             // An ack is far smaller than a frame may be.
-            let _ = encode_frame(&frame, &mut datagram);
+            let _ = encode_frame(&ClientFrame::<Bytes>::Ack(ack), &mut datagram);
             if datagram.len() > size {
                 let last = datagram.split_off(before);
                 let _ = self.connection.send_datagram(std::mem::replace(&mut datagram, last).freeze());

@@ -8,15 +8,15 @@ use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
-use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, Seq, Time};
+use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, OutboxSend, Seq, Time};
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{
-    Authenticate, Call, ClientFrame, Commit, GoAwayReason, Heads, Notification, Position, Pull, Refresh,
+    Ack, Authenticate, Call, ClientFrame, Commit, GoAwayReason, Heads, Notification, Position, Pull, Refresh,
     ReplyTo, Request, ServerFrame, Sync, Welcome, decode,
 };
 
 use crate::CallError;
-use crate::link::Link;
+use crate::link::{Acks, Link};
 use crate::pending::{Ended, Pending};
 use crate::shared::{Shared, State, Tokens};
 
@@ -41,7 +41,7 @@ pub(crate) struct Session<'a> {
     commit_at: Option<Time>,
     /// Tokens that this connection has still to be authenticated by.
     renewed: Option<Tokens>,
-    acks: Vec<(ConversationId, Seq)>,
+    acks: Acks,
     /// For the local store, once the lock is off.
     answered: Vec<ClientMsgId>,
     committed: Vec<OffsetMove>,
@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
             moved_back: Vec::new(),
             commit_at: None,
             renewed: None,
-            acks: Vec::new(),
+            acks: Acks::default(),
             answered: Vec::new(),
             committed: Vec::new(),
             save_epoch: None,
@@ -115,11 +115,13 @@ impl<'a> Session<'a> {
             let call = sync_call(state, self.sync_after, self.shared.options.start);
             self.ask(link, call, Pending::Sync);
         }
-        while link.has_room()
-            && let Some((send, round)) = state.outbox.poll_send(now, self.in_flight_max)
-        {
-            let (conversation, id) = (send.conversation, send.client_msg_id);
-            self.ask(link, Call::Send(send), Pending::Send { conversation, id, round });
+        // What has waited enough wants no timer any more, though there be no room to send it.
+        let most = self.in_flight_max;
+        let in_flight_max = |link: &Link| if link.has_room() { most } else { 0 };
+        while let Some(send) = state.outbox.poll_send(now, in_flight_max(link)) {
+            let OutboxSend { conversation, client_msg_id, after, retry, round, body } = send;
+            let send = goim_proto::Send { conversation, client_msg_id, after, retry, body };
+            self.ask(link, Call::Send(send), Pending::Send { conversation, id: client_msg_id, round });
         }
         state.inbox.handle_timeout(now);
         while link.has_room()
@@ -177,6 +179,10 @@ impl<'a> Session<'a> {
     pub(crate) fn timeout(&self) -> Duration {
         let now = self.shared.now();
         let state = self.shared.state();
+        if state.session.is_none() || self.new_epoch.is_some() {
+            // Nothing is done by its time now, whatever is overdue: an answer has to come first.
+            return TICK;
+        }
         let times = [self.commit_at, state.inbox.poll_timeout(), state.outbox.poll_timeout()];
         times.into_iter().flatten().map(|at| at.since(now)).fold(TICK, Duration::min)
     }
@@ -188,7 +194,7 @@ impl<'a> Session<'a> {
             let mut state = self.shared.state();
             for frame in frames {
                 match decode::<ServerFrame>(frame) {
-                    Ok(frame) => self.handle_frame(&mut state, now, frame)?,
+                    Ok(frame) => self.handle_frame(&mut state, now, frame, stream)?,
                     // A datagram may hold anything; a broken stream cannot be read on.
                     Err(_) if !stream => {}
                     Err(error) => return Err(Ended::lost(error.to_string())),
@@ -225,9 +231,15 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn handle_frame(&mut self, state: &mut State, now: Time, frame: ServerFrame) -> Result<(), Ended> {
+    fn handle_frame(
+        &mut self,
+        state: &mut State,
+        now: Time,
+        frame: ServerFrame,
+        stream: bool,
+    ) -> Result<(), Ended> {
         match frame {
-            ServerFrame::Notification(notification) => self.notified(state, notification),
+            ServerFrame::Notification(notification) => self.notified(state, notification, stream),
             ServerFrame::Reply(ReplyTo { id, reply }) => {
                 if let Some(pending) = self.pending.remove(&id) {
                     return self.replied(state, now, pending, reply);
@@ -247,9 +259,10 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn notified(&mut self, state: &mut State, notification: Notification) {
+    fn notified(&mut self, state: &mut State, notification: Notification, stream: bool) {
         let Notification { conversation, head, epoch, entries, .. } = notification;
-        self.acks.push((conversation, head));
+        let acks = if stream { &mut self.acks.on_stream } else { &mut self.acks.in_datagrams };
+        acks.push(Ack { conversation, head });
         if self.shared.options.reads {
             self.heard(state, conversation, head, epoch, entries);
         }

@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use bytes::Bytes;
-use goim_core::{ConversationId, Entry, Epoch, Inbox, InboxLimits, Seq, Time};
+use goim_core::{ConversationId, Entry, Epoch, Inbox, InboxLimits, OutboxConfig, Seq, Time};
 use goim_proto::{Call, Reply, SessionInfo, Welcome};
 use tokio::sync::{Notify, broadcast, oneshot};
 
@@ -75,7 +75,7 @@ impl Shared {
     pub(crate) fn new(options: ClientBuilder, tokens: Option<Tokens>) -> Self {
         let state = State {
             inbox: Inbox::new(InboxLimits::default()),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(OutboxConfig::default()),
             calls: Vec::new(),
             tokens,
             session: None,

@@ -92,7 +92,7 @@ impl Server {
         let options =
             store::Options { unsafe_allowed: config.unsafe_store_allowed, ..store::Options::default() };
         let store = store::open(&config.store_url(), options).await?;
-        let service = Self::service(config, store, tokens).await?;
+        let service = Self::service(config, store, tokens);
         let address = service.config.quic_listen;
         let not_bound = |source| StartError::Listen { address, source };
         let secret = identity.derived_secret("stateless reset");
@@ -107,16 +107,12 @@ impl Server {
         Ok(Self { service, endpoint, quic_addr, http_addr, fingerprint, ready, tasks })
     }
 
-    async fn service(
-        config: Config,
-        store: Arc<dyn Store>,
-        tokens: Tokens,
-    ) -> Result<Arc<Service>, StartError> {
+    fn service(config: Config, store: Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::default());
         let limits = BoxLimits { bytes_max: config.limits.msg_box_bytes_max, ..BoxLimits::default() };
         let hub = Arc::new(Hub::new(MsgBox::new(limits), Arc::clone(&metrics)));
-        let epoch = store.epoch().await?;
+        let epoch = store.gate().served();
         let bus = LocalBus::new(Arc::clone(&hub), clock);
         let unmarked_duplicate_cost = config.limits.unmarked_duplicate_cost;
         let sink: Arc<dyn Sink<Ticket>> =
@@ -124,7 +120,7 @@ impl Server {
         let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
         let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
         let committer = Committer::start(&lane_store, lanes, LaneLimits::default(), &sink);
-        Ok(Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens, epoch })))
+        Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens, epoch }))
     }
 
     /// Where clients connect.
@@ -211,6 +207,8 @@ fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     let node = || Arc::clone(service);
     let (offsets, store) = (Arc::clone(&service.offsets), Arc::clone(&service.store));
     tasks.spawn(async move { offsets.run(store).await });
+    let service = node();
+    tasks.spawn(async move { service.follow_epochs().await });
     let service = node();
     tasks.spawn(async move { service.fill_gaps().await });
     let service = node();

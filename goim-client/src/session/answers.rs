@@ -1,13 +1,14 @@
 //! What the answers of a connection change.
 
+use goim_core::outbox::Answered;
 use goim_core::{ClientMsgId, ConversationId, Entry, Time};
 use goim_proto::{Committed, Error, ErrorCode, Pulled, RefusedOffset, Reply, Sent, SyncItem, Synced};
 
 use super::{Progress, Session};
-use crate::Event;
-use crate::outbox::Answered;
+use crate::outbox::send_answer;
 use crate::pending::{Ended, Pending};
 use crate::shared::{State, Tokens};
+use crate::{Event, SendError};
 
 impl Session<'_> {
     pub(super) fn replied(
@@ -88,11 +89,15 @@ impl Session<'_> {
         (conversation, id, round): (ConversationId, ClientMsgId, u32),
         answer: Result<Sent, Error>,
     ) {
-        let sent = answer.as_ref().ok().cloned();
-        match state.outbox.handle_answer(now, conversation, id, round, answer) {
-            Answered::Done { body } => {
+        match state.outbox.handle_answer(now, conversation, id, round, send_answer(&answer)) {
+            Answered::Done { body, ticket } => {
                 self.answered.push(id);
-                let (Some(sent), Some(body), Some(session)) = (sent, body, &state.session) else { return };
+                let sent = answer.as_ref().ok().cloned();
+                if let Some(fate) = ticket {
+                    // Whoever sent it need not wait for it.
+                    let _ = fate.send(answer.map_err(SendError::Refused));
+                }
+                let (Some(sent), Some(session)) = (sent, &state.session) else { return };
                 if !self.shared.options.reads {
                     return;
                 }

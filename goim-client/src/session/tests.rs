@@ -3,7 +3,7 @@ use goim_core::{DeviceId, UserId};
 use goim_proto::{Committed, Content, ErrorCode, RefusedOffset, Reply, Sent, SessionInfo, encode_frame};
 
 use super::*;
-use crate::{Client, OutgoingMessage};
+use crate::Client;
 
 const C: ConversationId = ConversationId::new(1);
 
@@ -17,8 +17,8 @@ fn sending(id: ClientMsgId) -> (Shared, u32) {
         state.inbox.subscribe(C, Seq::new(6), Seq::new(6));
         state.inbox.set_active(C, true);
         let body = Content::text("what it says now").encode();
-        state.outbox.push(OutgoingMessage { conversation: C, client_msg_id: id, body }, true, None);
-        state.outbox.poll_send(Time::ZERO, usize::MAX).unwrap().1
+        state.outbox.push(C, id, body, true, None);
+        state.outbox.poll_send(Time::ZERO, usize::MAX).unwrap().round
     };
     (shared, round)
 }
@@ -77,4 +77,18 @@ async fn g6_an_offset_of_another_epoch_does_not_count_as_committed() {
     assert!(session.replied(&mut state, Time::ZERO, Pending::Commit, reply).is_ok());
     assert_eq!((state.inbox.committed(C), state.commit_due), (Some(Seq::ZERO), true));
     assert!(state.inbox.poll_commit(1).is_some(), "it is not asked for again");
+}
+
+/// A time that has passed would have the task look again and again.
+#[test]
+fn what_is_overdue_waits_without_a_timer_while_an_answer_has_to_come_first() {
+    let (shared, _) = sending(ClientMsgId::mint(1, &[1; 10]));
+    let mut session = Session::new(&shared, &Welcome::default());
+    session.commit_at = Some(Time::ZERO);
+    assert_eq!(session.timeout(), Duration::ZERO);
+    session.new_epoch = Some(Epoch::new(2));
+    assert_eq!(session.timeout(), TICK);
+    session.new_epoch = None;
+    shared.state().session = None;
+    assert_eq!(session.timeout(), TICK);
 }

@@ -193,7 +193,8 @@ impl<R: Rules, T> Conversation<R, T> {
         pending: &Pending<R::Entry, T>,
         scratch: &mut Vec<UserId>,
     ) -> Verdict<R::Refusal> {
-        if let Some(stored) = recent.find(&pending.key(id)) {
+        let looked_up = pending.looked_up.and_then(|found| found.own);
+        if let Some(stored) = recent.find(&pending.key(id)).or(looked_up) {
             let unmarked = pending.held.unmarked;
             let (seq, count, at_ms) = (stored.seq, stored.count, stored.at_ms);
             return Verdict::Answer(Outcome::Duplicate { seq, count, at_ms, unmarked });
@@ -203,7 +204,11 @@ impl<R: Rules, T> Conversation<R, T> {
             return Verdict::Load;
         }
         if !self.is_in_order(id, recent, pending) {
-            return if pending.looked_up { Verdict::Answer(Outcome::OutOfOrder) } else { Verdict::Load };
+            return if pending.looked_up.is_some() {
+                Verdict::Answer(Outcome::OutOfOrder)
+            } else {
+                Verdict::Load
+            };
         }
         match rules.judge(&known.fold, pending.sender, &pending.entry) {
             Ok(()) => Verdict::Write,
@@ -218,6 +223,7 @@ impl<R: Rules, T> Conversation<R, T> {
         let Some(after) = pending.held.after else { return true };
         self.last_of_device.get(&pending.device) == Some(&after)
             || recent.find(&(id, pending.sender, after)).is_some()
+            || pending.looked_up.is_some_and(|found| found.after)
     }
 
     /// Gives the front entry the next number, and the conversation the state after it.

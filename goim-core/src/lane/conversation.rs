@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::recent::Key;
+use super::recent::{Key, Stored};
 use super::{Fold, Offer, Rules};
 use crate::hash::IdMap;
 use crate::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
@@ -30,8 +30,18 @@ pub(super) struct Pending<E, T> {
     pub(super) device: DeviceId,
     pub(super) client_msg_id: ClientMsgId,
     pub(super) entry: E,
-    /// Its look-ups were done since the conversation was last forgotten.
-    pub(super) looked_up: bool,
+    /// What its look-ups found, once they were done since the conversation was last forgotten.
+    pub(super) looked_up: Option<LookedUp>,
+}
+
+/// What a load said of an entry that waits. It is kept with the entry, because what else is found
+/// may push it out of the recent ids before the entry is judged.
+#[derive(Clone, Copy)]
+pub(super) struct LookedUp {
+    /// Where the entry is stored, if it is.
+    pub(super) own: Option<Stored>,
+    /// Whether the send is stored that it names in `after`.
+    pub(super) after: bool,
 }
 
 impl<E, T> Pending<E, T> {
@@ -51,7 +61,7 @@ impl<E, T> Pending<E, T> {
             device: offer.device,
             client_msg_id: offer.client_msg_id,
             entry: offer.entry,
-            looked_up: false,
+            looked_up: None,
         }
     }
 
@@ -122,7 +132,7 @@ impl<R: Rules, T> Conversation<R, T> {
         self.generation += 1;
         self.last_of_device.clear();
         for pending in &mut self.queue {
-            pending.looked_up = false;
+            pending.looked_up = None;
         }
     }
 

@@ -3,7 +3,7 @@ use crate::Duration;
 /// The bounds of a [`Lane`](super::Lane).
 ///
 /// With the defaults a lane holds at most 16 MiB of waiting bodies, 16,384 waiting entries of
-/// about 200 bytes of bookkeeping each (3 MiB), 16,384 recent ids of about 110 bytes (1.8 MiB, which
+/// about 240 bytes of bookkeeping each (4 MiB), 16,384 recent ids of about 110 bytes (1.8 MiB, which
 /// a core's cache nearly holds) and 16,384 hot conversations of about 500 bytes with up to 256 member rows among the busiest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneLimits {

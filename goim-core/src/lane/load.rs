@@ -1,9 +1,9 @@
 //! Loading beside the lane: what is asked, and which answers may be believed.
 
-use super::conversation::{Known, Pending, Place};
+use super::conversation::{Known, LookedUp, Pending, Place};
 use super::recent::Stored;
 use super::{Fold, Lane, LoadFailed, LoadRequest, Loaded, Outcome, Rules, Unavailable};
-use crate::hash::IdSet;
+use crate::hash::{IdMap, IdSet};
 use crate::{ClientMsgId, ConversationId, Time, UserId};
 
 impl<R: Rules, T> Lane<R, T> {
@@ -56,10 +56,10 @@ impl<R: Rules, T> Lane<R, T> {
             let own = (pending.sender, pending.client_msg_id);
             let after = pending.held.after.map(|after| (pending.sender, after));
             let look_up = [pending.held.look_up.then_some(own), after.filter(|after| !ahead.contains(after))];
-            for (sender, client_msg_id) in look_up.into_iter().flatten() {
-                let unknown = self.recent.find(&(id, sender, client_msg_id)).is_none();
-                if unknown && ids.insert((sender, client_msg_id)) {
-                    request.ids.push((sender, client_msg_id));
+            // Whether it is among the recent ids or not: it need not be when the answer has come.
+            for asked in look_up.into_iter().flatten() {
+                if ids.insert(asked) {
+                    request.ids.push(asked);
                 }
             }
             ahead.insert(own);
@@ -110,9 +110,11 @@ impl<R: Rules, T> Lane<R, T> {
 
     fn merge(&mut self, request: &LoadRequest, loaded: Loaded<R::Settings, R::Member>) {
         let id = request.conversation;
+        let mut stored = IdMap::default();
         for found in &loaded.found {
-            let stored = Stored { seq: found.seq, count: found.count, at_ms: found.at_ms };
-            self.recent.insert((id, found.sender, found.client_msg_id), stored);
+            let place = Stored { seq: found.seq, count: found.count, at_ms: found.at_ms };
+            self.recent.insert((id, found.sender, found.client_msg_id), place);
+            stored.insert((found.sender, found.client_msg_id), place);
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         match &mut conversation.known {
@@ -149,7 +151,9 @@ impl<R: Rules, T> Lane<R, T> {
             if pending.held.stamp > request.covers {
                 break;
             }
-            pending.looked_up = true;
+            let find = |client_msg_id| stored.get(&(pending.sender, client_msg_id)).copied();
+            let after = pending.held.after.is_some_and(|after| find(after).is_some());
+            pending.looked_up = Some(LookedUp { own: find(pending.client_msg_id), after });
         }
     }
 }
@@ -164,7 +168,7 @@ pub(super) fn is_judgeable<R: Rules, T>(
     pending: &Pending<R::Entry, T>,
     scratch: &mut Vec<UserId>,
 ) -> bool {
-    if pending.held.look_up && !pending.looked_up {
+    if pending.held.look_up && pending.looked_up.is_none() {
         return false;
     }
     scratch.clear();

@@ -161,7 +161,7 @@ impl<R: Rules, T> Lane<R, T> {
             }
             let given_up = held.tries >= self.limits.tries_max;
             let Row { sender, device, client_msg_id, entry, .. } = row;
-            let pending = Pending { held, sender, device, client_msg_id, entry, looked_up: false };
+            let pending = Pending { held, sender, device, client_msg_id, entry, looked_up: None };
             if given_up {
                 contended.push((id, pending));
             } else if let Some(conversation) = self.conversations.get_mut(&id) {

@@ -123,6 +123,25 @@ fn a_retry_is_looked_up_before_it_is_written() {
 }
 
 #[test]
+fn what_a_load_found_outlives_the_recent_ids() {
+    let mut bench = Bench::new(LaneLimits { recent_max: 1, ..LaneLimits::default() });
+    for offer in [say(HERE, BOB, 1), say(HERE, BOB, 2), say(HERE, ANN, 3), say(HERE, ANN, 4)] {
+        bench.rival(offer);
+    }
+    bench.rival(with(Entry::Remove(BOB), say(HERE, ANN, 5)));
+    let offers = [
+        retry(say(HERE, BOB, 1)),
+        retry(say(HERE, BOB, 2)),
+        after(3, say(HERE, ANN, 6)),
+        retry(say(HERE, ANN, 4)),
+    ];
+    offers.into_iter().for_each(|offer| bench.offer(offer));
+    let of_ann = Outcome::Committed { seq: Seq::new(6), count: 5, at_ms: 7 };
+    let stored = [(1, duplicate(1, false)), (2, duplicate(2, false)), (6, of_ann), (4, duplicate(4, false))];
+    assert_eq!(bench.run(), stored, "what is stored is nobody's to refuse");
+}
+
+#[test]
 fn a_stale_conversation_goes_again_alone_with_its_twins_found() {
     let mut bench = bench();
     bench.offer(say(HERE, ANN, 1));

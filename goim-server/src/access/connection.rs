@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::BytesMut;
 use goim_core::notifier::Announce;
-use goim_core::{ConversationId, Seq, Time};
+use goim_core::{ConversationId, Epoch, Seq, Time};
 use goim_proto::{Ack, SessionInfo};
 use tokio::sync::{Notify, Semaphore};
 
@@ -30,6 +30,8 @@ const LARGE_REPLIES_MAX: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) quic: quinn::Connection,
+    /// The store's, of which all is that this connection is told. It ends with that epoch.
+    epoch: Epoch,
     session: OnceLock<SessionInfo>,
     /// When the session ends, in milliseconds since the Unix epoch.
     expires_ms: AtomicU64,
@@ -47,9 +49,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(quic: quinn::Connection, open: Open) -> Self {
+    pub(crate) fn new(quic: quinn::Connection, epoch: Epoch, open: Open) -> Self {
         Self {
             quic,
+            epoch,
             session: OnceLock::new(),
             expires_ms: AtomicU64::new(0),
             shared: Mutex::default(),
@@ -65,6 +68,11 @@ impl Connection {
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The epoch that the connection lives in: that of its `Welcome`.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// The session, once there is one; its user and device never change.
@@ -124,6 +132,14 @@ impl Connection {
         if let Some(known) = shared.subscriptions.get_mut(&conversation) {
             known.from = from;
             shared.sent_through(conversation, told.max(from.prev()));
+        }
+    }
+
+    /// It is not known any more whether the conversation may be read: the store is asked again, and
+    /// until then nothing is served from memory.
+    pub(super) fn stands_unknown(&self, conversation: ConversationId) {
+        if let Some(known) = self.shared().subscriptions.get_mut(&conversation) {
+            known.from = Seq::MAX;
         }
     }
 
@@ -209,10 +225,10 @@ impl Connection {
         }
     }
 
-    /// Queues an answer; whether the writer has to be woken.
+    /// Queues an answer, unless the last words were said; whether the writer has to be woken.
     pub(crate) fn queue(&self, outgoing: Outgoing) -> bool {
         let shared = &mut *self.shared();
-        if shared.closed {
+        if shared.closed || shared.ended {
             return false;
         }
         shared.push(outgoing);
@@ -251,9 +267,18 @@ impl Connection {
         taken
     }
 
+    /// Whether the last words were said, behind which nothing is told.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.shared().ended
+    }
+
     /// What to announce next, as of `now`.
     pub(super) fn poll_announce(&self, now: Time) -> Option<Announce> {
-        self.shared().notifier.as_mut()?.poll_announce(now)
+        let mut shared = self.shared();
+        if shared.ended {
+            return None;
+        }
+        shared.notifier.as_mut()?.poll_announce(now)
     }
 
     /// An announcement carried entries up to `inlined`.
@@ -295,6 +320,13 @@ impl Connection {
             0 => 0,
             _ => self.debt.swap(0, Ordering::Relaxed),
         }
+    }
+}
+
+/// A connection is itself and no other.
+impl PartialEq for Connection {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
     }
 }
 

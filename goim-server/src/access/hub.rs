@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use goim_core::hash::{IdMap, spread};
 use goim_core::msg_box::MsgBox;
+use goim_core::room::{Change, Step};
 use goim_core::{ConversationId, Duration, Seq, Time, UserId};
 use goim_proto::EncodedEntry;
 use tokio::sync::Notify;
 
-use super::change::Change;
+use super::change;
 use super::connection::Connection;
 use super::kept::Kept;
-use super::room::{Room, Step};
 use crate::bus::Published;
 use crate::store::Head;
 use crate::telemetry::Metrics;
@@ -27,6 +27,7 @@ use crate::telemetry::Metrics;
 /// Locks over which conversations and users are spread; a power of two, well over the cores.
 const SHARDS: u64 = 64;
 
+type Room = goim_core::Room<Arc<Connection>, Published>;
 type Rooms = IdMap<ConversationId, Room>;
 type Users = IdMap<UserId, Vec<Arc<Connection>>>;
 
@@ -43,7 +44,8 @@ pub(crate) struct Hub {
     metrics: Arc<Metrics>,
 }
 
-/// A user with connections here has to be let into a conversation.
+/// The store has to be asked where those connections of a user stand that do not read a
+/// conversation yet, or of which that is not known any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invitation {
     pub(crate) user: UserId,
@@ -54,7 +56,7 @@ pub(crate) struct Invitation {
 #[derive(Debug, Default)]
 struct Touched {
     conversations: Vec<ConversationId>,
-    steps: Vec<Step>,
+    steps: Vec<Step<Arc<Connection>, Published>>,
     wake: Vec<Arc<Connection>>,
 }
 
@@ -101,10 +103,10 @@ impl Hub {
             }
             None => return,
         };
-        let was_dirty = room.dirty;
+        let was_dirty = room.is_dirty();
         let next = room.offer(published);
         self.pass(conversation, room, next, touched);
-        if room.dirty && !was_dirty {
+        if room.is_dirty() && !was_dirty {
             touched.conversations.push(conversation);
         }
         self.watch_gap(now, conversation, room);
@@ -148,7 +150,7 @@ impl Hub {
 
     /// Whether a conversation that nobody here reads has a reader here from this entry on.
     fn lets_somebody_in(&self, published: &Published) -> bool {
-        match Change::of(&published.entry) {
+        match change::of(&published.entry) {
             Some(Change::Added(users)) => users.iter().any(|user| self.users(*user).contains_key(user)),
             Some(Change::Gone(_) | Change::InvitedTo(_)) | None => false,
         }
@@ -163,7 +165,8 @@ impl Hub {
         touched: &mut Touched,
     ) {
         while let Some(published) = next.or_else(|| room.take_waiting()) {
-            room.pass(published, &mut touched.steps);
+            let change = change::of(&published.entry);
+            room.pass(published, change, &mut touched.steps);
             self.take_steps(conversation, room, touched);
             next = None;
         }
@@ -178,21 +181,22 @@ impl Hub {
                     for user in users {
                         for connection in self.connections_of(user) {
                             if connection.subscribe(conversation, seq) {
-                                room.let_in(&connection, seq);
+                                room.let_in(connection, user, seq);
                             }
                         }
                     }
                 }
                 Step::Skip(seq) => self.begin_behind(conversation, seq),
+                Step::Look(connection, user) => {
+                    connection.stands_unknown(conversation);
+                    self.invite([Invitation { user, conversation }]);
+                }
                 Step::Stop(connection, seq) => {
                     if connection.stop_reading(conversation, seq) {
                         wake.push(connection);
                     }
                 }
-                Step::Invite(user, to) => {
-                    lock(&self.invitations).push(Invitation { user, conversation: to });
-                    self.invited.notify_one();
-                }
+                Step::Invite(user, to) => self.invite([Invitation { user, conversation: to }]),
             }
         }
     }
@@ -202,7 +206,7 @@ impl Hub {
         for conversation in touched.conversations.drain(..) {
             let mut rooms = self.rooms(conversation);
             let Some(room) = rooms.get_mut(&conversation) else { continue };
-            room.dirty = false;
+            room.take_dirty();
             let Some(head) = room.head() else { continue };
             room.each_reader(|connection| {
                 if connection.mark(conversation, head, Seq::ZERO) {
@@ -216,8 +220,7 @@ impl Hub {
     }
 
     fn watch_gap(&self, now: Time, conversation: ConversationId, room: &mut Room) {
-        if room.gap().is_some() && !room.gap_watched {
-            room.gap_watched = true;
+        if room.watch_gap() {
             lock(&self.gaps).push((now, conversation));
         }
     }
@@ -232,7 +235,7 @@ impl Hub {
         let mut open = Vec::new();
         for (_, conversation) in due {
             if let Some(room) = self.rooms(conversation).get_mut(&conversation) {
-                room.gap_watched = false;
+                room.unwatch_gap();
                 open.extend(room.gap().map(|passed| (conversation, passed)));
             }
         }
@@ -253,9 +256,7 @@ impl Hub {
         for Head { conversation, head } in heads {
             if let Some(room) = self.rooms(*conversation).get_mut(conversation) {
                 room.saw(*head);
-                if !room.gap_watched {
-                    behind.extend(room.gap().map(|passed| (*conversation, passed)));
-                }
+                behind.extend(room.unwatched_gap().map(|passed| (*conversation, passed)));
             }
         }
         behind
@@ -299,9 +300,9 @@ impl Hub {
         self.msg_box.clear();
     }
 
-    /// Has invitations followed up once more.
-    pub(crate) fn invite_again(&self, failed: Vec<Invitation>) {
-        lock(&self.invitations).extend(failed);
+    /// Has invitations followed up.
+    pub(crate) fn invite(&self, invitations: impl IntoIterator<Item = Invitation>) {
+        lock(&self.invitations).extend(invitations);
         self.invited.notify_one();
     }
 
@@ -331,3 +332,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is inside is consistent between any two statements that can panic: none can.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

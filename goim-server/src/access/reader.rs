@@ -68,7 +68,7 @@ impl Reader {
         let Ok(ClientFrame::Hello(hello)) = decode::<ClientFrame>(&frame) else {
             return Err(self.bad_frame("the first frame is no Hello"));
         };
-        let mut welcome = self.service.welcome();
+        let mut welcome = self.service.welcome(&self.connection);
         if hello.version != PROTOCOL_VERSION {
             let ending = Ending::version_mismatch(hello.version);
             welcome.refused = Some(ending.error());

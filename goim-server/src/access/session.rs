@@ -39,7 +39,7 @@ pub(super) async fn serve(service: Arc<Service>, incoming: Incoming, open: Open)
     // Answers before announcements' entries and pulls on their own streams.
     let _ = send.set_priority(1);
     let remote = quic.remote_address();
-    let connection = Arc::new(Connection::new(quic, open));
+    let connection = Arc::new(Connection::new(quic, service.epoch(), open));
     let _leave = Leave { service: &service, connection: &connection };
     let mut reader = Reader::new(Arc::clone(&service), Arc::clone(&connection), receive);
     let Ok(hello) = timeout(HELLO_WITHIN, reader.hello()).await else {

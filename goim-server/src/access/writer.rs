@@ -119,7 +119,11 @@ impl Writer {
 
     fn announce_one(&mut self, announce: &Announce) -> Option<Bytes> {
         let entries = self.entries(announce);
-        let epoch = self.service.epoch();
+        if self.connection.has_ended() {
+            // The entries may be those of another epoch.
+            return None;
+        }
+        let epoch = self.connection.epoch();
         let head = NotificationHead {
             conversation: announce.conversation,
             head: announce.head,

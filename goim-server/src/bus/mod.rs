@@ -8,11 +8,21 @@ mod local;
 pub(crate) use local::LocalBus;
 
 use bytes::Bytes;
-use goim_core::{ConversationId, Entry};
+use goim_core::{ConversationId, Entry, Msg, Seq};
 
 /// A committed entry.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) conversation: ConversationId,
     pub(crate) entry: Entry<Bytes>,
+}
+
+impl Msg for Published {
+    fn seq(&self) -> Seq {
+        self.entry.seq
+    }
+
+    fn bytes(&self) -> usize {
+        self.entry.bytes()
+    }
 }

@@ -81,7 +81,11 @@ pub(super) async fn run<T: Send + Sync + 'static>(
         // Behind the append: drafting a batch may find that something has to be loaded first, and
         // the store need not wait until what it wrote before is answered.
         runner.start_loads();
-        runner.deliver();
+        let answered = runner.deliver();
+        if answered && !runner.overflow.is_empty() {
+            // There may be room now, and with nothing in flight no event would say so.
+            continue;
+        }
         // Behind the answers: the last of them may be what makes it finished.
         if runner.mailbox.is_finished() {
             return;
@@ -133,10 +137,11 @@ impl<T: Send + Sync + 'static> Runner<T> {
         }
     }
 
-    fn deliver(&mut self) {
+    /// Hands on what the lane decided; whether it answered something.
+    fn deliver(&mut self) -> bool {
         let answers: Vec<_> = std::iter::from_fn(|| self.lane.poll_answer()).collect();
-        if !answers.is_empty() {
-            let answered = answers.len();
+        let answered = answers.len();
+        if answered > 0 {
             self.sink.answers(answers);
             self.mailbox.answered(answered);
         }
@@ -144,6 +149,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
         if !committed.is_empty() {
             self.sink.committed(committed);
         }
+        answered > 0
     }
 
     async fn next_event(&mut self, link: &mut Link) -> Event {

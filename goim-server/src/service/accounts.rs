@@ -8,7 +8,7 @@ use goim_proto::{Authenticate, BotToken, Credentials, Error, ErrorCode, Reply, S
 
 use super::passwords::{PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN, PasswordError};
 use super::tokens::{Claim, Presented, TokenError};
-use super::{Answered, Service, Tokens, failed, refuse};
+use super::{Answered, Service, Tokens, failed, refuse, send_away};
 use crate::access::{Connection, Opened};
 use crate::clock::unix_ms;
 use crate::store::DeviceRow;
@@ -129,6 +129,10 @@ impl Service {
         match connection.authenticate(&session, expires_ms) {
             Opened::New => {
                 self.hub.enter(session.user, connection);
+                if connection.epoch() != self.epoch() {
+                    // Its user's connections were sent away before this one was among them.
+                    send_away(connection);
+                }
                 self.metrics.sessions_total.add(1);
             }
             Opened::Renewed => {}

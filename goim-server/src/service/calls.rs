@@ -17,8 +17,11 @@ use crate::access::{Connection, Outgoing};
 const CONTROL_REPLY_BYTES_MAX: usize = 8 << 10;
 
 impl Service {
-    /// Answers a call.
+    /// Answers a call; not any more on a connection that ends: it may be of another epoch.
     pub(crate) async fn serve(&self, connection: &Arc<Connection>, id: u64, call: Call) {
+        if connection.has_ended() {
+            return;
+        }
         let reply = match call {
             Call::Pull(_) | Call::History(_) => return self.serve_large(connection, id, call).await,
             call => self.call(connection, call).await,
@@ -89,7 +92,7 @@ impl Service {
             Call::AnswerApplication(arguments) => self.answer_application(session, arguments).await,
             Call::ListApplications(arguments) => self.list_applications(session, arguments).await,
             Call::Sync(arguments) => self.sync(connection, session, arguments).await,
-            Call::Heads(arguments) => self.heads(session, arguments).await,
+            Call::Heads(arguments) => self.heads(connection, session, arguments).await,
             Call::Commit(arguments) => self.commit(session, arguments).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
             call => self.people_call(session, call).await,
@@ -132,6 +135,9 @@ impl Service {
         };
         if frame.len() <= CONTROL_REPLY_BYTES_MAX {
             return connection.answer(Outgoing::Frame(frame));
+        }
+        if connection.has_ended() {
+            return;
         }
         // Whoever does not read it gets no further large ones; nothing else waits.
         if let Ok(mut stream) = connection.quic.open_uni().await

@@ -24,7 +24,7 @@ pub(super) fn failed(error: StoreError) -> Error {
             return Error::new(ErrorCode::NotMember, "you are not a member of this conversation");
         }
         StoreError::Full(_) => (ErrorCode::StoreFull, "the server's store is full; try again later"),
-        StoreError::Unavailable(_) => {
+        StoreError::Unavailable(_) | StoreError::WentBack => {
             (ErrorCode::Unavailable, "the server's store does not answer; try again")
         }
         StoreError::NotDurable { .. }

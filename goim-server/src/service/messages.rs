@@ -34,7 +34,7 @@ impl Service {
         let page = page.map_err(failed)?;
         // Whoever asks beyond the head has not been sent what will be there.
         connection.sent_through(pull.conversation, page.through.min(page.head));
-        let (through, head, epoch) = (page.through, page.head, self.epoch());
+        let (through, head, epoch) = (page.through, page.head, connection.epoch());
         encoded(id, Reply::Pulled(Pulled { entries: page.entries, through, head, epoch }))
     }
 
@@ -67,7 +67,7 @@ impl Service {
         }
         connection.sent_through(conversation, through.min(head));
         let mut frame = BytesMut::new();
-        let start = PulledHead { id, through, head, epoch: self.epoch() };
+        let start = PulledHead { id, through, head, epoch: connection.epoch() };
         let written = pulled_frame(&start, &entries, &mut frame);
         Some(match written {
             Ok(()) => Ok(frame.freeze()),

@@ -30,4 +30,4 @@ pub(crate) use state::{Parts, Service};
 pub(crate) use tokens::Tokens;
 
 use errors::{Answered, failed, refuse};
-use state::end_session;
+use state::{end_session, send_away};

@@ -18,6 +18,9 @@ use crate::config::{Config, Limits};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
+/// When clients come back after the store went back, in milliseconds.
+const EPOCH_RETRY_MS: u64 = 100;
+
 /// The rules of one node over its store, its lanes and its hub.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -80,22 +83,22 @@ impl Service {
         }
     }
 
-    /// The store's epoch, as last seen.
+    /// The epoch that new connections live in.
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch::new(self.epoch.load(Ordering::Relaxed))
+        Epoch::new(self.epoch.load(Ordering::Acquire))
     }
 
-    /// Notes the store's epoch; whether it has changed.
-    pub(crate) fn saw_epoch(&self, epoch: Epoch) -> bool {
-        self.epoch.swap(epoch.as_u64(), Ordering::Relaxed) != epoch.as_u64()
+    /// New connections live in this epoch.
+    pub(super) fn set_epoch(&self, epoch: Epoch) {
+        self.epoch.store(epoch.as_u64(), Ordering::Release);
     }
 
-    /// The answer to a `Hello` without a session.
-    pub(crate) fn welcome(&self) -> Welcome {
+    /// The answer to a connection's `Hello` without a session.
+    pub(crate) fn welcome(&self, connection: &Connection) -> Welcome {
         Welcome {
             version: PROTOCOL_VERSION,
             server_time_ms: unix_ms(),
-            epoch: self.epoch(),
+            epoch: connection.epoch(),
             in_flight_bytes_max: self.limits.send_bytes_in_flight_max as u64,
             session: None,
             refused: None,
@@ -147,6 +150,12 @@ impl Service {
             }
         }
     }
+}
+
+/// Ends a connection of an epoch that is over.
+pub(super) fn send_away(connection: &Connection) {
+    let ending = Ending::shutdown(EPOCH_RETRY_MS, "the store went back; connect again");
+    connection.answer(Outgoing::End(ending));
 }
 
 /// Ends a connection's session and tells its client why.

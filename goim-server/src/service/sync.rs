@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use goim_core::hash::IdSet;
-use goim_core::{ConversationId, Seq};
+use goim_core::room::Look;
+use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::limits::{POSITIONS_MAX, SYNC_LIMIT_MAX};
 use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Sync, SyncItem, Synced};
 
 use super::{Answered, Service, failed, refuse};
-use crate::access::{Connection, Look};
+use crate::access::Connection;
 use crate::store::{Membership, ReaderState};
 
-/// How often the list of memberships is read again because it grew meanwhile. What it still lacks
-/// then comes through the inbox.
+/// How often the list of memberships is read again because it grew meanwhile, and a conversation is
+/// looked at again because more had passed here than the look knew. What the list still lacks then
+/// comes through the inbox.
 const LOOKS_MAX: usize = 3;
 
 impl Service {
@@ -39,7 +41,7 @@ impl Service {
         let more = states.len() >= limit as usize;
         let next = states.last().map_or(arguments.after, |state| state.conversation);
         let items = states.iter().filter(|state| state.head > state.offset).map(item).collect();
-        Ok(Reply::Synced(Synced { items, more, next, epoch: self.epoch() }))
+        Ok(Reply::Synced(Synced { items, more, next, epoch: connection.epoch() }))
     }
 
     /// Registers, then looks.
@@ -75,8 +77,8 @@ impl Service {
         Ok(())
     }
 
-    /// Lets a user's connections into a conversation that his inbox told of: registers, looks, and
-    /// tells them of its head.
+    /// Lets a user's connection into a conversation that his inbox told of, or looks again whether
+    /// he reads there still: registers, looks, and tells it of the head.
     pub(super) async fn follow_invitation(
         &self,
         session: &SessionInfo,
@@ -88,26 +90,40 @@ impl Service {
             return Ok(());
         }
         self.hub.register(connection, conversation);
+        for _ in 0..LOOKS_MAX {
+            let look = self.look_at(session.user, conversation).await?;
+            if self.hub.look_and_announce(self.clock.now(), connection, conversation, look) {
+                return Ok(());
+            }
+        }
+        refuse(ErrorCode::Unavailable, "the store is behind what this server knows of it")
+    }
+
+    async fn look_at(&self, user: UserId, conversation: ConversationId) -> Result<Look, Error> {
         // The head first: what passes after it is newer than what is read second.
         let heads = self.store.heads(&[conversation]).await;
-        let ranges = self.store.ranges(session.user, conversation).await;
-        let head = heads.map_err(failed)?.heads.first().map_or(Seq::ZERO, |head| head.head);
+        let ranges = self.store.ranges(user, conversation).await;
+        let head = heads.map_err(failed)?.first().map_or(Seq::ZERO, |head| head.head);
         let newest = ranges.map_err(failed)?.last().copied();
         let from = newest.filter(|range| range.until.is_none()).map(|range| range.from);
         let last = newest.and_then(|range| range.until).unwrap_or(Seq::ZERO);
-        self.hub.look_and_announce(self.clock.now(), connection, conversation, Look { head, from, last });
-        Ok(())
+        Ok(Look { head, from, last })
     }
 
     /// Where the conversations asked for stand.
-    pub(super) async fn heads(&self, session: &SessionInfo, arguments: Heads) -> Answered {
+    pub(super) async fn heads(
+        &self,
+        connection: &Connection,
+        session: &SessionInfo,
+        arguments: Heads,
+    ) -> Answered {
         if arguments.conversations.len() > SYNC_LIMIT_MAX as usize {
             return refuse(ErrorCode::TooLarge, "at most 1,000 conversations in one call");
         }
         let (user, device) = (session.user, session.device);
         let states = self.store.reader_states_of(user, device, &arguments.conversations).await;
         let items = states.map_err(failed)?.iter().map(item).collect();
-        Ok(Reply::Heads(HeadList { items, epoch: self.epoch() }))
+        Ok(Reply::Heads(HeadList { items, epoch: connection.epoch() }))
     }
 
     /// Moves the user's read marker, and tells his other connections.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use goim_core::{ConversationId, Seq};
+use goim_core::{ConversationId, Epoch, Seq};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Service, end_session};
-use crate::access::{Ending, Invitation, Outgoing};
+use super::{Service, end_session, send_away};
+use crate::access::Invitation;
 use crate::bus::Published;
 use crate::clock::unix_ms;
 use crate::store::StoreError;
@@ -22,8 +22,6 @@ const ENTRY_BYTES_AT_ONCE: usize = 1 << 20;
 const DEVICES_AT_ONCE: usize = 4_096;
 /// Before an invitation is followed up again that the store failed.
 const INVITATION_RETRY: Duration = Duration::from_millis(500);
-/// When clients come back after the store went back, in milliseconds.
-const EPOCH_RETRY_MS: u64 = 100;
 
 impl Service {
     /// Fetches what stays missing, for ever.
@@ -64,33 +62,42 @@ impl Service {
 
     async fn compare_heads(&self) -> Result<(), StoreError> {
         let conversations = self.hub.conversations();
-        // Once even if nobody reads here: the epoch comes with the heads.
+        // Once even if nobody reads here: the store looks at its epoch with the heads, and finds one
+        // that began under connections that live.
         for chunk in conversations.chunks(HEADS_AT_ONCE).chain(conversations.is_empty().then_some(&[][..])) {
-            let seen = self.store.heads(chunk).await?;
-            if self.saw_epoch(seen.epoch) {
-                self.start_anew();
-                return Ok(());
-            }
-            for (conversation, passed) in self.hub.saw(&seen.heads) {
+            let heads = self.store.heads(chunk).await?;
+            for (conversation, passed) in self.hub.saw(&heads) {
                 self.fetch(conversation, passed).await?;
             }
         }
         Ok(())
     }
 
-    /// The store went back: what is believed here is worth nothing. Clients come again, learn of
-    /// the epoch in `Welcome`, and put their offsets right.
-    fn start_anew(&self) {
-        tracing::warn!(epoch = self.epoch().as_u64(), "the store has a new epoch; all clients start anew");
-        self.committer.forget_all();
-        self.hub.forget_all();
-        for connection in self.hub.sessions() {
-            let ending = Ending::shutdown(EPOCH_RETRY_MS, "the store went back; connect again");
-            connection.answer(Outgoing::End(ending));
+    /// Starts anew whenever the store went back, for ever. Until that is done the store answers
+    /// nothing.
+    pub(crate) async fn follow_epochs(&self) {
+        loop {
+            let epoch = self.store.gate().went_back().await;
+            self.start_anew(epoch);
+            self.store.gate().serve(epoch);
         }
     }
 
-    /// Lets users into conversations that their inboxes tell of, for ever.
+    /// The store went back: what is believed here is worth nothing. Clients come again, learn of
+    /// the epoch in `Welcome`, and put their offsets right.
+    fn start_anew(&self, epoch: Epoch) {
+        tracing::warn!(epoch = epoch.as_u64(), "the store has a new epoch; all clients start anew");
+        // Before the sessions are listed: whoever opens one meanwhile sees it.
+        self.set_epoch(epoch);
+        self.committer.forget_all();
+        self.hub.forget_all();
+        for connection in self.hub.sessions() {
+            send_away(&connection);
+        }
+    }
+
+    /// Looks where users stand in conversations that their inboxes tell of, or of which what was
+    /// known is not known any more, for ever.
     pub(crate) async fn follow_invitations(&self) {
         loop {
             let mut failed = Vec::new();
@@ -108,7 +115,7 @@ impl Service {
             if !failed.is_empty() {
                 // A connection that is registered and not told where it stands hears of nothing.
                 tokio::time::sleep(INVITATION_RETRY).await;
-                self.hub.invite_again(failed);
+                self.hub.invite(failed);
             }
         }
     }

@@ -28,6 +28,9 @@ pub enum StoreError {
     /// The store has no room.
     #[error("the store has no room left; free disk space or raise its limit")]
     Full(#[source] sqlx::Error),
+    /// The store went back, and this node has not started anew yet.
+    #[error("the store went back; this node starts anew")]
+    WentBack,
     /// The store cannot be reached, or did not answer in time.
     #[error("the store did not answer; is it running and reachable?")]
     Unavailable(#[source] sqlx::Error),

@@ -11,6 +11,7 @@ mod shared;
 
 mod error;
 mod friends;
+mod gate;
 mod groups;
 mod open;
 mod postgres;
@@ -22,6 +23,7 @@ mod types;
 
 pub use error::{StoreError, StoreResult};
 pub use friends::{Friends, Notice, Relation};
+pub use gate::EpochGate;
 pub use groups::{Applications, Groups};
 pub use open::{Options, open};
 pub use profiles::{Profiles, SearchKey, folded};

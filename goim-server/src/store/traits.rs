@@ -6,12 +6,15 @@ use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::{Position, Start};
 
 use super::types::{
-    ConversationRow, DeviceRow, DueRow, EntryBatch, Heads, Load, LoadedState, MemberRow, Membership,
+    ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{Friends, Groups, Profiles, StoreError, StoreResult};
+use super::{EpochGate, Friends, Groups, Profiles, StoreError, StoreResult};
 
 /// A store: logs, readers' positions, accounts and people.
+///
+/// All but [`Store::epoch`] and [`Store::new_epoch`] fail with [`StoreError::WentBack`] while the
+/// store's epoch is not the one that is [served](EpochGate::serve).
 #[async_trait]
 pub trait Store:
     Accounts + Friends + Groups + LaneStore + Log + Profiles + Readers + fmt::Debug + 'static
@@ -21,6 +24,9 @@ pub trait Store:
 
     /// Begins a new life, for a store that was restored or otherwise went back.
     async fn new_epoch(&self) -> StoreResult<Epoch>;
+
+    /// Through which everything is answered: only in the epoch that is served.
+    fn gate(&self) -> &EpochGate;
 
     /// Whether other processes may commit to it too, so that heads have to be compared.
     fn is_shared(&self) -> bool;
@@ -69,8 +75,8 @@ pub trait Log: Send + Sync {
         bytes_max: usize,
     ) -> StoreResult<Vec<StoredEntry>>;
 
-    /// The epoch, and where these conversations stand.
-    async fn heads(&self, conversations: &[ConversationId]) -> StoreResult<Heads>;
+    /// Where those of these conversations stand that exist, after a look at the epoch.
+    async fn heads(&self, conversations: &[ConversationId]) -> StoreResult<Vec<Head>>;
 
     /// Makes a conversation without entries or members, or finds the one that the same creator
     /// made by the same id.

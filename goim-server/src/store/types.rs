@@ -292,12 +292,3 @@ pub struct DueRow {
     /// The encoded content of what is owed because of no entry.
     pub body: Option<Bytes>,
 }
-
-/// The epoch with the heads that were asked for, from one look at the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heads {
-    /// The store's epoch.
-    pub epoch: Epoch,
-    /// Those of the conversations that exist.
-    pub heads: Vec<Head>,
-}

@@ -77,6 +77,25 @@ impl Backend {
         }
     }
 
+    /// Changes what is in the database while nobody is connected to it but who changes it: to a node,
+    /// the store was lost and comes back changed. Only PostgreSQL can lose its connections.
+    pub(crate) async fn lost_and_back(&self, change: impl AsyncFnOnce(&Raw)) {
+        let Self::Postgres { server, name } = self else { panic!("a file has no connections to lose") };
+        let raw = self.raw().await;
+        let own = raw.number("SELECT pg_backend_pid()::bigint").await;
+        let pool = single(server).await;
+        execute_on(&pool, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+        let wait_ms = 10_000;
+        let terminate = format!(
+            "SELECT pg_terminate_backend(pid, {wait_ms}) FROM pg_stat_activity \
+             WHERE datname = '{name}' AND pid <> {own}"
+        );
+        execute_on(&pool, &terminate).await;
+        change(&raw).await;
+        execute_on(&pool, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+        pool.close().await;
+    }
+
     /// Drops the database. One of a test that failed stays for a while, for whoever looks into it.
     pub(crate) async fn finish(self) {
         if let Self::Postgres { server, name } = self {
@@ -151,6 +170,11 @@ impl Raw {
     pub(crate) async fn head(&self, conversation: ConversationId) -> Seq {
         let sql = format!("SELECT head FROM conversations WHERE id = {conversation}");
         Seq::from_i64(self.number(&sql).await)
+    }
+
+    /// Begins a new epoch.
+    pub(crate) async fn new_epoch(&self) {
+        self.execute("UPDATE meta SET epoch = epoch + 1").await;
     }
 
     pub(crate) async fn epoch(&self) -> Epoch {

@@ -3,15 +3,13 @@
 //! It looks at tables and at the tests' own books, never at what a store says of itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use goim_core::{ConversationId, Seq};
 use goim_server::store::StoredEntry;
 
 use crate::backend::Backend;
-use crate::committer::{Committer, Outcome};
 use crate::fixtures::is_message;
-use crate::ledger::{Books, Key, Ledger, place};
+use crate::ledger::{Books, Key, Ledger, Outcome, place};
 
 /// Checks every conversation that the ledger knows.
 pub(crate) async fn check(backend: &Backend, ledger: &Ledger) {
@@ -28,30 +26,6 @@ pub(crate) async fn check(backend: &Backend, ledger: &Ledger) {
     }
 }
 
-/// [`check`], and that what the committers published is what is stored, in order of seqs. Ends
-/// them first.
-pub(crate) async fn check_published(backend: &Backend, ledger: &Ledger, committers: &[Arc<Committer>]) {
-    let raw = backend.raw().await;
-    let mut stored = BTreeMap::new();
-    for conversation in ledger.conversations() {
-        for entry in raw.entries(conversation).await {
-            stored.insert((conversation, entry.seq), entry);
-        }
-    }
-    for committer in committers {
-        committer.stop().await;
-        let mut heads = BTreeMap::new();
-        for entry in committer.published() {
-            let last = heads.insert(entry.conversation, entry.seq);
-            assert!(last.is_none_or(|last| last < entry.seq), "published out of order at {}", entry.seq);
-            let row = stored.get(&(entry.conversation, entry.seq)).expect("what is published is stored");
-            assert_eq!((row.sender, row.client_msg_id), (entry.sender, entry.client_msg_id));
-            assert_eq!((row.count, row.at_ms, &row.body), (entry.count, entry.at_ms, &entry.entry.body));
-        }
-    }
-    check(backend, ledger).await;
-}
-
 /// 1, 2, 3, … up to the head, with counts that follow.
 pub(crate) fn is_dense(conversation: ConversationId, entries: &[StoredEntry], head: Seq) {
     let mut count = 0;
@@ -65,7 +39,7 @@ pub(crate) fn is_dense(conversation: ConversationId, entries: &[StoredEntry], he
 }
 
 /// Nothing twice, nothing that nobody offered, and the bodies of the first offers.
-fn is_once(conversation: ConversationId, entries: &[StoredEntry], books: &Books) {
+pub(crate) fn is_once(conversation: ConversationId, entries: &[StoredEntry], books: &Books) {
     let mut seen = BTreeSet::new();
     for entry in entries {
         let key = (conversation, entry.sender, entry.client_msg_id);
@@ -77,7 +51,7 @@ fn is_once(conversation: ConversationId, entries: &[StoredEntry], books: &Books)
 
 /// Who was told of a place finds the entry there; who was refused for good finds none; and at
 /// most one copy of an id was told that it was the first.
-fn is_answered(conversation: ConversationId, entries: &[StoredEntry], books: &Books) {
+pub(crate) fn is_answered(conversation: ConversationId, entries: &[StoredEntry], books: &Books) {
     let stored: BTreeMap<Key, &StoredEntry> =
         entries.iter().map(|entry| ((conversation, entry.sender, entry.client_msg_id), entry)).collect();
     let mut first = BTreeSet::new();
@@ -97,7 +71,7 @@ fn is_answered(conversation: ConversationId, entries: &[StoredEntry], books: &Bo
 }
 
 /// Each device's entries have seqs in the order of its calls.
-fn is_ordered(conversation: ConversationId, entries: &[StoredEntry], books: &Books) {
+pub(crate) fn is_ordered(conversation: ConversationId, entries: &[StoredEntry], books: &Books) {
     let seqs: BTreeMap<_, _> =
         entries.iter().map(|entry| ((entry.sender, entry.client_msg_id), entry.seq)).collect();
     for ((place, device), calls) in books.calls.iter().filter(|((place, _), _)| *place == conversation) {

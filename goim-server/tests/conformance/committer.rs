@@ -1,5 +1,6 @@
 //! The server's committer, on a store whose connections fail as often as a test wants.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -9,9 +10,12 @@ use goim_server::commit::Sink;
 use goim_server::store::{EntryDraft, LaneConnection, LaneStore, Load, LoadedState, Store, StoreError};
 use tokio::sync::oneshot;
 
+use crate::backend::Backend;
+use crate::checker::check;
 use crate::faults::{Faults, FaultyLane};
+use crate::ledger::Ledger;
+pub(crate) use crate::ledger::Outcome;
 
-pub(crate) type Outcome = goim_core::lane::Outcome<Refusal>;
 type Ticket = oneshot::Sender<Outcome>;
 
 /// A committer of its own: to the store, another node.
@@ -22,10 +26,14 @@ pub(crate) struct Committer {
 
 impl Committer {
     pub(crate) fn start(store: Arc<dyn Store>, faults: Faults) -> Self {
+        Self::start_with(store, faults, LaneLimits::default())
+    }
+
+    pub(crate) fn start_with(store: Arc<dyn Store>, faults: Faults, limits: LaneLimits) -> Self {
         let store: Arc<dyn LaneStore> = Arc::new(FaultyStore { inner: store, faults });
         let sink = Arc::new(Collector::default());
         let dyn_sink: Arc<dyn Sink<Ticket>> = Arc::<Collector>::clone(&sink);
-        let inner = goim_server::commit::Committer::start(&store, 2, LaneLimits::default(), &dyn_sink);
+        let inner = goim_server::commit::Committer::start(&store, 2, limits, &dyn_sink);
         Self { inner, sink }
     }
 
@@ -34,16 +42,37 @@ impl Committer {
         &self,
         offer: Offer<EntryDraft, ()>,
     ) -> impl Future<Output = Outcome> + Send + use<> {
-        let (ticket, answer) = oneshot::channel();
-        let Offer { ticket: (), conversation, sender, device, client_msg_id, after, retry, entry } = offer;
-        let mut offers =
-            vec![Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry }];
-        self.inner.offer(&mut offers);
-        while !offers.is_empty() {
-            self.inner.room().await;
-            self.inner.offer(&mut offers);
+        self.offer_all(vec![offer]).await.pop().expect("an answer for each offer")
+    }
+
+    /// Offers entries in one go.
+    pub(crate) async fn offer_all(
+        &self,
+        offers: Vec<Offer<EntryDraft, ()>>,
+    ) -> Vec<impl Future<Output = Outcome> + Send + use<>> {
+        let (mut with_tickets, mut answers) = (Vec::new(), Vec::new());
+        for offer in offers {
+            let (ticket, answer) = oneshot::channel();
+            let Offer { ticket: (), conversation, sender, device, client_msg_id, after, retry, entry } =
+                offer;
+            with_tickets.push(Offer {
+                ticket,
+                conversation,
+                sender,
+                device,
+                client_msg_id,
+                after,
+                retry,
+                entry,
+            });
+            answers.push(async { answer.await.expect("every offer is answered") });
         }
-        async { answer.await.expect("every offer is answered") }
+        self.inner.offer(&mut with_tickets);
+        while !with_tickets.is_empty() {
+            self.inner.room().await;
+            self.inner.offer(&mut with_tickets);
+        }
+        answers
     }
 
     /// Tells it that the store has a new epoch.
@@ -100,4 +129,28 @@ impl LaneStore for FaultyStore {
     async fn load(&self, load: &Load) -> Result<Option<LoadedState>, StoreError> {
         self.inner.load(load).await
     }
+}
+
+/// [`check`], and that what the committers published is what is stored, in order of seqs. Ends
+/// them first.
+pub(crate) async fn check_published(backend: &Backend, ledger: &Ledger, committers: &[Arc<Committer>]) {
+    let raw = backend.raw().await;
+    let mut stored = BTreeMap::new();
+    for conversation in ledger.conversations() {
+        for entry in raw.entries(conversation).await {
+            stored.insert((conversation, entry.seq), entry);
+        }
+    }
+    for committer in committers {
+        committer.stop().await;
+        let mut heads = BTreeMap::new();
+        for entry in committer.published() {
+            let last = heads.insert(entry.conversation, entry.seq);
+            assert!(last.is_none_or(|last| last < entry.seq), "published out of order at {}", entry.seq);
+            let row = stored.get(&(entry.conversation, entry.seq)).expect("what is published is stored");
+            assert_eq!((row.sender, row.client_msg_id), (entry.sender, entry.client_msg_id));
+            assert_eq!((row.count, row.at_ms, &row.body), (entry.count, entry.at_ms, &entry.entry.body));
+        }
+    }
+    check(backend, ledger).await;
 }

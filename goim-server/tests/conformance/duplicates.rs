@@ -1,7 +1,10 @@
 //! The same id more than once: in one batch, unmarked, by the hundred.
 
-use goim_core::lane::{AppendResult, Offer};
+use std::time::Duration;
+
+use goim_core::lane::{AppendResult, LaneLimits, Offer};
 use goim_core::{DeviceId, Seq};
+use tokio::time::timeout;
 
 use crate::backend::Backend;
 use crate::checker::check;
@@ -12,6 +15,8 @@ use crate::ledger::{Key, Ledger, place};
 use crate::on_both_stores;
 
 const DEVICE: DeviceId = DeviceId::new(7);
+/// Nothing here takes so long unless it hangs.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 fn offer(
     (conversation, sender, client_msg_id): Key,
@@ -133,7 +138,29 @@ async fn spammer(backend: &Backend) {
     check(backend, &ledger).await;
 }
 
+/// A lane with room for one takes the rest as it answers, also where no append ends meanwhile: the
+/// batch that it drafts answers everything that it took.
+async fn with_room_for_one(backend: &Backend) {
+    let store = backend.open().await;
+    let ledger = Ledger::default();
+    let users = users(1);
+    let conversation = group(&store, &ledger, &users).await;
+    // So that nothing but an answer makes it go on.
+    let limits = LaneLimits { waiting_bytes_max: 1, wait_max: 10 * DEADLINE, ..LaneLimits::default() };
+    let committer = Committer::start_with(store, Faults::NONE, limits);
+    let key = (conversation, users[0], new_id());
+    ledger.offered(key, DEVICE, &text("text again").body);
+    ledger.answered(key, committer.offer(offer(key, false)).await.await);
+    for answer in committer.offer_all((0..20).map(|_| offer(key, true)).collect()).await {
+        let outcome = timeout(DEADLINE, answer).await.expect("a lane that takes what it has room for");
+        assert!(matches!(outcome, Outcome::Duplicate { .. }), "{outcome:?}");
+        ledger.answered(key, outcome);
+    }
+    check(backend, &ledger).await;
+}
+
 on_both_stores! {
+    super::with_room_for_one as g7_what_a_lane_has_no_room_for_waits_for_its_answers_and_no_longer,
     super::in_one_batch as g3_a_duplicate_inside_one_batch_is_refused_with_it,
     super::offered_at_once as g3_second_copies_that_wait_share_the_first_one_s_place,
     super::unmarked as g3_an_unmarked_duplicate_is_answered_and_nobody_else_suffers,

@@ -1,11 +1,14 @@
 //! A store that went back: a restored backup, or the promotion of a replica that lagged.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use goim_core::lane::Offer;
 use goim_core::{ConversationId, DeviceId, Epoch, Seq};
 use goim_proto::ErrorCode;
-use goim_server::store::OffsetCommit;
+use goim_server::store::{OffsetCommit, StoreError, StoreResult};
+use tokio::time::timeout;
 
 use crate::backend::Backend;
 use crate::checker::check;
@@ -14,6 +17,9 @@ use crate::faults::Faults;
 use crate::fixtures::{append_texts, group, new_id, text, users};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
+
+/// Nothing here takes so long unless it hangs.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A committer that remembers what is gone stores it anew when it is sent again, from the head
 /// that the store has now.
@@ -46,7 +52,7 @@ async fn went_back(backend: &Backend) {
     backend.raw().await.take_back(conversation, Seq::new(5)).await;
     let after = store.new_epoch().await.expect("a new epoch");
     assert!(after > before);
-    assert_eq!(store.heads(&[conversation]).await.expect("a head").epoch, after);
+    store.gate().serve(after);
     committer.epoch_changed();
     for n in 0..10 {
         let outcome = send(n, true).await;
@@ -78,11 +84,58 @@ async fn offsets_of_before(backend: &Backend) {
     assert_eq!(commit(3, before).await, []);
     backend.raw().await.take_back(conversation, Seq::new(5)).await;
     let after = store.new_epoch().await.expect("a new epoch");
+    store.gate().serve(after);
     append_texts(&store, &ledger, conversation, users[0], Seq::new(5), 5).await;
     assert_eq!(commit(9, before).await, [(0, ErrorCode::OtherEpoch)]);
     let states = store.reader_states(user, device, &[], ConversationId::default(), 10).await.expect("states");
     assert_eq!(states.iter().map(|state| state.offset).collect::<Vec<_>>(), [Seq::new(3)]);
     assert_eq!(commit(9, after).await, []);
+}
+
+/// A store that finds itself in another epoch says so, to whoever asks whatever, until its node has
+/// forgotten what it knew.
+async fn in_another_epoch(backend: &Backend) {
+    let store = backend.open().await;
+    let ledger = Ledger::default();
+    let users = users(1);
+    let conversation = group(&store, &ledger, &users).await;
+    if backend.is_postgres() {
+        // It is found by the first connection that is opened, whatever for.
+        backend.lost_and_back(async |raw| raw.new_epoch().await).await;
+        let found = async { while store.entries(conversation, Seq::ZERO, 1, 1_000).await.is_ok() {} };
+        timeout(DEADLINE, found).await.expect("a connection that is lost");
+    } else {
+        // A file has no connections to lose: it is found by whoever looks at the epoch.
+        backend.raw().await.new_epoch().await;
+        assert!(matches!(store.heads(&[conversation]).await, Err(StoreError::WentBack)));
+    }
+    let epoch = timeout(DEADLINE, async {
+        loop {
+            // Until it is connected again.
+            let _ = store.entries(conversation, Seq::ZERO, 1, 1_000).await;
+            if let Some(epoch) = store.gate().went_back().now_or_never() {
+                break epoch;
+            }
+        }
+    });
+    let epoch = epoch.await.expect("another epoch");
+    assert_eq!(epoch, store.epoch().await.expect("an epoch"));
+    let went_back =
+        |answer: StoreResult<()>| assert!(matches!(answer, Err(StoreError::WentBack)), "{answer:?}");
+    let (user, device) = (users[0], DeviceId::new(7));
+    went_back(store.entries(conversation, Seq::ZERO, 1, 1_000).await.map(drop));
+    went_back(store.memberships(user).await.map(drop));
+    went_back(store.mark_read(user, conversation, Seq::FIRST).await.map(drop));
+    went_back(
+        store
+            .commit_offsets(&[OffsetCommit { device, user, conversation, seq: Seq::FIRST, epoch }])
+            .await
+            .map(drop),
+    );
+    went_back(store.lane_connection().await.map(drop));
+    store.gate().serve(epoch);
+    assert_eq!(store.entries(conversation, Seq::ZERO, 1, 1_000).await.expect("entries").len(), 1);
+    store.lane_connection().await.expect("a connection");
 }
 
 /// A store that finds itself in another cluster or on another timeline begins a new epoch by
@@ -105,12 +158,17 @@ async fn g6_a_promotion_begins_a_new_epoch() {
     let store = backend.open().await;
     let before = raw.epoch().await;
     raw.execute("UPDATE meta SET timeline = timeline - 1").await;
+    let refused = store.lane_connection().await.err();
+    assert!(matches!(refused, Some(StoreError::WentBack)), "a new connection does not look: {refused:?}");
+    let after = store.epoch().await.expect("an epoch");
+    assert!(after > before);
+    store.gate().serve(after);
     store.lane_connection().await.expect("a connection");
-    assert!(store.epoch().await.expect("an epoch") > before, "a new connection does not look");
     backend.finish().await;
 }
 
 on_both_stores! {
+    super::in_another_epoch as g6_nothing_is_answered_in_an_epoch_that_is_not_served,
     super::offsets_of_before as g6_an_offset_of_a_log_that_is_no_more_is_refused,
     super::went_back as g6_a_store_that_went_back_takes_again_what_it_lost,
 }

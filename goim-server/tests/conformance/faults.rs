@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::backend::Backend;
-use crate::checker::check_published;
+use crate::committer::check_published;
 use crate::fixtures::{group, scaled, seeded, users};
 use crate::ledger::Ledger;
 use crate::on_both_stores;

@@ -53,8 +53,19 @@ pub(crate) fn users(count: u64) -> Vec<UserId> {
 /// A group in which the first user is the owner and the others are members; its first entry is in
 /// the ledger.
 pub(crate) async fn group(store: &Arc<dyn Store>, ledger: &Ledger, members: &[UserId]) -> ConversationId {
-    let owner = members[0];
-    let client_msg_id = new_id();
+    let roles =
+        members.iter().map(|user| (*user, if *user == members[0] { Role::Owner } else { Role::Member }));
+    group_with_roles(store, ledger, new_id(), roles.collect()).await
+}
+
+/// The same, in which each has a role of his own.
+pub(crate) async fn group_with_roles(
+    store: &Arc<dyn Store>,
+    ledger: &Ledger,
+    client_msg_id: ClientMsgId,
+    users: Vec<(UserId, Role)>,
+) -> ConversationId {
+    let owner = users[0].0;
     let new = NewConversation {
         kind: ConversationKind::Group,
         creator: owner,
@@ -64,11 +75,9 @@ pub(crate) async fn group(store: &Arc<dyn Store>, ledger: &Ledger, members: &[Us
     let conversation = store.create_conversation(&new).await.expect("a conversation");
     let content = Content::GroupCreated(goim_proto::content::GroupCreated {
         name: "a group".into(),
-        members: members[1..].to_vec(),
+        members: users[1..].iter().map(|(user, _)| *user).collect(),
     });
-    let roles = members.iter().map(|user| (*user, if *user == owner { Role::Owner } else { Role::Member }));
-    let effect = Effect::Join { users: roles.collect() };
-    let first = EntryDraft { kind: EntryKind(32), body: content.encode(), effect };
+    let first = EntryDraft { kind: EntryKind(32), body: content.encode(), effect: Effect::Join { users } };
     ledger.offered((conversation, owner, client_msg_id), NO_DEVICE, &first.body);
     let batch = batch(conversation, Seq::ZERO, 0, owner, [(client_msg_id, first)]);
     append(store, &batch).await;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
+use goim_server::Refusal;
 
-use crate::committer::Outcome;
+pub(crate) type Outcome = goim_core::lane::Outcome<Refusal>;
 
 /// (conversation, sender, id): what may be stored once.
 pub(crate) type Key = (ConversationId, UserId, ClientMsgId);

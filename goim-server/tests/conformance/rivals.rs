@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 
 use crate::backend::Backend;
-use crate::checker::{check, check_published, is_dense};
-use crate::committer::{Committer, Outcome};
+use crate::checker::{check, is_dense};
+use crate::committer::{Committer, Outcome, check_published};
 use crate::faults::Faults;
 use crate::fixtures::{addition, group, new_id, removal, scaled, seeded, text, users};
 use crate::ledger::Ledger;
@@ -69,7 +69,7 @@ async fn watch(store: Arc<dyn Store>, conversation: ConversationId, done: Arc<At
             offset = entry.seq;
         }
         let heads = store.heads(&[conversation]).await.expect("a head");
-        assert!(heads.heads[0].head >= offset, "an entry became readable before the head");
+        assert!(heads[0].head >= offset, "an entry became readable before the head");
         tokio::task::yield_now().await;
     }
 }
@@ -125,8 +125,7 @@ async fn same_sends_through_two(backend: &Backend) {
         }
     }
     check(backend, &ledger).await;
-    let stored: u64 =
-        store.heads(&conversations).await.expect("heads").heads.iter().map(|h| h.head.as_u64()).sum();
+    let stored: u64 = store.heads(&conversations).await.expect("heads").iter().map(|h| h.head.as_u64()).sum();
     assert_eq!(stored, 2 + 10 * u64::try_from(scaled(40)).expect("few"), "each is stored once");
 }
 

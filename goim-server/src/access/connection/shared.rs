@@ -15,12 +15,12 @@ pub(super) struct Shared {
     pub(super) datagrams: bool,
     /// The client has asked where it stands, and so wants to hear of what comes.
     pub(super) listens: bool,
-    /// More was to be announced than the notifier takes: the connection ends.
-    overflowed: bool,
     /// Answers, as frames.
     pub(super) out: BytesMut,
     /// The last of them, if it is: the connection is closed behind it.
     pub(super) ending: Option<Ending>,
+    /// There was a last one.
+    pub(super) ended: bool,
     /// Conversations that it is registered for.
     pub(super) subscriptions: IdMap<ConversationId, Subscribed>,
     /// The writer has been told that something waits.
@@ -39,7 +39,10 @@ pub(super) struct Subscribed {
 
 impl Shared {
     pub(super) fn push(&mut self, outgoing: Outgoing) {
-        self.ending = outgoing.encode(&mut self.out).or(self.ending.take());
+        if !self.ended {
+            self.ending = outgoing.encode(&mut self.out);
+            self.ended = self.ending.is_some();
+        }
     }
 
     pub(super) fn mark(&mut self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
@@ -50,9 +53,8 @@ impl Shared {
             notifier.sent_through(conversation, *sent);
         }
         let newly = notifier.mark(conversation, head, marker);
-        if notifier.marks_dropped() > 0 && !self.overflowed {
+        if notifier.marks_dropped() > 0 && !self.ended {
             // Nobody else would tell this client of them: it comes back, and is told by its sync.
-            self.overflowed = true;
             let ending = Ending::shutdown(0, "you left too many announcements unread; connect again");
             self.push(Outgoing::End(ending));
             return true;
@@ -78,6 +80,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use goim_core::Time;
+    use goim_proto::Reply;
 
     use super::*;
 
@@ -98,6 +101,17 @@ mod tests {
         assert!(shared.mark(C, Seq::new(8), Seq::ZERO));
         let announce = shared.notifier.as_mut().unwrap().poll_announce(Time::ZERO).unwrap();
         assert_eq!((announce.head, announce.inline_after), (Seq::new(8), Seq::new(6)));
+    }
+
+    /// It might be of the epoch that comes after the one that the connection ends with.
+    #[test]
+    fn g6_nothing_is_said_behind_the_last_words() {
+        let mut shared = subscribed(0);
+        shared.push(Outgoing::End(Ending::shutdown(0, "good-bye")));
+        let said = shared.out.len();
+        shared.push(Outgoing::reply(1, Reply::Done));
+        assert_eq!(shared.out.len(), said);
+        assert!(shared.ending.take().is_some());
     }
 
     #[test]

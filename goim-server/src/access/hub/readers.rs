@@ -1,13 +1,12 @@
 //! Who enters and leaves, and who is let into which conversation.
 
-use std::mem;
 use std::sync::Arc;
 
+use goim_core::room::{Look, Looked};
 use goim_core::{ConversationId, Seq, Time, UserId};
 
-use super::{Hub, Touched, lock};
+use super::{Hub, Invitation, Touched, lock};
 use crate::access::connection::Connection;
-use crate::access::room::{Look, Looked};
 
 impl Hub {
     /// Adds a session's connection to its user's.
@@ -33,7 +32,7 @@ impl Hub {
         if let Some(session) = connection.session() {
             let mut users = self.users(session.user);
             if let Some(connections) = users.get_mut(&session.user) {
-                connections.retain(|other| !Arc::ptr_eq(other, connection));
+                connections.retain(|other| other != connection);
                 if connections.is_empty() {
                     users.remove(&session.user);
                 }
@@ -58,15 +57,16 @@ impl Hub {
 
     /// Registers a connection for a conversation, before the store is looked at.
     pub(crate) fn register(&self, connection: &Arc<Connection>, conversation: ConversationId) {
+        let Some(session) = connection.session() else { return };
         let mut rooms = self.rooms(conversation);
         // Under the room's lock: a connection that ends meanwhile finds both or neither.
         if connection.subscribe(conversation, Seq::MAX) {
-            rooms.entry(conversation).or_default().register(connection);
+            rooms.entry(conversation).or_default().register(Arc::clone(connection), session.user);
         }
     }
 
     /// Takes what looking in the store brought for a registered connection, of which the client
-    /// will be told beside.
+    /// will be told beside. If the look is too old to tell, there will be another one.
     pub(crate) fn look(
         &self,
         now: Time,
@@ -74,18 +74,23 @@ impl Hub {
         conversation: ConversationId,
         look: Look,
     ) {
-        self.look_and_tell(now, connection, conversation, look, look.head);
+        let told = self.look_and_tell(now, connection, conversation, look, look.head);
+        if !told && let Some(session) = connection.session() {
+            self.invite([Invitation { user: session.user, conversation }]);
+        }
     }
 
-    /// The same, of which the client knows nothing: it gets an announcement.
+    /// The same, of which the client knows nothing: it gets an announcement. False if the look is
+    /// too old to tell: look again.
+    #[must_use]
     pub(crate) fn look_and_announce(
         &self,
         now: Time,
         connection: &Arc<Connection>,
         conversation: ConversationId,
         look: Look,
-    ) {
-        self.look_and_tell(now, connection, conversation, look, Seq::ZERO);
+    ) -> bool {
+        self.look_and_tell(now, connection, conversation, look, Seq::ZERO)
     }
 
     fn look_and_tell(
@@ -95,16 +100,17 @@ impl Hub {
         conversation: ConversationId,
         look: Look,
         told: Seq,
-    ) {
+    ) -> bool {
         let mut touched = Touched::default();
         let mut rooms = self.rooms(conversation);
-        let Some(room) = rooms.get_mut(&conversation) else { return };
+        let Some(room) = rooms.get_mut(&conversation) else { return true };
         if room.head().is_none() {
             self.begin_behind(conversation, look.head);
         }
         room.begin_at(look.head);
         self.pass(conversation, room, None, &mut touched);
-        match room.look(connection, look) {
+        let looked = room.look(connection, look);
+        match looked {
             Looked::Reads(from) => {
                 connection.reads_from(conversation, from, told);
                 let head = room.head().unwrap_or(look.head);
@@ -120,8 +126,9 @@ impl Hub {
                     touched.wake.push(Arc::clone(connection));
                 }
             }
+            Looked::TooOld => connection.stands_unknown(conversation),
         }
-        if mem::take(&mut room.dirty) {
+        if room.take_dirty() {
             touched.conversations.push(conversation);
         }
         self.watch_gap(now, conversation, room);
@@ -130,6 +137,7 @@ impl Hub {
         }
         drop(rooms);
         self.tell(&mut touched);
+        looked != Looked::TooOld
     }
 
     /// Tells a user's connections that his read marker has moved.

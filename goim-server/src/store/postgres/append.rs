@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::open::fix_epoch;
 use super::{apply_effects, rows};
 use crate::store::error::append_fault;
-use crate::store::{EntryBatch, LaneConnection, StoreResult};
+use crate::store::{EntryBatch, EpochGate, LaneConnection, StoreResult};
 
 /// Compare-and-append. Only this statement changes `head`, together with the rows base+1 … base+n
 /// and under the row's lock: so the head is the number of entries ever appended, and no gap can
@@ -35,9 +35,11 @@ pub(super) struct PostgresLane {
 }
 
 impl PostgresLane {
-    pub(super) async fn connect(options: &PgConnectOptions) -> StoreResult<Self> {
+    pub(super) async fn connect(options: &PgConnectOptions, gate: &EpochGate) -> StoreResult<Self> {
         let mut connection = options.connect().await?;
         let epoch = fix_epoch(&mut connection).await?;
+        gate.saw(epoch)?;
+        gate.check()?;
         Ok(Self { connection, epoch })
     }
 

@@ -4,6 +4,8 @@ mod append;
 mod open;
 mod turn;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use goim_core::lane::Found;
 use goim_core::{ClientMsgId, Epoch, Seq, UserId};
@@ -14,13 +16,16 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, Postgres};
 use self::turn::Turn;
 
 use super::shared::rows;
-use super::{LaneConnection, LaneStore, Load, LoadedState, OffsetCommit, OffsetRefusal, Store, StoreResult};
+use super::{
+    EpochGate, LaneConnection, LaneStore, Load, LoadedState, OffsetCommit, OffsetRefusal, Store, StoreResult,
+};
 
 /// Logs in PostgreSQL.
 #[derive(Debug)]
 pub(super) struct PostgresStore {
     pool: PgPool,
     options: PgConnectOptions,
+    gate: Arc<EpochGate>,
 }
 
 /// A list parameter as a subquery of one column `id`.
@@ -44,11 +49,13 @@ effects!(PgConnection, list, bind_list);
 
 impl PostgresStore {
     async fn read(&self) -> StoreResult<PoolConnection<Postgres>> {
-        Ok(self.pool.acquire().await?)
+        let connection = self.pool.acquire().await?;
+        self.gate.check()?;
+        Ok(connection)
     }
 
     async fn write(&self) -> StoreResult<Turn> {
-        Ok(Turn::new(self.pool.acquire().await?))
+        Ok(Turn::new(self.read().await?))
     }
 
     async fn begin(turn: &mut Turn) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
@@ -124,7 +131,7 @@ impl LaneStore for PostgresStore {
     }
 
     async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
-        Ok(Box::new(append::PostgresLane::connect(&self.options).await?))
+        Ok(Box::new(append::PostgresLane::connect(&self.options, &self.gate).await?))
     }
 
     async fn load(&self, load: &Load) -> StoreResult<Option<LoadedState>> {
@@ -141,7 +148,13 @@ impl Store for PostgresStore {
 
     async fn new_epoch(&self) -> StoreResult<Epoch> {
         let (epoch,): (i64,) = sqlx::query_as(open::NEW_EPOCH).fetch_one(&self.pool).await?;
-        Ok(Epoch::from_i64(epoch))
+        let epoch = Epoch::from_i64(epoch);
+        self.gate.saw(epoch)?;
+        Ok(epoch)
+    }
+
+    fn gate(&self) -> &EpochGate {
+        &self.gate
     }
 
     fn is_shared(&self) -> bool {

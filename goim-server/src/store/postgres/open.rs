@@ -1,11 +1,14 @@
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use goim_core::Epoch;
+use sqlx::ConnectOptions as _;
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use super::PostgresStore;
-use crate::store::{Options, StoreError, StoreResult};
+use crate::store::{EpochGate, Options, StoreError, StoreResult};
 
 /// Connections for everything but appending: reads, offsets, accounts.
 const POOL_CONNECTIONS_MAX: u32 = 8;
@@ -22,29 +25,43 @@ impl PostgresStore {
             ("statement_timeout", "15s"),
             ("idle_in_transaction_session_timeout", "15s"),
         ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(POOL_CONNECTIONS_MAX)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_with(connect.clone())
-            .await?;
+        let mut first = connect.connect().await?;
         if !options.unsafe_allowed {
-            check_flushes(&pool).await?;
+            check_flushes(&mut first).await?;
         }
-        sqlx::migrate!("migrations/postgres").run(&pool).await?;
+        sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         sqlx::query(
             "INSERT INTO meta (epoch) VALUES (extract(epoch FROM now())::bigint) ON CONFLICT DO NOTHING",
         )
-        .execute(&pool)
+        .execute(&mut first)
         .await?;
-        fix_epoch(&mut *pool.acquire().await?).await?;
-        Ok(Self { pool, options: connect })
+        let gate = Arc::new(EpochGate::new(fix_epoch(&mut first).await?));
+        first.close().await?;
+        let pool = pool(connect.clone(), &gate).await?;
+        Ok(Self { pool, options: connect, gate })
     }
+}
+
+/// Connections that look at the epoch before they are used.
+async fn pool(options: PgConnectOptions, gate: &Arc<EpochGate>) -> Result<PgPool, sqlx::Error> {
+    let gate = Arc::clone(gate);
+    let pool = PgPoolOptions::new()
+        .max_connections(POOL_CONNECTIONS_MAX)
+        .acquire_timeout(Duration::from_secs(5))
+        .after_connect(move |connection, _| {
+            let gate = Arc::clone(&gate);
+            Box::pin(async move {
+                let epoch = fix_epoch(connection).await?;
+                gate.saw(epoch).map_err(|error| sqlx::Error::Configuration(error.into()))
+            })
+        });
+    pool.connect_with(options).await
 }
 
 /// Begins a new epoch if the data live in another cluster or on another timeline than before:
 /// after a promotion or a restored backup entries may be missing that readers have seen. Returns
 /// the epoch.
-pub(super) async fn fix_epoch(connection: &mut PgConnection) -> StoreResult<Epoch> {
+pub(super) async fn fix_epoch(connection: &mut PgConnection) -> Result<Epoch, sqlx::Error> {
     // (The timeline from where the log is written now: the control file has it only since the
     // checkpoint after a promotion. The system identifier is unsigned there and signed here; only
     // its identity counts.)
@@ -65,12 +82,12 @@ pub(super) async fn fix_epoch(connection: &mut PgConnection) -> StoreResult<Epoc
     Ok(Epoch::from_i64(epoch))
 }
 
-async fn check_flushes(pool: &PgPool) -> StoreResult<()> {
+async fn check_flushes(connection: &mut PgConnection) -> StoreResult<()> {
     let (fsync, pages, commit): (String, String, String) = sqlx::query_as(
         "SELECT current_setting('fsync'), current_setting('full_page_writes'), \
          current_setting('synchronous_commit')",
     )
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await?;
     for (setting, value) in [("fsync", fsync), ("full_page_writes", pages), ("synchronous_commit", commit)] {
         if value == "off" {

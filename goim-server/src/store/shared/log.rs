@@ -102,10 +102,13 @@ macro_rules! log {
             async fn heads(
                 &self,
                 conversations: &[goim_core::ConversationId],
-            ) -> $crate::store::StoreResult<$crate::store::Heads> {
+            ) -> $crate::store::StoreResult<Vec<$crate::store::Head>> {
                 let mut connection = self.read().await?;
                 let (epoch,): (i64,) =
                     sqlx::query_as("SELECT epoch FROM meta").fetch_one(&mut *connection).await?;
+                // It may have changed under a connection that lives: see `new_epoch`.
+                self.gate.saw(goim_core::Epoch::from_i64(epoch))?;
+                self.gate.check()?;
                 let ids = $crate::store::shared::rows::conversations(conversations);
                 let rows: Vec<(i64, i64)> =
                     sqlx::query_as(concat!("SELECT id, head FROM conversations WHERE id IN ", $list!("$1")))
@@ -116,8 +119,7 @@ macro_rules! log {
                     conversation: goim_core::ConversationId::from_i64(id),
                     head: goim_core::Seq::from_i64(head),
                 });
-                let epoch = goim_core::Epoch::from_i64(epoch);
-                Ok($crate::store::Heads { epoch, heads: heads.collect() })
+                Ok(heads.collect())
             }
 
             async fn create_conversation(

@@ -4,6 +4,8 @@ mod append;
 mod open;
 mod writer;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use goim_core::lane::Found;
 use goim_core::{ClientMsgId, Epoch, Seq, UserId};
@@ -12,13 +14,16 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
 use self::writer::{Turn, Writer};
 use super::shared::rows;
-use super::{LaneConnection, LaneStore, Load, LoadedState, OffsetCommit, OffsetRefusal, Store, StoreResult};
+use super::{
+    EpochGate, LaneConnection, LaneStore, Load, LoadedState, OffsetCommit, OffsetRefusal, Store, StoreResult,
+};
 
 /// Logs in an SQLite file.
 #[derive(Debug)]
 pub(super) struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
+    gate: Arc<EpochGate>,
 }
 
 /// A list parameter as a subquery of one column `id`.
@@ -51,11 +56,13 @@ effects!(SqliteConnection, list, bind_list);
 
 impl SqliteStore {
     async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
-        Ok(self.readers.acquire().await?)
+        let connection = self.readers.acquire().await?;
+        self.gate.check()?;
+        Ok(connection)
     }
 
     async fn write(&self) -> StoreResult<Turn> {
-        Ok(self.writer.turn().await?)
+        self.writer.turn().await
     }
 
     async fn begin(turn: &mut Turn) -> Result<sqlx::Transaction<'_, Sqlite>, sqlx::Error> {
@@ -142,6 +149,8 @@ impl LaneStore for SqliteStore {
 
     async fn lane_connection(&self) -> StoreResult<Box<dyn LaneConnection>> {
         let epoch = self.epoch().await?;
+        self.gate.saw(epoch)?;
+        self.gate.check()?;
         Ok(Box::new(append::SqliteLane::new(self.writer.clone(), epoch)))
     }
 
@@ -160,7 +169,13 @@ impl Store for SqliteStore {
     async fn new_epoch(&self) -> StoreResult<Epoch> {
         let mut connection = self.write().await?;
         let (epoch,): (i64,) = sqlx::query_as(open::NEW_EPOCH).fetch_one(&mut *connection).await?;
-        Ok(Epoch::from_i64(epoch))
+        let epoch = Epoch::from_i64(epoch);
+        self.gate.saw(epoch)?;
+        Ok(epoch)
+    }
+
+    fn gate(&self) -> &EpochGate {
+        &self.gate
     }
 
     fn is_shared(&self) -> bool {

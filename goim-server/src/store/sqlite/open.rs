@@ -1,12 +1,17 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use goim_core::Epoch;
 use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
 
 use super::SqliteStore;
 use super::writer::Writer;
-use crate::store::{Options, StoreResult};
+use crate::store::{EpochGate, Options, StoreResult};
 
 /// Connections for reading.
 const READERS_MAX: u32 = 4;
@@ -35,10 +40,26 @@ impl SqliteStore {
         sqlx::query("INSERT INTO meta (epoch) VALUES (unixepoch()) ON CONFLICT DO NOTHING")
             .execute(&mut writer)
             .await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .connect_with(connect.clone().read_only(true))
-            .await?;
-        Ok(Self { writer: Writer::new(writer, connect), readers })
+        let gate = Arc::new(EpochGate::new(epoch_of(&mut writer).await?));
+        let readers = readers(connect.clone().read_only(true), &gate).await?;
+        Ok(Self { writer: Writer::new(writer, connect, Arc::clone(&gate)), readers, gate })
     }
+}
+
+/// Connections that look at the epoch before they are used.
+async fn readers(options: SqliteConnectOptions, gate: &Arc<EpochGate>) -> Result<SqlitePool, sqlx::Error> {
+    let gate = Arc::clone(gate);
+    let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).after_connect(move |connection, _| {
+        let gate = Arc::clone(&gate);
+        Box::pin(async move {
+            let epoch = epoch_of(connection).await?;
+            gate.saw(epoch).map_err(|error| sqlx::Error::Configuration(error.into()))
+        })
+    });
+    pool.connect_with(options).await
+}
+
+pub(super) async fn epoch_of(connection: &mut SqliteConnection) -> Result<Epoch, sqlx::Error> {
+    let (epoch,): (i64,) = sqlx::query_as("SELECT epoch FROM meta").fetch_one(connection).await?;
+    Ok(Epoch::from_i64(epoch))
 }

@@ -4,6 +4,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
+use super::open::epoch_of;
+use crate::store::{EpochGate, StoreResult};
+
 /// The one writing connection.
 ///
 /// SQLite has one writer at a time. Its own way to wait for it is to sleep and try again, so
@@ -11,6 +14,7 @@ use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     slot: Arc<Mutex<Slot>>,
+    gate: Arc<EpochGate>,
 }
 
 #[derive(Debug)]
@@ -25,14 +29,19 @@ pub(super) struct Slot {
 pub(super) type Turn = OwnedMappedMutexGuard<Slot, SqliteConnection>;
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection, options: SqliteConnectOptions) -> Self {
-        Self { slot: Arc::new(Mutex::new(Slot { connection, options, in_doubt: false })) }
+    pub(super) fn new(
+        connection: SqliteConnection,
+        options: SqliteConnectOptions,
+        gate: Arc<EpochGate>,
+    ) -> Self {
+        Self { slot: Arc::new(Mutex::new(Slot { connection, options, in_doubt: false })), gate }
     }
 
     /// Waits for a turn. A connection that is not sound any longer is replaced.
-    pub(super) async fn turn(&self) -> Result<Turn, sqlx::Error> {
+    pub(super) async fn turn(&self) -> StoreResult<Turn> {
         let mut slot = Arc::clone(&self.slot).lock_owned().await;
-        slot.make_sound().await?;
+        slot.make_sound(&self.gate).await?;
+        self.gate.check()?;
         Ok(OwnedMutexGuard::map(slot, |slot| &mut slot.connection))
     }
 
@@ -43,7 +52,7 @@ impl Writer {
 }
 
 impl Slot {
-    async fn make_sound(&mut self) -> Result<(), sqlx::Error> {
+    async fn make_sound(&mut self, gate: &EpochGate) -> StoreResult<()> {
         if !self.in_doubt && !self.connection.is_in_transaction() {
             return Ok(());
         }
@@ -54,7 +63,9 @@ impl Slot {
         }
         // SQLite rolls back by itself when it runs out of room or fails to read or write, and then
         // refuses the rollback that follows: the connection counts a transaction that is none.
-        self.connection = self.options.connect().await?;
+        let mut connection = self.options.connect().await?;
+        gate.saw(epoch_of(&mut connection).await?)?;
+        self.connection = connection;
         self.in_doubt = false;
         Ok(())
     }

@@ -1,0 +1,104 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use futures_util::FutureExt as _;
+use goim_core::room::Look;
+use goim_core::{BoxLimits, DeviceId, Epoch};
+use goim_proto::SessionInfo;
+use quinn::{ClientConfig, Endpoint, ServerConfig};
+use rustls::RootCertStore;
+
+use super::*;
+use crate::telemetry::Open;
+
+const C: ConversationId = ConversationId::new(1);
+const NOW: Time = Time::ZERO;
+
+/// A hub, and an endpoint whose connections to itself are those of the hub's users.
+struct Node {
+    hub: Hub,
+    endpoint: Endpoint,
+}
+
+impl Node {
+    fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let server = ServerConfig::with_single_cert(vec![certificate], key).unwrap();
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut endpoint = Endpoint::server(server, any).unwrap();
+        endpoint.set_default_client_config(ClientConfig::with_root_certificates(Arc::new(roots)).unwrap());
+        Self { hub: Hub::new(MsgBox::new(BoxLimits::default()), Arc::default()), endpoint }
+    }
+
+    /// A connection of a user of its own that is registered for the conversation.
+    async fn registered(&self, user: u64) -> Arc<Connection> {
+        let address = self.endpoint.local_addr().unwrap();
+        let connecting = self.endpoint.connect(address, "localhost").unwrap();
+        let accepting = async { self.endpoint.accept().await.unwrap().await };
+        let (_, quic) = tokio::try_join!(connecting, accepting).unwrap();
+        let connection = Arc::new(Connection::new(quic, Epoch::new(1), Open::connection(&Arc::default())));
+        let (user, device, inbox) = (UserId::new(user), DeviceId::new(user), ConversationId::new(user));
+        connection.authenticate(&SessionInfo { user, device, inbox }, u64::MAX);
+        connection.listen();
+        self.hub.enter(user, &connection);
+        self.hub.register(&connection, C);
+        connection
+    }
+
+    /// Whose standing is to be looked up, if anybody's.
+    fn invited(&self) -> Option<Vec<Invitation>> {
+        self.hub.invitations().now_or_never()
+    }
+}
+
+fn member(head: u64) -> Look {
+    Look { head: Seq::new(head), from: Some(Seq::FIRST), last: Seq::ZERO }
+}
+
+fn removed(head: u64, last: u64) -> Look {
+    Look { head: Seq::new(head), from: None, last: Seq::new(last) }
+}
+
+fn announced(connection: &Connection) -> Option<Seq> {
+    connection.poll_announce(NOW).map(|announce| announce.head)
+}
+
+/// Entry 11 removed the first user, and it never passes here: the second one's look saw it already.
+#[tokio::test]
+async fn g9_who_looked_before_all_that_passed_is_served_nothing_until_looked_for_again() {
+    let node = Node::new();
+    let (one, two) = (node.registered(101).await, node.registered(102).await);
+    node.hub.look(NOW, &two, C, member(12));
+    assert_eq!(two.reading_from(C), Some(Seq::FIRST));
+    assert_eq!(node.invited(), None);
+
+    node.hub.look(NOW, &one, C, member(10));
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
+    let invitation = Invitation { user: UserId::new(101), conversation: C };
+    assert_eq!(node.invited(), Some(vec![invitation]));
+
+    assert!(!node.hub.look_and_announce(NOW, &one, C, member(11)), "too old as well");
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
+    assert_eq!(node.invited(), None, "whoever looked looks again by himself");
+    assert!(node.hub.look_and_announce(NOW, &one, C, removed(12, 11)));
+    assert_eq!((one.reading_from(C), announced(&one)), (None, Some(Seq::new(11))));
+}
+
+#[tokio::test]
+async fn g9_who_read_when_entries_were_passed_over_is_served_nothing_until_looked_for_again() {
+    let node = Node::new();
+    let one = node.registered(101).await;
+    node.hub.look(NOW, &one, C, member(10));
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), None));
+    let head = Head { conversation: C, head: Seq::new(15) };
+    assert_eq!(node.hub.saw(&[head]), [(C, Seq::new(10))]);
+
+    node.hub.fetched(NOW, C, Seq::new(10), Vec::new());
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
+    assert_eq!(node.invited(), Some(vec![Invitation { user: UserId::new(101), conversation: C }]));
+    assert!(node.hub.look_and_announce(NOW, &one, C, member(15)));
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), Some(Seq::new(15))));
+}
