@@ -111,8 +111,14 @@ impl<B: AsRef<[u8]>> Inbox<B> {
             *asked = head.max(*asked);
             return;
         };
+        let before = reader.head;
         reader.head = reader.head.max(head);
         for entry in entries {
+            if bug!("no pull where something rode along")
+                && let Some(reader) = self.readers.get_mut(&conversation)
+            {
+                reader.head = before.max(reader.received);
+            }
             self.accept(conversation, entry);
         }
         self.queue_pull(conversation);
@@ -159,7 +165,7 @@ impl<B: AsRef<[u8]>> Inbox<B> {
             self.push(conversation, entry);
         }
         let Some(reader) = self.readers.get_mut(&conversation) else { return };
-        reader.received = reader.received.max(through);
+        reader.received = reader.received.max(if bug!("a pull counts as whole") { head } else { through });
         reader.head = reader.head.max(head);
         if reader.received > before {
             reader.empty_pulls = 0;
@@ -279,8 +285,10 @@ impl<B: AsRef<[u8]>> Inbox<B> {
                 self.bytes -= bytes;
             }
         }
-        for position in [&mut reader.received, &mut reader.taken, &mut reader.handled] {
-            *position = head.min(*position);
+        if !bug!("positions stay when the store went back") {
+            for position in [&mut reader.received, &mut reader.taken, &mut reader.handled] {
+                *position = head.min(*position);
+            }
         }
         (reader.committed, reader.head) = (Seq::ZERO, head);
         if reader.pulling == Pulling::UnderWay {
@@ -342,14 +350,15 @@ impl<B: AsRef<[u8]>> Inbox<B> {
     fn accept(&mut self, conversation: ConversationId, entry: Entry<B>) {
         let Some(reader) = self.readers.get(&conversation) else { return };
         let room = reader.bytes < self.limits.conversation_bytes_max && self.bytes < self.limits.bytes_max;
-        if reader.active && room && entry.seq == reader.received.next() {
+        let is_next = entry.seq == reader.received.next() || bug!("whatever rides along is the next");
+        if reader.active && room && is_next {
             self.push(conversation, entry);
         }
     }
 
     fn push(&mut self, conversation: ConversationId, entry: Entry<B>) {
         let Some(reader) = self.readers.get_mut(&conversation) else { return };
-        if entry.seq <= reader.received {
+        if entry.seq <= reader.received && !bug!("an entry that came before is taken again") {
             return;
         }
         reader.received = entry.seq;

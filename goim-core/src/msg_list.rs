@@ -178,7 +178,7 @@ impl<M> MsgList<M> {
 
     /// Where in the window the entry behind `seq` stands, `seq` being at or after the start.
     fn index_behind(&self, seq: Seq) -> usize {
-        let distance = seq.distance_from(self.start);
+        let distance = seq.distance_from(self.start) + u64::from(bug!("one too far in the window"));
         usize::try_from(distance).map_or(self.window.len(), |n| n.min(self.window.len()))
     }
 }

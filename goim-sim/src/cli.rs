@@ -156,7 +156,7 @@ impl Cli {
 
     fn report(&self, found: &Found) -> Result<(), CliError> {
         let mut out = io::stdout();
-        writeln!(out, "seed {}: {}: {}", found.scenario.seed, found.finding.check, found.finding.what)?;
+        writeln!(out, "seed {}: {}: {:.600}", found.scenario.seed, found.finding.check, found.finding.what)?;
         writeln!(out, "again: goim-sim --seeds 1 --seed {}{}", found.scenario.seed, self.options())?;
         writeln!(out, "shrinking…")?;
         out.flush()?;
@@ -166,7 +166,11 @@ impl Cli {
         for step in steps.iter().rev().take(LAST_STEPS).rev() {
             writeln!(out, "{step}")?;
         }
-        writeln!(out, "shrunk from {} events to {}: {}", found.events, small.events, small.finding.what)?;
+        writeln!(
+            out,
+            "shrunk from {} events to {}: {:.600}",
+            found.events, small.events, small.finding.what
+        )?;
         fs::write(&self.out, small.scenario.to_text())?;
         writeln!(out, "again: goim-sim --replay {}", self.out.display())?;
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use goim_core::hash::{IdMap, IdSet};
-use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 use super::{Checked, Checker, Key, fail};
 use crate::entry::{Content, judge};
@@ -105,14 +105,15 @@ impl Checker {
     }
 
     /// What is acknowledged is stored by then, and in the same place each time.
-    pub(super) fn g1_acked(&mut self, state: &State, key: Key, seq: Seq) -> Checked {
+    pub(super) fn g1_acked(&mut self, state: &State, key: Key, seq: Seq, epoch: Option<Epoch>) -> Checked {
         let stands_in = |state: &State| {
             let row = state.log(key.0).rows.get(&seq);
             row.is_some_and(|row| (row.sender, row.client_msg_id) == (key.1, key.2))
         };
         if !stands_in(state) {
-            // Its answer was under way when the store went back and lost it.
-            let is_lost = self.left.iter().any(stands_in);
+            // Its answer was under way when the store went back and lost it, and its device does not
+            // know of that yet.
+            let is_lost = epoch != Some(state.epoch) && self.left.iter().any(stands_in);
             let what = || format!("{key:?} was acknowledged as {seq} and is not stored there");
             return if is_lost { Ok(()) } else { fail("g1_durable", what()) };
         }

@@ -21,7 +21,7 @@ pub(crate) enum Seen {
     /// A device was asked to send.
     Called { device: DeviceId, user: UserId, conversation: ConversationId, id: ClientMsgId, content: Content },
     /// A send was acknowledged to its device.
-    Acked { user: UserId, conversation: ConversationId, id: ClientMsgId, seq: Seq },
+    Acked { user: UserId, conversation: ConversationId, id: ClientMsgId, seq: Seq, epoch: Option<Epoch> },
     /// A send was refused for good.
     Refused { user: UserId, conversation: ConversationId, id: ClientMsgId },
     /// The store has something new in a conversation.
@@ -124,8 +124,8 @@ impl Checker {
                 self.calls.insert((conversation, user, id), call);
                 Ok(())
             }
-            Seen::Acked { user, conversation, id, seq } => {
-                self.g1_acked(state, (conversation, user, id), seq)
+            Seen::Acked { user, conversation, id, seq, epoch } => {
+                self.g1_acked(state, (conversation, user, id), seq, epoch)
             }
             Seen::Refused { user, conversation, id } => {
                 self.refused.insert((conversation, user, id));

@@ -92,7 +92,10 @@ impl Client {
             self.disk = Disk::default();
         }
         self.epoch = self.disk.epoch;
-        for (conversation, id, body) in &self.disk.outbox {
+        for (conversation, id, body) in &mut self.disk.outbox {
+            if bug!("a new id for a retry") {
+                *id = ClientMsgId::mint(id.unix_ms().unwrap_or(0), &cx.rng.bytes());
+            }
             self.outbox.push(*conversation, *id, *body, true, *id);
         }
         for (conversation, offset) in &self.disk.offsets {
@@ -126,7 +129,9 @@ impl Client {
             self.disk = backup.clone();
         }
         cx.saw(Seen::Ended { device: self.device, kept: self.keeps, is_old });
-        let down = cx.rng.millis(1, 2_000);
+        // Some stay off for long.
+        let most_ms = if cx.rng.one_in(4) { 15_000 } else { 2_000 };
+        let down = cx.rng.millis(1, most_ms);
         cx.after(down, Event::Client(self.id, cx.client_lives[self.id], ClientEvent::Start));
     }
 

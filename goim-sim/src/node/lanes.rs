@@ -69,6 +69,15 @@ impl LaneRunner {
         }
     }
 
+    /// The store went back: not even what was stored there is believed.
+    pub(super) fn begin_epoch(&mut self) {
+        if bug!("ids remembered across epochs") {
+            self.lane.forget_all();
+        } else if !bug!("heads kept across store connections") {
+            self.lane.handle_new_epoch();
+        }
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.lane.is_idle() && self.overflow.is_empty()
     }
@@ -244,9 +253,7 @@ impl Node {
             return self.run_lane(cx, lane);
         };
         if runner.epoch.replace(*epoch).is_some_and(|before| before != *epoch) {
-            if !bug!("ids remembered across epochs") {
-                runner.lane.handle_new_epoch();
-            }
+            runner.begin_epoch();
         } else if !bug!("heads kept across store connections") {
             runner.lane.forget_all();
         }
