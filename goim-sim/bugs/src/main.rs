@@ -50,7 +50,6 @@ const BUGS: &[(&str, &str)] = &[
     ("no send names the one before it", "Outbox"),
     ("entries pass in any order", "Room"),
     ("a look is believed whatever passed", "Room"),
-    ("an old look is believed", "Room"),
     ("one too far in the window", "MsgList"),
     ("nothing is sent again", "AckQueue"),
     ("coalescing drops the newest head", "Notifier"),
