@@ -72,6 +72,8 @@ pub(crate) struct Checker {
     calls: IdMap<Key, Call>,
     called: u64,
     refused: IdSet<Key>,
+    /// Acknowledged, and lost when the store went back.
+    lost: IdSet<Key>,
     acked: BTreeMap<Key, Seq>,
     folds: Vec<Fold>,
     /// The states that the store went back from, by their epochs, and those it went back to.
@@ -95,6 +97,7 @@ impl Checker {
             calls: IdMap::default(),
             called: 0,
             refused: IdSet::default(),
+            lost: IdSet::default(),
             acked: BTreeMap::new(),
             folds: Vec::new(),
             left: Vec::new(),
@@ -167,8 +170,10 @@ impl Checker {
 
     fn went_back(&mut self, before: State, state: &State) -> Checked {
         self.whole(&before)?;
-        // What was acknowledged of what is lost is lost with it.
-        self.acked.retain(|(conversation, ..), seq| *seq <= state.log(*conversation).head);
+        // What was acknowledged of what is lost is lost with it. It has left its outbox: should a copy
+        // that waits in some lane bring it back, then in no order.
+        let is_lost = |(conversation, ..): &Key, seq: &mut Seq| *seq > state.log(*conversation).head;
+        self.lost.extend(self.acked.extract_if(.., is_lost).map(|(key, _)| key));
         self.markers.retain(|_, _| false);
         self.left.push(before);
         self.begun.push(state.clone());
