@@ -54,7 +54,9 @@ if rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xar
 fi
 
 step "Lints"
-cargo clippy --workspace --all-targets -- -D warnings
+# The deliberate bugs are made of the same files, whose tests are not theirs.
+cargo clippy --workspace --exclude goim-core-bugs --exclude goim-sim-bugs --all-targets -- -D warnings
+cargo clippy -p goim-core-bugs -p goim-sim-bugs -- -D warnings
 
 step "Tests"
 cargo test --workspace --no-fail-fast

@@ -1,5 +1,7 @@
 //! The command line: its exit codes and what it says.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::fs;
 use std::process::{Command, Output};
 

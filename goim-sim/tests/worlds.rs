@@ -1,5 +1,7 @@
 //! A world is its seed, a scenario is its text, and a bad one says what is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use goim_sim::{Scenario, ScenarioError, look, trace};
 
 #[test]

@@ -17,15 +17,18 @@ use crate::ops::Output;
 use crate::rival::Deed;
 use crate::run::{DUE, LOADS, NODES, Run};
 
+/// No seat was told beforehand of the epoch that another one begins.
+const fn is_surprise(error: &StoreError) -> bool {
+    !matches!(error, StoreError::WentBack)
+}
+
 impl Run<'_> {
     /// Takes what came of a call.
     pub(crate) fn finished(&mut self, seat: SeatId, output: Output) {
         let Some((started, doing)) = self.doing[seat].take() else { panic!("seat {seat} did nothing") };
         let span = Span { started, finished: self.history.step };
         if !self.struck[seat]
-            && let Some(error) = output.error()
-            // A new epoch is none that its seat was told of before.
-            && !matches!(error, StoreError::WentBack)
+            && let Some(error) = output.error().filter(|error| is_surprise(error))
         {
             self.history.surprises.push(format!("seat {seat}, from {started}: {error:?}"));
         }
