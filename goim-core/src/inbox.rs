@@ -111,14 +111,10 @@ impl<B: AsRef<[u8]>> Inbox<B> {
             *asked = head.max(*asked);
             return;
         };
-        let before = reader.head;
-        reader.head = reader.head.max(head);
+        if !bug!("an announced head is forgotten") {
+            reader.head = reader.head.max(head);
+        }
         for entry in entries {
-            if bug!("no pull where something rode along")
-                && let Some(reader) = self.readers.get_mut(&conversation)
-            {
-                reader.head = before.max(reader.received);
-            }
             self.accept(conversation, entry);
         }
         self.queue_pull(conversation);
@@ -285,10 +281,9 @@ impl<B: AsRef<[u8]>> Inbox<B> {
                 self.bytes -= bytes;
             }
         }
-        if !bug!("positions stay when the store went back") {
-            for position in [&mut reader.received, &mut reader.taken, &mut reader.handled] {
-                *position = head.min(*position);
-            }
+        let most = if bug!("positions stay when the store went back") { Seq::MAX } else { head };
+        for position in [&mut reader.received, &mut reader.taken, &mut reader.handled] {
+            *position = most.min(*position);
         }
         (reader.committed, reader.head) = (Seq::ZERO, head);
         if reader.pulling == Pulling::UnderWay {

@@ -183,8 +183,7 @@ impl World {
                 cx.marks.hit(Mark::NodePaused);
                 let pause = cx.rng.millis(10, 12_000);
                 let node = &mut self.nodes[node];
-                node.paused_until = node.paused_until.max(cx.now + pause);
-                cx.marks.hit_if(node.has_sends(), Mark::OldSendsWoken);
+                node.pause(cx.now, pause);
                 if pause > Duration::from_secs(3) {
                     // Its clients give it up.
                     let id = node.id;
@@ -279,7 +278,7 @@ impl World {
             client.slow_until = cx.now;
         }
         for node in &mut self.nodes {
-            node.paused_until = node.paused_until.min(cx.now);
+            node.resume(cx.now);
         }
     }
 }

@@ -49,9 +49,8 @@ impl Notifier {
             return false;
         };
         let entry = self.table.entry(slot);
-        if !(bug!("coalescing drops the newest head") && entry.dirty) {
-            entry.head = entry.head.max(head);
-        }
+        let head = if entry.dirty && bug!("coalescing drops the newest head") { entry.head } else { head };
+        entry.head = entry.head.max(head);
         entry.read_marker = entry.read_marker.max(read_marker);
         let newly = !entry.dirty && entry.has_news();
         entry.dirty |= newly;
@@ -120,12 +119,9 @@ impl Notifier {
         entry.flight = Some(flight);
         entry.probe = None;
         let inline_after = entry.confirmed;
-        let told = entry.announced;
+        let old = entry.announced;
         let announce = self.announce(slot, flight, inline_after);
-        if bug!("the old head is sent again") {
-            return Some(Announce { head: told, ..announce });
-        }
-        Some(announce)
+        Some(if bug!("the old head is sent again") { Announce { head: old, ..announce } } else { announce })
     }
 
     fn announce_news(&mut self, now: Time) -> Option<Announce> {

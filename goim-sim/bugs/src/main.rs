@@ -38,6 +38,7 @@ const BUGS: &[(&str, &str)] = &[
     ("a gap never fetched", "node"),
     ("no catch-up", "node"),
     ("`after` ignored", "node"),
+    ("what may yet be stored is refused", "node"),
     ("every ack in a datagram", "device"),
     ("commit before handled", "device"),
     ("resume behind the offset's entry", "device"),
@@ -55,7 +56,7 @@ const BUGS: &[(&str, &str)] = &[
     ("coalescing drops the newest head", "Notifier"),
     ("the old head is sent again", "Notifier"),
     ("an old ack clears a newer head", "Notifier"),
-    ("no pull where something rode along", "Inbox"),
+    ("an announced head is forgotten", "Inbox"),
     ("a pull counts as whole", "Inbox"),
     ("whatever rides along is the next", "Inbox"),
     ("an entry that came before is taken again", "Inbox"),
@@ -68,6 +69,8 @@ fn main() -> ExitCode {
     for (bug, place) in BUGS {
         bugs::set(Some(bug));
         let found = (1..=SEEDS_MAX).find_map(|seed| Some((seed, look(&Scenario::draw(seed)).finding?)));
+        // A bug that makes the code stumble over itself was not found by a check.
+        let found = found.filter(|(_, finding)| finding.check != "panic");
         bugs::set(None);
         match found {
             Some((seed, finding)) => println!("| {bug} | {place} | `{}` | {seed} |", finding.check),

@@ -149,6 +149,15 @@ impl Checker {
         Ok(())
     }
 
+    /// Where nothing gives a reason to, no member's message is refused for good.
+    pub(super) fn g4_refused(&self, conversation: ConversationId, user: UserId, id: ClientMsgId) -> Checked {
+        let is_member = self.folds[crate::store::index(conversation)].is_member(user);
+        if is_member && !self.may_refuse {
+            return fail("g4_order", format!("{id:?} of {user}, a member of {conversation}, was refused"));
+        }
+        Ok(())
+    }
+
     /// What one outbox sent to one conversation stands in the order of the calls.
     pub(super) fn g4_order(&self, state: &State) -> Checked {
         for conversation in state.conversations() {

@@ -69,6 +69,7 @@ struct Call {
 }
 
 pub(crate) struct Checker {
+    may_refuse: bool,
     calls: IdMap<Key, Call>,
     called: u64,
     refused: IdSet<Key>,
@@ -92,8 +93,10 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    pub(crate) fn new(state: &State) -> Self {
+    /// `may_refuse` says that in this world a member's message may be refused for good.
+    pub(crate) fn new(state: &State, may_refuse: bool) -> Self {
         let mut checker = Self {
+            may_refuse,
             calls: IdMap::default(),
             called: 0,
             refused: IdSet::default(),
@@ -132,7 +135,7 @@ impl Checker {
             }
             Seen::Refused { user, conversation, id } => {
                 self.refused.insert((conversation, user, id));
-                Ok(())
+                self.g4_refused(conversation, user, id)
             }
             Seen::Committed(conversation) => self.absorb(state, conversation, true),
             Seen::WentBack(before) => self.went_back(*before, state),

@@ -164,7 +164,9 @@ impl Client {
                 }
             }
             ClientEvent::Mark => self.mark_read(cx),
-            ClientEvent::Handled { conversation, seq } => self.handled(cx, conversation, seq),
+            ClientEvent::Handled { conversation, seq, epoch } => {
+                self.handled(cx, conversation, seq, epoch);
+            }
             // What is due then is asked for below.
             ClientEvent::Commit => {}
             ClientEvent::Timer => {
@@ -263,12 +265,12 @@ impl Client {
             self.inbox.handled(conversation, seq);
             self.commit_soon(cx);
         }
-        self.after(cx, takes, ClientEvent::Handled { conversation, seq });
+        self.after(cx, takes, ClientEvent::Handled { conversation, seq, epoch });
     }
 
-    fn handled(&mut self, cx: &mut Cx, conversation: ConversationId, seq: Seq) {
+    fn handled(&mut self, cx: &mut Cx, conversation: ConversationId, seq: Seq, epoch: Epoch) {
         self.handling = false;
-        let (device, epoch) = (self.device, self.epoch.unwrap_or_default());
+        let device = self.device;
         cx.saw(Seen::Handled { device, conversation, seq, epoch });
         self.inbox.handled(conversation, seq);
         self.commit_soon(cx);

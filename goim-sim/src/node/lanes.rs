@@ -17,7 +17,7 @@ use crate::scenario::Scenario;
 use crate::store::{Ask, Told};
 
 /// How long an entry may wait in a lane.
-const WAIT_MAX: Duration = Duration::from_secs(4);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(4);
 /// Before the store is tried again.
 const RECONNECT: Duration = Duration::from_millis(50);
 
@@ -311,6 +311,9 @@ fn answer(cx: &mut Cx, outcome: &Outcome<Refusal>) -> Answer {
         Outcome::Unavailable(why) => {
             cx.marks.hit_if(why == Unavailable::WaitedTooLong, Mark::WaitedTooLong);
             cx.marks.hit_if(why == Unavailable::Contended, Mark::Contended);
+            if bug!("what may yet be stored is refused") {
+                return Answer::Not(SendAnswer::Refused);
+            }
             Answer::Not(SendAnswer::NotNow { retry_after: None })
         }
     }
