@@ -69,8 +69,9 @@
 //!
 //! # Bounds and panics
 //!
-//! [`WAITING_MAX`] entries or [`WAITING_BYTES_MAX`] bytes wait; a reader costs its `size_of` and 24 bytes. Passing an entry is O(1)
-//! if it changes nothing and O(readers) otherwise. Nothing here panics.
+//! [`WAITING_MAX`] entries or [`WAITING_BYTES_MAX`] bytes wait; a reader costs its `size_of` and 24
+//! bytes. Passing an entry is O(1) if it changes nothing and O(readers) otherwise. Nothing here
+//! panics.
 
 mod reader;
 mod types;
