@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Everything that has to hold before a change lands: formatting, lints, all tests, the fuzz targets
-# for a second each, documentation, and replays of channel logs on both stores. Sets up what it needs.
+# for a second each, the simulation and its test of itself, documentation, and replays of channel logs
+# on both stores. Sets up what it needs.
 #
 #   scripts/test.sh            the short form, for every change
-#   scripts/test.sh --long     long tests, fuzz targets for 20 s each, and replays of all logs
-#                              instead of a few
+#   scripts/test.sh --long     long tests, fuzz targets for 20 s each, a billion events of the
+#                              simulation, and replays of all logs instead of a few
 #
 # IRC_LOGS=FOLDER   replays the real logs there too (files named *.txt)
 # DATABASE_URL      a Postgres to use instead of the private one under target/
@@ -53,7 +54,9 @@ if rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xar
 fi
 
 step "Lints"
-cargo clippy --workspace --all-targets -- -D warnings
+# The deliberate bugs are made of the same files, whose tests are not theirs.
+cargo clippy --workspace --exclude goim-core-bugs --exclude goim-sim-bugs --all-targets -- -D warnings
+cargo clippy -p goim-core-bugs -p goim-sim-bugs -- -D warnings
 
 step "Tests"
 cargo test --workspace --no-fail-fast
@@ -61,6 +64,18 @@ cargo test --workspace --no-fail-fast
 step "Tests of goim-core as the optimiser leaves it"
 # That is what servers run; a compiler's fault once showed here alone.
 cargo test --release -p goim-core
+
+step "Simulation"
+# Seeds from 1 on, until there were so many events: the same worlds each time.
+events=20000000
+[[ $long == no ]] || events=1000000000
+cargo run --release --quiet -p goim-sim -- --seeds 1000000 --events "$events" --all-marks
+
+step "Deliberate bugs, each of which the simulation has to find"
+found=$(cargo run --release --quiet -p goim-sim-bugs) || { printf '%s\n' "$found"; die "the simulation missed a bug"; }
+diff <(grep '^|' <<<"$found") <(grep '^|' docs/RELIABILITY.md) ||
+    die "docs/RELIABILITY.md has another table than goim-sim-bugs prints; put that in its place"
+printf '%s\n' "${found##*$'\n'}"
 
 step "Fuzz targets"
 (

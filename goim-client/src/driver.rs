@@ -97,6 +97,12 @@ async fn reconnect(
         *tries += 1;
         let address = &options.addresses[*tries % options.addresses.len()];
         match Link::open(shared, transport, address).await {
+            // Without a session nothing is read or sent, and a bot would get no other one.
+            Ok((_, Welcome { refused: Some(error), .. })) if error.code.is_retryable() => {
+                let wait = Duration::from_millis(error.retry_after_ms.unwrap_or_default());
+                at_least = wait.min(options.reconnect_max);
+                tracing::debug!(%error, address, "no session yet");
+            }
             Ok(opened) => return Some(opened),
             Err(error) => tracing::debug!(%error, address, "no connection yet"),
         }

@@ -170,7 +170,7 @@ impl<T> AckQueue<T> {
     /// `None`.
     pub fn expired(&mut self, now: Time) -> Option<Expired<'_, T>> {
         let (list, deadline_us) = self.earliest()?;
-        if deadline_us > now.as_micros() {
+        if deadline_us > now.as_micros() || bug!("nothing is sent again") {
             return None;
         }
         let id = self.slab.first(list)?;

@@ -99,6 +99,13 @@ impl Seq {
         Self(self.0.saturating_sub(1))
     }
 
+    /// Whether this is the place right after `earlier`; nothing comes after [`Seq::MAX`].
+    #[must_use]
+    pub const fn follows(self, earlier: Self) -> bool {
+        // Does not overflow: see `NUMBER_MAX`.
+        self.0 == earlier.0 + 1
+    }
+
     /// The place `n` further on, at most [`Seq::MAX`].
     #[must_use]
     pub const fn plus(self, n: u64) -> Self {

@@ -1,6 +1,23 @@
 //! The ideas of goim without a runtime: no socket, clock, thread, database or wire format.
 
+/// A deliberate bug, by name: false, and nothing of it is compiled, unless `goim_bugs` is set. The
+/// simulation's test of itself sets it, to see that it finds each of them.
+#[cfg(goim_bugs)]
+macro_rules! bug {
+    ($name:literal) => {
+        $crate::bugs::is($name)
+    };
+}
+#[cfg(not(goim_bugs))]
+macro_rules! bug {
+    ($name:literal) => {
+        false
+    };
+}
+
 pub mod ack_queue;
+#[cfg(goim_bugs)]
+pub mod bugs;
 pub mod entry;
 pub mod hash;
 pub mod id;

@@ -82,8 +82,9 @@ pub struct BoxReader {
 
 const UNCOUNTED: u64 = 0;
 
-/// Keeps neighbouring shards' locks off each other's cache line.
-#[repr(align(128))]
+/// Keeps neighbouring shards' locks off each other's cache line, and a shard's own before what it
+/// guards.
+#[repr(C, align(128))]
 struct Padded<M>(Mutex<Shard<M>>);
 
 /// Many [`MsgList`]s, bounded in bytes together; all methods take `&self`.
@@ -120,10 +121,13 @@ impl<M: Msg> MsgBox<M> {
 
     /// Puts in one entry; see [`insert_all`](Self::insert_all).
     pub fn insert(&self, conversation: ConversationId, msg: M) -> Reached {
-        let next = self.shard(conversation).append_next(conversation, msg, &self.bank);
-        match next {
-            Ok((reached, _evicted)) => reached,
-            Err(msg) => self.insert_rest(conversation, Some(msg), core::iter::empty()),
+        let mut shard = self.shard(conversation);
+        match shard.append_next(conversation, msg, &self.bank) {
+            Ok(reached) => reached,
+            Err(msg) => {
+                drop(shard);
+                self.insert_rest(conversation, Some(msg), core::iter::empty())
+            }
         }
     }
 
@@ -133,6 +137,8 @@ impl<M: Msg> MsgBox<M> {
         self.insert_rest(conversation, msgs.next(), msgs)
     }
 
+    // Never: with it, the usual case has more registers to save than work to do.
+    #[inline(never)]
     fn insert_rest(
         &self,
         conversation: ConversationId,

@@ -79,15 +79,15 @@ use crate::{Seq, sequence::SeqRange};
 #[derive(Debug)]
 pub struct MsgList<M> {
     limits: ListLimits,
-    /// Whether an entry has said where the window starts. Until then all readers are `behind`.
-    anchored: bool,
-    /// The seq before the window's first.
-    start: Seq,
+    /// The entries that can be read; those before them make way first.
     window: VecDeque<M>,
     window_bytes: usize,
+    /// The seq of the window's last, or where it starts if it is empty. Zero until an entry has said
+    /// where that is; until then all readers are `behind`.
+    head: Seq,
     /// Apart, so that the many lists without a gap stay small.
     ahead: Option<Box<Ahead<M>>>,
-    /// The highest seq heard of, kept or not.
+    /// The highest seq heard of before its turn, kept or not.
     seen: Seq,
     /// Readers in the window. There while there are readers and a buffer, and apart for the same
     /// reason.
@@ -105,10 +105,9 @@ impl<M> MsgList<M> {
         let entries_max = limits.entries_max.max(1);
         Self {
             limits: ListLimits { entries_max, ..limits },
-            anchored: false,
-            start: Seq::ZERO,
             window: VecDeque::new(),
             window_bytes: 0,
+            head: Seq::ZERO,
             ahead: None,
             seen: Seq::ZERO,
             counts: None,
@@ -119,14 +118,14 @@ impl<M> MsgList<M> {
 
     /// The newest entry that can be read; [`Seq::ZERO`] before the first insert.
     #[must_use]
-    pub fn head(&self) -> Seq {
-        self.start.plus(self.window.len() as u64)
+    pub const fn head(&self) -> Seq {
+        self.head
     }
 
     /// The seq before the window's first: an older offset is the store's to serve.
     #[must_use]
-    pub const fn start(&self) -> Seq {
-        self.start
+    pub fn start(&self) -> Seq {
+        Seq::new(self.head.as_u64().saturating_sub(self.window.len() as u64))
     }
 
     /// How many entries can be read.
@@ -146,7 +145,7 @@ impl<M> MsgList<M> {
     /// Empty if nothing newer is here. `None` if the window starts later than `seq`: ask the store.
     #[must_use]
     pub fn after(&self, seq: Seq, limit: usize) -> Option<Entries<'_, M>> {
-        if !self.anchored || seq < self.start {
+        if !self.is_anchored() || seq < self.start() {
             return None;
         }
         let from = self.index_behind(seq);
@@ -171,14 +170,18 @@ impl<M> MsgList<M> {
     /// Hears that the conversation has reached `head`, so that [`missing`](Self::missing) names
     /// what did not come. Of no effect before the first insert.
     pub fn hear_head(&mut self, head: Seq) {
-        if self.anchored {
+        if self.is_anchored() {
             self.seen = self.seen.max(head);
         }
     }
 
+    fn is_anchored(&self) -> bool {
+        self.head > Seq::ZERO
+    }
+
     /// Where in the window the entry behind `seq` stands, `seq` being at or after the start.
     fn index_behind(&self, seq: Seq) -> usize {
-        let distance = seq.distance_from(self.start);
+        let distance = seq.distance_from(self.start()) + u64::from(bug!("one too far in the window"));
         usize::try_from(distance).map_or(self.window.len(), |n| n.min(self.window.len()))
     }
 }
@@ -190,19 +193,17 @@ impl<M: Msg> MsgList<M> {
         if seq == Seq::ZERO {
             return Inserted::Below;
         }
-        if !self.anchored {
-            self.anchored = true;
-            self.start = seq.prev();
+        if !self.is_anchored() {
+            self.head = seq.prev();
         }
-        let head = self.head();
-        if seq <= self.start {
+        if seq <= self.start() {
             return Inserted::Below;
         }
-        if seq <= head {
+        if seq <= self.head {
             return Inserted::Duplicate;
         }
-        self.seen = self.seen.max(seq);
-        if seq > head.next() {
+        if !seq.follows(self.head) {
+            self.seen = self.seen.max(seq);
             return self.set_aside(msg);
         }
         let inserted = self.append(msg);
@@ -224,9 +225,11 @@ impl<M: Msg> MsgList<M> {
     /// here. Whoever fills a list asks the store for what stays missing.
     #[must_use]
     pub fn missing(&self) -> Option<SeqRange> {
-        let first = self.head().next();
+        if self.seen <= self.head {
+            return None;
+        }
         let last = self.ahead_first().map_or(self.seen, Seq::prev);
-        (self.anchored && first <= last && last > self.head()).then_some(SeqRange { first, last })
+        Some(SeqRange { first: self.head.next(), last })
     }
 
     /// Replaces an entry by what a recall left of it: a stub with the same seq.
@@ -236,7 +239,7 @@ impl<M: Msg> MsgList<M> {
     /// store has its own.
     pub fn blank(&mut self, stub: M) -> bool {
         let seq = stub.seq();
-        if !self.anchored || seq <= self.start {
+        if !self.is_anchored() || seq <= self.start() {
             return false;
         }
         let bytes = stub.bytes();
@@ -250,7 +253,7 @@ impl<M: Msg> MsgList<M> {
         let old = core::mem::replace(&mut self.window[at], stub);
         self.window_bytes = self.window_bytes - old.bytes() + bytes;
         self.trim_window();
-        seq > self.start
+        seq > self.start()
     }
 
     /// Gives up everything through `seq`: the window starts behind it, be it beyond the head (a
@@ -263,7 +266,7 @@ impl<M: Msg> MsgList<M> {
             }
             self.take_in_ahead();
         } else {
-            while self.start < seq {
+            while self.start() < seq {
                 self.evict_oldest();
             }
         }
@@ -294,7 +297,7 @@ impl<M: Msg> MsgList<M> {
     pub fn cost(&self, msg: &M) -> usize {
         // What waits may follow into the window.
         let more = self.window_capacity_for(1 + self.ahead_len()) - self.window.capacity();
-        let ahead = if self.anchored && msg.seq() > self.head().next() { self.ahead_growth() } else { 0 };
+        let ahead = if self.is_anchored() && msg.seq() > self.head.next() { self.ahead_growth() } else { 0 };
         msg.bytes() + more * size_of::<M>() + ahead + self.counts_growth(self.readers)
     }
 
@@ -306,30 +309,27 @@ impl<M: Msg> MsgList<M> {
     }
 
     /// The usual case of [`insert`](Self::insert), short: the next entry, nothing waits, and the
-    /// buffers are large enough. What it takes is paid from `credit`, what it frees is paid in.
-    /// Returns what made room, for the caller to drop when it holds no lock: that frees memory which
-    /// no cache has any more. Any other case gives the entry back.
+    /// buffers are large enough. What it takes is paid from `credit`, what it frees is paid in. Any
+    /// other case gives the entry back.
     // Always: called, it costs as much again as it does.
     #[inline(always)]
-    pub(crate) fn append_next(&mut self, msg: M, credit: &mut usize) -> Result<Option<M>, M> {
-        let (seq, bytes, len) = (msg.seq(), msg.bytes(), self.window.len());
+    pub(crate) fn append_next(&mut self, msg: M, credit: &mut usize) -> Result<(), M> {
+        let (bytes, len) = (msg.bytes(), self.window.len());
         let full = len >= self.limits.entries_max;
-        if seq != self.start.plus(len as u64 + 1)
-            || !self.anchored
+        // Before the first entry there is no capacity either, so that one is another case.
+        if !msg.seq().follows(self.head)
             || self.ahead.is_some()
             || bytes > *credit
             || (len == self.window.capacity() && !full)
             || self.bytes_held() + bytes > self.limits.bytes_max
-            || seq == Seq::MAX
         {
             return Err(msg);
         }
-        let evicted = if full { self.take_oldest() } else { None };
-        *credit += evicted.as_ref().map_or(0, M::bytes);
-        *credit -= bytes;
-        self.window.push_back(msg);
-        self.window_bytes += bytes;
-        self.seen = self.seen.max(seq);
-        Ok(evicted)
+        // First, and though the caller has a lock: the oldest is in no cache any more, and the rest is
+        // done while its memory is fetched, which an allocator will give to the next entry.
+        let freed = if full { self.evict_oldest() } else { 0 };
+        self.push(msg);
+        *credit = *credit + freed - bytes;
+        Ok(())
     }
 }

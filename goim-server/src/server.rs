@@ -111,8 +111,7 @@ impl Server {
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::default());
         let limits = BoxLimits { bytes_max: config.limits.msg_box_bytes_max, ..BoxLimits::default() };
-        let hub = Arc::new(Hub::new(MsgBox::new(limits), Arc::clone(&metrics)));
-        let epoch = store.gate().served();
+        let hub = Arc::new(Hub::new(store.gate().served(), MsgBox::new(limits), Arc::clone(&metrics)));
         let bus = LocalBus::new(Arc::clone(&hub), clock);
         let unmarked_duplicate_cost = config.limits.unmarked_duplicate_cost;
         let sink: Arc<dyn Sink<Ticket>> =
@@ -120,7 +119,7 @@ impl Server {
         let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
         let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
         let committer = Committer::start(&lane_store, lanes, LaneLimits::default(), &sink);
-        Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens, epoch }))
+        Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens }))
     }
 
     /// Where clients connect.

@@ -118,8 +118,8 @@ impl Cli {
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} worlds, {eta} left {msg}") {
             bar.set_style(style);
         }
-        for seed in self.seed..self.seed.saturating_add(self.seeds) {
-            let found = self.one(&Scenario::draw(seed), total)?;
+        for n in 0..self.seeds {
+            let found = self.one(&Scenario::draw(self.seed.wrapping_add(n)), total)?;
             bar.inc(1);
             bar.set_message(format!("{} events", total.events));
             if found.is_some() {
@@ -156,8 +156,12 @@ impl Cli {
 
     fn report(&self, found: &Found) -> Result<(), CliError> {
         let mut out = io::stdout();
-        writeln!(out, "seed {}: {}: {}", found.scenario.seed, found.finding.check, found.finding.what)?;
-        writeln!(out, "again: goim-sim --seeds 1 --seed {}{}", found.scenario.seed, self.options())?;
+        writeln!(out, "seed {}: {}: {:.600}", found.scenario.seed, found.finding.check, found.finding.what)?;
+        let which = match &self.replay {
+            Some(file) => format!("--replay {}", file.display()),
+            None => format!("--seeds 1 --seed {}", found.scenario.seed),
+        };
+        writeln!(out, "again: goim-sim {which}{}", self.options())?;
         writeln!(out, "shrinking…")?;
         out.flush()?;
         let small = shrink(found);
@@ -166,7 +170,11 @@ impl Cli {
         for step in steps.iter().rev().take(LAST_STEPS).rev() {
             writeln!(out, "{step}")?;
         }
-        writeln!(out, "shrunk from {} events to {}: {}", found.events, small.events, small.finding.what)?;
+        writeln!(
+            out,
+            "shrunk from {} events to {}: {:.600}",
+            found.events, small.events, small.finding.what
+        )?;
         fs::write(&self.out, small.scenario.to_text())?;
         writeln!(out, "again: goim-sim --replay {}", self.out.display())?;
         Ok(())

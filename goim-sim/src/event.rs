@@ -61,9 +61,11 @@ pub(crate) enum ClientEvent {
     /// A copy of what was sent a while ago.
     Repeat(Box<OutboxSend<Body>>),
     Mark,
+    /// What was handed out in this epoch.
     Handled {
         conversation: ConversationId,
         seq: Seq,
+        epoch: Epoch,
     },
     Commit,
     Timer,

@@ -84,7 +84,7 @@ impl Fault {
 }
 
 /// Retention is longer than ids may be old, by more than clocks may be wrong.
-const RETENTION_MARGIN_MS: u64 = 4_000;
+const RETENTION_MARGIN_MS: u64 = 2_000;
 
 impl World {
     pub(crate) fn strike(&mut self, fault: Fault) {
@@ -137,6 +137,11 @@ impl World {
             }
             _ => {
                 self.cx.marks.hit(Mark::Disconnected);
+                // Now and then a whole node's, which all come again at once.
+                if self.cx.rng.one_in(4) {
+                    let node = self.cx.rng.index(self.nodes.len());
+                    self.cx.cut_where(|_, other| other == node);
+                }
                 self.cx.cut(conn);
             }
         }
@@ -150,7 +155,8 @@ impl World {
                 cx.marks.hit(Mark::Partitioned);
                 cx.weather.parted.push((client, node));
                 cx.cut_where(|one, other| (one, other) == (client, node));
-                (cx.rng.millis(100, 5_000), Fault::Join { client, node })
+                let most_ms = if cx.rng.one_in(4) { 20_000 } else { 5_000 };
+                (cx.rng.millis(100, most_ms), Fault::Join { client, node })
             }
             Fault::StorePartition => {
                 cx.marks.hit(Mark::StorePartitioned);
@@ -177,8 +183,7 @@ impl World {
                 cx.marks.hit(Mark::NodePaused);
                 let pause = cx.rng.millis(10, 12_000);
                 let node = &mut self.nodes[node];
-                node.paused_until = node.paused_until.max(cx.now + pause);
-                cx.marks.hit_if(node.has_sends(), Mark::OldSendsWoken);
+                node.pause(cx.now, pause);
                 if pause > Duration::from_secs(3) {
                     // Its clients give it up.
                     let id = node.id;
@@ -273,7 +278,7 @@ impl World {
             client.slow_until = cx.now;
         }
         for node in &mut self.nodes {
-            node.paused_until = node.paused_until.min(cx.now);
+            node.resume(cx.now);
         }
     }
 }

@@ -80,8 +80,10 @@ impl Cx {
 
     /// How often a datagram arrives: not at all, once or twice.
     fn copies(&mut self, conn: ConnId) -> u32 {
-        let carries = self.net.conns.get(&conn).is_some_and(|open| open.datagrams);
-        if !carries || self.rng.permille(self.rate(self.s.datagram_loss_permille)) {
+        if !self.net.conns.get(&conn).is_some_and(|open| open.datagrams) {
+            return 0;
+        }
+        if self.rng.permille(self.rate(self.s.datagram_loss_permille)) {
             self.marks.hit(Mark::DatagramLost);
             return 0;
         }

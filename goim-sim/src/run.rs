@@ -27,15 +27,17 @@ pub fn look(scenario: &Scenario) -> Outcome {
 /// Lives a world through and tells its events from the n-th on.
 #[must_use]
 pub fn trace(scenario: &Scenario, from: u64) -> (Outcome, Vec<String>) {
-    let mut world = World::new(scenario.clone(), from);
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
+    let mut world = None;
+    let outcome =
+        panic::catch_unwind(AssertUnwindSafe(|| world.insert(World::new(scenario.clone(), from)).run()));
+    let outcome = outcome.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().cloned();
         let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
         let what = said.unwrap_or_else(|| "a panic without words".to_owned());
         let finding = Some(Finding { check: "panic", what });
-        Outcome { finding, events: world.events(), marks: Marks::default() }
+        Outcome { finding, events: world.as_ref().map_or(0, World::events), marks: Marks::default() }
     });
-    (outcome, world.into_trace())
+    (outcome, world.map_or_else(Vec::new, World::into_trace))
 }
 
 /// Rounds of shrinking; each tries every parameter.

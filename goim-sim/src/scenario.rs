@@ -253,14 +253,19 @@ impl Scenario {
         self.catch_up_ms = rng.between(1_500, 4_000);
         self.flight_us_min = rng.between(50, 5_000);
         self.flight_us_max = self.flight_us_min + rng.between(10, 30_000);
-        self.statement_us = rng.between(50, 2_000);
+        // Slow ones, too: what is read at two moments then has time to change.
+        self.statement_us = if !self.is_tiny() && rng.one_in(4) {
+            rng.between(5_000, 40_000)
+        } else {
+            rng.between(50, 2_000)
+        };
         self.flush_us = rng.between(100, 8_000);
         self.lag_us = rng.between(100, 500_000);
         self.rival_every_ms = rng.maybe(100, 2_000);
-        self.member_every_ms = rng.maybe(200, 3_000);
+        self.member_every_ms = rng.maybe(if self.is_tiny() { 500 } else { 50 }, 3_000);
         self.block_every_ms = rng.maybe(500, 5_000);
         self.marker_every_ms = rng.maybe(200, 3_000);
-        self.id_age_max_ms = rng.maybe(6_000, 12_000);
+        self.id_age_max_ms = rng.maybe(3_000, 8_000);
         self.poison_permille = rng.maybe(1, 30);
         self.spam_permille = rng.maybe(1, 200);
     }
@@ -270,7 +275,7 @@ impl Scenario {
         self.datagram_twice_permille = rng.maybe(1, 200);
         self.datagrams_die_every_ms = rng.maybe(2_000, 20_000);
         self.stall_every_ms = rng.maybe(500, 10_000);
-        self.disconnect_every_ms = rng.maybe(500, 10_000);
+        self.disconnect_every_ms = rng.maybe(200, 10_000);
         self.partition_every_ms = rng.maybe(2_000, 20_000);
         self.store_partition_every_ms = rng.maybe(2_000, 20_000);
         self.bus_down_every_ms = rng.maybe(2_000, 20_000);

@@ -5,7 +5,7 @@
 //! queue empty and every buffer within its idle bound. Then one more message goes into every
 //! conversation, which everybody who is online has to have within [`FRESH`].
 
-use goim_core::{ConversationId, DeviceId, Duration, Time, UserId};
+use goim_core::{ConversationId, DeviceId, Duration, Seq, Time, UserId};
 
 use crate::check::{Checked, Checker, Finding, fail};
 use crate::client::Client;
@@ -69,7 +69,7 @@ pub(crate) fn inbox_of(s: &Scenario, user: UserId) -> ConversationId {
 fn founded(kind: Kind, members: &[UserId]) -> Log {
     let mut log = Log::new(kind);
     let first = Row {
-        seq: goim_core::Seq::FIRST,
+        seq: Seq::FIRST,
         sender: SYSTEM,
         device: DeviceId::new(0),
         client_msg_id: goim_core::ClientMsgId::mint(0, &[0; 10]),
@@ -105,7 +105,14 @@ impl World {
         let mut cx = Cx::new(s, clients);
         let nodes = (0..cx.node_lives.len()).map(|id| Node::new(&cx, id)).collect();
         let clients = (0..clients).map(|id| Client::new(&mut cx, id)).collect();
-        let checker = Checker::new(&state);
+        let reasons = [
+            cx.s.member_every_ms,
+            cx.s.block_every_ms,
+            cx.s.poison_permille,
+            cx.s.id_age_max_ms,
+            cx.s.clock_jump_every_ms,
+        ];
+        let checker = Checker::new(&state, reasons.iter().any(|reason| *reason > 0));
         let store = Store::new(state);
         Self { cx, store, nodes, clients, checker, events: 0, trace_from, trace: Vec::new() }
     }
@@ -138,9 +145,16 @@ impl World {
         self.cx.weather.busy = false;
         self.run_until(safety + SETTLE)?;
         self.is_well()?;
-        self.say_in_all();
+        let said = self.say_in_all();
         let fresh = self.fresh();
         self.run_until(safety + SETTLE + fresh)?;
+        let head = |conversation| self.store.state.log(conversation).head;
+        // A device that was told the time by a clock that had jumped mints ids that are refused.
+        let may_say = self.cx.s.clock_jump_every_ms == 0;
+        let late = said.iter().find(|(at, before)| may_say && head(*at) <= *before);
+        if let Some((conversation, before)) = late {
+            return fail("g8_fresh", format!("nothing came behind {before} in {conversation}"));
+        }
         self.everybody_has_all("g8_fresh")?;
         self.run_until(safety + SETTLE + fresh + Duration::from_secs(10))?;
         self.is_well()
@@ -202,17 +216,21 @@ impl World {
         nodes.and(clients).or_else(|what| fail("g7_bounded", what))
     }
 
-    /// One message into every conversation that takes some, from somebody who may.
-    fn say_in_all(&mut self) {
+    /// One message into every conversation that takes some, from somebody who may: which these are,
+    /// and their heads before.
+    fn say_in_all(&mut self) -> Vec<(ConversationId, Seq)> {
+        let mut said = Vec::new();
         for n in 1..=self.cx.s.groups + self.cx.s.directs {
             let conversation = ConversationId::new(n);
             let log = self.store.state.log(conversation);
             let s = &self.cx.s;
             let sender = (0..self.clients.len()).find(|client| log.is_member(owner(s, *client).0));
             if let Some(sender) = sender.filter(|_| !log.settings.blocked) {
+                said.push((conversation, log.head));
                 self.clients[sender].say_now(&mut self.cx, conversation);
             }
         }
+        said
     }
 
     fn everybody_has_all(&mut self, check: &'static str) -> Checked {

@@ -26,7 +26,7 @@ impl<M: Msg> MsgList<M> {
         self.readers = self.readers.saturating_add(1);
         self.behind = self.behind.saturating_add(1);
         self.reserve_counts();
-        let mut reader = Reader { at: self.start };
+        let mut reader = Reader { at: self.start() };
         self.ack(&mut reader, offset);
         reader
     }
@@ -57,7 +57,7 @@ impl<M> MsgList<M> {
     pub fn ack(&mut self, reader: &mut Reader, offset: Seq) {
         let to = offset.min(self.head());
         // At the start or before it is counted as `behind`, and no move within that changes a count.
-        if to <= reader.at || to <= self.start {
+        if to <= reader.at || to <= self.start() {
             return;
         }
         self.uncount(reader.at);
@@ -66,7 +66,7 @@ impl<M> MsgList<M> {
             reader.at = to;
         } else if !self.count(reader.at) {
             self.behind = self.behind.saturating_add(1);
-            reader.at = self.start;
+            reader.at = self.start();
         }
     }
 
@@ -143,11 +143,11 @@ impl<M> MsgList<M> {
 
     /// Counts one at `at`, which is in the window; false if there is no place for it.
     fn count(&mut self, at: Seq) -> bool {
-        at > self.start && self.counts.as_mut().is_some_and(|counts| counts.add(at, 1))
+        at > self.start() && self.counts.as_mut().is_some_and(|counts| counts.add(at, 1))
     }
 
     fn uncount(&mut self, at: Seq) {
-        if at <= self.start {
+        if at <= self.start() {
             debug_assert!(self.behind > 0, "a reader of another list");
             self.behind = self.behind.saturating_sub(1);
         } else {

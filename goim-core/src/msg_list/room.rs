@@ -12,10 +12,17 @@ impl<M: Msg> MsgList<M> {
             self.start_behind(msg.seq());
             return Inserted::TooLarge;
         }
-        self.window.push_back(msg);
-        self.window_bytes += bytes;
+        self.push(msg);
         self.reserve_counts();
         Inserted::Visible
+    }
+
+    /// Takes the entry behind the head into the window, which has room for it.
+    #[inline(always)]
+    pub(super) fn push(&mut self, msg: M) {
+        self.head = msg.seq();
+        self.window_bytes += msg.bytes();
+        self.window.push_back(msg);
     }
 
     /// Makes room for one more entry in the window, at the cost of the oldest.
@@ -68,19 +75,18 @@ impl<M: Msg> MsgList<M> {
     }
 
     /// Gives up the oldest entry; returns its bytes.
-    pub(super) fn evict_oldest(&mut self) -> usize {
-        self.take_oldest().map_or(0, |msg| msg.bytes())
-    }
-
     #[inline(always)]
-    pub(super) fn take_oldest(&mut self) -> Option<M> {
-        let msg = self.window.pop_front()?;
-        self.start = self.start.next();
+    pub(super) fn evict_oldest(&mut self) -> usize {
+        let Some(msg) = self.window.pop_front() else {
+            return 0;
+        };
+        let bytes = msg.bytes();
+        drop(msg);
+        self.window_bytes -= bytes;
         if self.behind != self.readers {
-            self.move_behind(self.start);
+            self.move_behind(self.start());
         }
-        self.window_bytes -= msg.bytes();
-        Some(msg)
+        bytes
     }
 
     /// Gives up what an empty window leaves: readers are all behind it.
@@ -89,13 +95,12 @@ impl<M: Msg> MsgList<M> {
         self.counts = None;
     }
 
+    /// Gives up every entry; the window then starts behind `seq`, if that is further on.
     pub(super) fn start_behind(&mut self, seq: Seq) {
         self.window.clear();
         self.window_bytes = 0;
         self.move_all_behind();
-        self.start = self.start.max(seq);
-        self.anchored = self.anchored || seq > Seq::ZERO;
-        self.seen = self.seen.max(self.start);
+        self.head = self.head.max(seq);
     }
 
     /// Halves the buffer when three quarters of it are empty, never below [`BUFFER_MIN`].

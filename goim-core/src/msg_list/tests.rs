@@ -83,6 +83,18 @@ fn a_full_window_gives_up_its_oldest() {
 }
 
 #[test]
+fn nothing_comes_after_the_last_seq_there_is() {
+    let mut list = list(3);
+    let (last, mut credit) = (Seq::MAX.as_u64(), 1_000);
+    list.insert_all([line(last - 2), line(last - 1)]);
+    assert_eq!(list.append_next(line(last), &mut credit), Ok(()));
+    assert_eq!(list.append_next(line(last), &mut credit), Err(line(last)));
+    assert_eq!(list.insert(line(last)), Inserted::Duplicate);
+    list.hear_head(Seq::MAX);
+    assert_eq!((list.len(), list.head(), list.missing()), (3, Seq::MAX, None));
+}
+
+#[test]
 fn a_view_is_like_a_slice() {
     let mut list = list(3);
     list.insert_all((1..=5).map(line));
@@ -256,10 +268,10 @@ proptest! {
             prop_assert_eq!(window, list.window_bytes);
             prop_assert_eq!(ahead, list.ahead.as_ref().map_or(0, |ahead| ahead.msg_bytes));
             let counts: Vec<_> = list.counts.iter().flat_map(|counts| counts.iter()).collect();
-            prop_assert!(counts.iter().all(|(at, _)| (list.start.next()..=list.head()).contains(at)));
+            prop_assert!(counts.iter().all(|(at, _)| (list.start().next()..=list.head()).contains(at)));
             prop_assert_eq!(counts.iter().map(|(_, n)| n).sum::<u32>() + list.behind, list.readers);
             prop_assert_eq!(list.readers(), readers.len());
-            let contiguous = list.newest(usize::MAX).iter().zip(list.start.as_u64() + 1..).all(|(l, seq)| l.seq == seq);
+            let contiguous = list.newest(usize::MAX).iter().zip(list.start().as_u64() + 1..).all(|(l, seq)| l.seq == seq);
             prop_assert!(contiguous);
         }
     }

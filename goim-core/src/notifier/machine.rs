@@ -49,6 +49,7 @@ impl Notifier {
             return false;
         };
         let entry = self.table.entry(slot);
+        let head = if entry.dirty && bug!("coalescing drops the newest head") { entry.head } else { head };
         entry.head = entry.head.max(head);
         entry.read_marker = entry.read_marker.max(read_marker);
         let newly = !entry.dirty && entry.has_news();
@@ -118,7 +119,9 @@ impl Notifier {
         entry.flight = Some(flight);
         entry.probe = None;
         let inline_after = entry.confirmed;
-        Some(self.announce(slot, flight, inline_after))
+        let old = entry.announced;
+        let announce = self.announce(slot, flight, inline_after);
+        Some(if bug!("the old head is sent again") { Announce { head: old, ..announce } } else { announce })
     }
 
     fn announce_news(&mut self, now: Time) -> Option<Announce> {
@@ -191,6 +194,7 @@ impl Notifier {
         let Some(slot) = self.table.find(conversation) else { return };
         let measured = self.measure(now, slot, head);
         let entry = self.table.entry(slot);
+        let head = if bug!("an old ack clears a newer head") { entry.head } else { head };
         let progress = head > entry.acked;
         entry.acked = entry.acked.max(head);
         entry.confirmed = entry.confirmed.max(head.min(entry.sent));

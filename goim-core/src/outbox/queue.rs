@@ -52,6 +52,7 @@ impl<B: Clone, T> Queue<B, T> {
     pub(super) fn send_next(&mut self, conversation: ConversationId) -> Option<OutboxSend<B>> {
         let before = self.sent.checked_sub(1).and_then(|before| self.messages.get(before));
         let after = before.map(|before| before.client_msg_id);
+        let after = after.filter(|_| !bug!("no send names the one before it"));
         let message = self.messages.get_mut(self.sent)?;
         message.round = self.round;
         self.sent += 1;

@@ -68,7 +68,9 @@ impl<R> Reader<R> {
             Standing::Reading(from) => Looked::Reads(look.from.map_or(from, |looked| looked.max(from))),
             // What passed after the look is newer than the look.
             Standing::LookingAdded(seq) if seq > look.head => Looked::Reads(seq),
-            Standing::LookingGone(seq) if seq > look.head => Looked::Out(seq),
+            Standing::LookingGone(seq) if seq > look.head && !bug!("a look is believed whatever passed") => {
+                Looked::Out(seq)
+            }
             // Between the look and the first entry that passed here anything may have happened.
             _ if look.head < whole_from => Looked::TooOld,
             Standing::Looking | Standing::LookingAdded(_) | Standing::LookingGone(_) => {

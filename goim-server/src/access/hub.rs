@@ -8,12 +8,13 @@
 mod readers;
 
 use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use goim_core::hash::{IdMap, spread};
 use goim_core::msg_box::MsgBox;
 use goim_core::room::{Change, Step};
-use goim_core::{ConversationId, Duration, Seq, Time, UserId};
+use goim_core::{ConversationId, Duration, Epoch, Seq, Time, UserId};
 use goim_proto::EncodedEntry;
 use tokio::sync::Notify;
 
@@ -34,6 +35,9 @@ type Users = IdMap<UserId, Vec<Arc<Connection>>>;
 /// The readers of one access node.
 #[derive(Debug)]
 pub(crate) struct Hub {
+    /// The store's, of which everything here is: what was looked up, fetched or committed in another
+    /// one is not taken.
+    epoch: AtomicU64,
     rooms: Box<[Mutex<Rooms>]>,
     users: Box<[Mutex<Users>]>,
     msg_box: MsgBox<Kept>,
@@ -61,8 +65,9 @@ struct Touched {
 }
 
 impl Hub {
-    pub(crate) fn new(msg_box: MsgBox<Kept>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(epoch: Epoch, msg_box: MsgBox<Kept>, metrics: Arc<Metrics>) -> Self {
         Self {
+            epoch: AtomicU64::new(epoch.as_u64()),
             rooms: (0..SHARDS).map(|_| Mutex::default()).collect(),
             users: (0..SHARDS).map(|_| Mutex::default()).collect(),
             msg_box,
@@ -78,23 +83,35 @@ impl Hub {
         lock(&self.rooms[shard_of(conversation.as_u64())])
     }
 
+    /// The rooms as long as they are of this epoch, which does not end while they are locked.
+    fn rooms_in(&self, epoch: Epoch, conversation: ConversationId) -> Option<MutexGuard<'_, Rooms>> {
+        let rooms = self.rooms(conversation);
+        (self.epoch() == epoch).then_some(rooms)
+    }
+
     fn users(&self, user: UserId) -> MutexGuard<'_, Users> {
         lock(&self.users[shard_of(user.as_u64())])
     }
 
-    /// Takes committed entries: keeps those with a local reader, and marks their readers.
-    pub(crate) fn publish(&self, now: Time, entries: Vec<Published>) {
+    /// The epoch that everything here is of.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch::new(self.epoch.load(Ordering::Acquire))
+    }
+
+    /// Takes entries that were committed in an epoch: keeps those with a local reader, and marks their
+    /// readers.
+    pub(crate) fn publish(&self, now: Time, epoch: Epoch, entries: Vec<Published>) {
         self.metrics.entries_published_total.add(entries.len());
         let mut touched = Touched::default();
         for published in entries {
-            self.publish_one(now, published, &mut touched);
+            self.publish_one(now, epoch, published, &mut touched);
         }
         self.tell(&mut touched);
     }
 
-    fn publish_one(&self, now: Time, published: Published, touched: &mut Touched) {
+    fn publish_one(&self, now: Time, epoch: Epoch, published: Published, touched: &mut Touched) {
         let conversation = published.conversation;
-        let mut rooms = self.rooms(conversation);
+        let Some(mut rooms) = self.rooms_in(epoch, conversation) else { return };
         let room = match rooms.get_mut(&conversation) {
             Some(room) => room,
             None if self.lets_somebody_in(&published) => {
@@ -115,16 +132,18 @@ impl Hub {
         }
     }
 
-    /// Takes what the store has behind `passed`, in order and without anything left out.
+    /// Takes what the store has behind `passed`, in order and without anything left out; it was asked
+    /// when [`Hub::epoch`] was this one.
     pub(crate) fn fetched(
         &self,
         now: Time,
+        epoch: Epoch,
         conversation: ConversationId,
         passed: Seq,
         entries: Vec<Published>,
     ) {
         let mut touched = Touched::default();
-        let mut rooms = self.rooms(conversation);
+        let Some(mut rooms) = self.rooms_in(epoch, conversation) else { return };
         let Some(room) = rooms.get_mut(&conversation) else { return };
         // Otherwise something passed meanwhile, and these are only late.
         let in_order = room.head() == Some(passed);
@@ -249,12 +268,13 @@ impl Hub {
         }
     }
 
-    /// Somebody saw these heads in the store. Returns the conversations that lack something here
+    /// Somebody saw these heads in the store, which was asked when [`Hub::epoch`] was this one. Returns the conversations that lack something here
     /// of which nobody knew, each with what has passed.
-    pub(crate) fn saw(&self, heads: &[Head]) -> Vec<(ConversationId, Seq)> {
+    pub(crate) fn saw(&self, epoch: Epoch, heads: &[Head]) -> Vec<(ConversationId, Seq)> {
         let mut behind = Vec::new();
         for Head { conversation, head } in heads {
-            if let Some(room) = self.rooms(*conversation).get_mut(conversation) {
+            let Some(mut rooms) = self.rooms_in(epoch, *conversation) else { return Vec::new() };
+            if let Some(room) = rooms.get_mut(conversation) {
                 room.saw(*head);
                 behind.extend(room.unwatched_gap().map(|passed| (*conversation, passed)));
             }
@@ -290,9 +310,11 @@ impl Hub {
         self.msg_box.bytes_held()
     }
 
-    /// Forgets every entry, for a store that went back: what is kept here may not be there any more,
-    /// and other entries may come in its place.
-    pub(crate) fn forget_all(&self) {
+    /// Forgets every entry, for a store that went back to this epoch: what is kept here may not be
+    /// there any more, and other entries may come in its place.
+    pub(crate) fn forget_all(&self, epoch: Epoch) {
+        // First: whoever locks rooms before they have forgotten may still take what is forgotten then.
+        self.epoch.store(epoch.as_u64(), Ordering::Release);
         for shard in &self.rooms {
             let mut rooms = lock(shard);
             rooms.values_mut().for_each(Room::forget);

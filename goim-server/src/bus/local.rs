@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use goim_core::Epoch;
+
 use super::Published;
 use crate::access::Hub;
 use crate::clock::Clock;
@@ -18,8 +20,8 @@ impl LocalBus {
         Self { hub, clock }
     }
 
-    /// Entries of one conversation in order of their seqs.
-    pub(crate) fn publish(&self, entries: Vec<Published>) {
-        self.hub.publish(self.clock.now(), entries);
+    /// Entries that were committed in an epoch; those of one conversation in order of their seqs.
+    pub(crate) fn publish(&self, epoch: Epoch, entries: Vec<Published>) {
+        self.hub.publish(self.clock.now(), epoch, entries);
     }
 }

@@ -3,9 +3,9 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use goim_core::ConversationId;
 use goim_core::hash::spread;
 use goim_core::lane::{Answer, Committed, LaneLimits, Offer};
+use goim_core::{ConversationId, Epoch};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -19,9 +19,9 @@ pub trait Sink<T>: Send + Sync + 'static {
     /// Fates of offers. What was committed is durable before it comes here.
     fn answers(&self, answers: Vec<Answer<Refusal, T>>);
 
-    /// Entries that were committed; those of one conversation in order of their seqs. Called after
-    /// their answers.
-    fn committed(&self, entries: Vec<Committed<EntryDraft>>);
+    /// Entries that were committed, and the epoch of the connection that did it; those of one
+    /// conversation in order of their seqs. Called after their answers.
+    fn committed(&self, epoch: Epoch, entries: Vec<Committed<EntryDraft>>);
 }
 
 /// The lanes of a node. A conversation belongs to one of them, by the hash of its id.
@@ -103,7 +103,7 @@ impl<T: Send + Sync + 'static> Committer<T> {
         }
     }
 
-    /// Has every lane forget what it knows, for a store that has a new epoch.
+    /// Has every lane forget what it knows and connect anew, for a store that has a new epoch.
     pub fn forget_all(&self) {
         for lane in &self.lanes {
             lane.epoch_changed.store(true, Ordering::Release);

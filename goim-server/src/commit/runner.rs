@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::future::pending;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,9 @@ struct Runner<T> {
     loads: FuturesUnordered<Boxed<LoadEnd>>,
     reconnect_after: Duration,
     /// The store's, when the last connection was opened.
-    epoch: Option<Epoch>,
+    epoch: Epoch,
+    /// The store has another one since: the connection is replaced before it is used again.
+    outdated: bool,
 }
 
 /// Runs one lane until its mailbox is closed and empty.
@@ -70,13 +73,15 @@ pub(super) async fn run<T: Send + Sync + 'static>(
         loads: FuturesUnordered::new(),
         clock: Clock::start(),
         reconnect_after: RECONNECT_MIN,
-        epoch: None,
+        epoch: Epoch::default(),
+        outdated: false,
         mailbox,
         store,
         sink,
     };
     loop {
         runner.take_offers();
+        link = runner.renew(link);
         link = runner.start_append(link);
         // Behind the append: drafting a batch may find that something has to be loaded first, and
         // the store need not wait until what it wrote before is answered.
@@ -99,6 +104,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
     fn take_offers(&mut self) {
         if self.mailbox.take_epoch_changed() {
             self.lane.handle_new_epoch();
+            self.outdated = true;
         }
         let now = self.clock.now();
         self.overflow.extend(self.mailbox.take());
@@ -108,6 +114,15 @@ impl<T: Send + Sync + 'static> Runner<T> {
                 return;
             }
         }
+    }
+
+    /// Lets go of a connection of another epoch, with what its last append taught.
+    fn renew(&mut self, link: Link) -> Link {
+        if matches!(link, Link::Free(_)) && mem::take(&mut self.outdated) {
+            self.lane.handle_new_epoch();
+            return Link::Connecting(connect(&self.store, Duration::ZERO));
+        }
+        link
     }
 
     fn start_loads(&mut self) {
@@ -147,7 +162,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
         }
         let committed: Vec<_> = std::iter::from_fn(|| self.lane.poll_committed()).collect();
         if !committed.is_empty() {
-            self.sink.committed(committed);
+            self.sink.committed(self.epoch, committed);
         }
         answered > 0
     }
@@ -198,12 +213,13 @@ impl<T: Send + Sync + 'static> Runner<T> {
             }
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
-                let epoch = connection.epoch();
-                if self.epoch.replace(epoch).is_some_and(|before| before != epoch) {
-                    self.lane.handle_new_epoch();
-                } else {
+                let before = mem::replace(&mut self.epoch, connection.epoch());
+                if before == self.epoch {
                     // What was known of heads was learnt before this connection.
                     self.lane.forget_all();
+                } else {
+                    self.lane.handle_new_epoch();
+                    self.outdated = false;
                 }
                 return Link::Free(connection);
             }

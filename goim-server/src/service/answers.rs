@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use goim_core::lane::{Answer, Committed, Outcome, Unavailable};
-use goim_core::{ConversationId, Entry};
+use goim_core::{ConversationId, Entry, Epoch};
 use goim_proto::{Error, ErrorCode, Reply, Sent};
 use tokio::sync::oneshot;
 
@@ -62,13 +62,13 @@ impl Sink<Ticket> for Outcomes {
         }
     }
 
-    fn committed(&self, entries: Vec<Committed<EntryDraft>>) {
+    fn committed(&self, epoch: Epoch, entries: Vec<Committed<EntryDraft>>) {
         let published = entries.into_iter().map(|committed| {
             let Committed { conversation, seq, count, at_ms, sender, client_msg_id, entry, .. } = committed;
             let entry = Entry { seq, sender, client_msg_id, at_ms, count, body: entry.body };
             Published { conversation, entry }
         });
-        self.bus.publish(published.collect());
+        self.bus.publish(epoch, published.collect());
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every call works with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use goim_core::{DeviceId, Epoch, UserId};
 use goim_proto::{Error, ErrorCode, PROTOCOL_VERSION, SessionInfo, Welcome};
@@ -38,7 +38,6 @@ pub(crate) struct Service {
     pub(super) logins: Logins,
     /// Something was committed that owes an entry to inboxes.
     pub(super) due_now: Notify,
-    epoch: AtomicU64,
     stopping: AtomicBool,
 }
 
@@ -52,16 +51,14 @@ pub(crate) struct Parts {
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tokens: Tokens,
-    pub(crate) epoch: Epoch,
 }
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, committer, hub, metrics, tokens, epoch } = parts;
+        let Parts { config, clock, store, committer, hub, metrics, tokens } = parts;
         let limits = config.limits.clone();
         let passwords = Passwords::new(limits.password_hashes_max);
         let budget = Arc::new(Budget::new(limits.node_send_bytes_in_flight_max));
-        let epoch = AtomicU64::new(epoch.as_u64());
         let logins = Logins::new(&limits);
         let offsets = Arc::default();
         Self {
@@ -77,7 +74,6 @@ impl Service {
             passwords,
             tokens,
             logins,
-            epoch,
             stopping: AtomicBool::new(false),
             due_now: Notify::new(),
         }
@@ -85,12 +81,7 @@ impl Service {
 
     /// The epoch that new connections live in.
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch::new(self.epoch.load(Ordering::Acquire))
-    }
-
-    /// New connections live in this epoch.
-    pub(super) fn set_epoch(&self, epoch: Epoch) {
-        self.epoch.store(epoch.as_u64(), Ordering::Release);
+        self.hub.epoch()
     }
 
     /// The answer to a connection's `Hello` without a session.

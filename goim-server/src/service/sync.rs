@@ -129,9 +129,10 @@ impl Service {
     /// Moves the user's read marker, and tells his other connections.
     pub(super) async fn mark_read(&self, session: &SessionInfo, position: Position) -> Answered {
         let Position { conversation, seq } = position;
+        let epoch = self.epoch();
         let moved = self.store.mark_read(session.user, conversation, seq).await.map_err(failed)?;
         if let Some(marker) = moved {
-            self.hub.read_marker(session.user, conversation, marker);
+            self.hub.read_marker(epoch, session.user, conversation, marker);
         }
         Ok(Reply::Done)
     }

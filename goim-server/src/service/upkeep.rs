@@ -41,10 +41,11 @@ impl Service {
 
     /// Passes on what the store has behind `passed`.
     async fn fetch(&self, conversation: ConversationId, passed: Seq) -> Result<(), StoreError> {
+        let epoch = self.epoch();
         let entries = self.store.entries(conversation, passed, ENTRIES_AT_ONCE, ENTRY_BYTES_AT_ONCE).await?;
         self.metrics.caught_up_entries_total.add(entries.len());
         let published = entries.into_iter().map(|entry| Published { conversation, entry });
-        self.hub.fetched(self.clock.now(), conversation, passed, published.collect());
+        self.hub.fetched(self.clock.now(), epoch, conversation, passed, published.collect());
         Ok(())
     }
 
@@ -65,8 +66,9 @@ impl Service {
         // Once even if nobody reads here: the store looks at its epoch with the heads, and finds one
         // that began under connections that live.
         for chunk in conversations.chunks(HEADS_AT_ONCE).chain(conversations.is_empty().then_some(&[][..])) {
+            let epoch = self.epoch();
             let heads = self.store.heads(chunk).await?;
-            for (conversation, passed) in self.hub.saw(&heads) {
+            for (conversation, passed) in self.hub.saw(epoch, &heads) {
                 self.fetch(conversation, passed).await?;
             }
         }
@@ -87,10 +89,9 @@ impl Service {
     /// the epoch in `Welcome`, and put their offsets right.
     fn start_anew(&self, epoch: Epoch) {
         tracing::warn!(epoch = epoch.as_u64(), "the store has a new epoch; all clients start anew");
-        // Before the sessions are listed: whoever opens one meanwhile sees it.
-        self.set_epoch(epoch);
         self.committer.forget_all();
-        self.hub.forget_all();
+        self.hub.forget_all(epoch);
+        // Whoever opens a session behind this sees the new epoch.
         for connection in self.hub.sessions() {
             send_away(&connection);
         }

@@ -11,10 +11,10 @@ use super::{StoreError, StoreResult};
 /// Lets a store answer only in the epoch that its node serves.
 ///
 /// A store goes back (a failover to a replica that lagged, a restored backup) only by losing all of
-/// its connections. So whoever opens one looks at the epoch before anything else and
-/// [tells](Self::saw) it here. If it is a newer one, the store answers nothing until the node has
-/// forgotten what it knew, sent its clients away, and [serves](Self::serve) that epoch: what a
-/// client is told never comes from another log than the one that its epoch stands for.
+/// its connections. So whoever opens one looks at the epoch before anything else and tells it here.
+/// If it is a newer one, the store answers nothing until the node has forgotten what it knew, sent
+/// its clients away, and [serves](Self::serve) that epoch: what a client is told never comes from
+/// another log than the one that its epoch stands for.
 #[derive(Debug)]
 pub struct EpochGate {
     epochs: Mutex<Epochs>,

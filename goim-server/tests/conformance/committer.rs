@@ -1,9 +1,10 @@
 //! The server's committer, on a store whose connections fail as often as a test wants.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use goim_core::Epoch;
 use goim_core::lane::{Answer, Committed, LaneLimits, Offer};
 use goim_server::Refusal;
 use goim_server::commit::Sink;
@@ -82,7 +83,12 @@ impl Committer {
 
     /// What it published, in that order.
     pub(crate) fn published(&self) -> Vec<Committed<EntryDraft>> {
-        self.sink.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sink.published().iter().map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// The epochs of what it published, in that order.
+    pub(crate) fn published_in(&self) -> Vec<Epoch> {
+        self.sink.published().iter().map(|(epoch, _)| *epoch).collect()
     }
 
     /// Ends it; answers come first.
@@ -94,7 +100,13 @@ impl Committer {
 /// Hands answers to whoever waits for them, and keeps what was published.
 #[derive(Default)]
 struct Collector {
-    published: Mutex<Vec<Committed<EntryDraft>>>,
+    published: Mutex<Vec<(Epoch, Committed<EntryDraft>)>>,
+}
+
+impl Collector {
+    fn published(&self) -> MutexGuard<'_, Vec<(Epoch, Committed<EntryDraft>)>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Sink<Ticket> for Collector {
@@ -105,8 +117,8 @@ impl Sink<Ticket> for Collector {
         }
     }
 
-    fn committed(&self, entries: Vec<Committed<EntryDraft>>) {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner).extend(entries);
+    fn committed(&self, epoch: Epoch, entries: Vec<Committed<EntryDraft>>) {
+        self.published().extend(entries.into_iter().map(|entry| (epoch, entry)));
     }
 }
 

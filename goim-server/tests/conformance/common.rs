@@ -5,12 +5,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-/// Randomness that can be had again: the seed is printed, and taken from `GOIM_SEED`.
+/// Randomness that can be had again.
 pub(crate) fn seeded(test: &str) -> StdRng {
+    StdRng::seed_from_u64(seed(test))
+}
+
+/// A test's seed: printed, and taken from `GOIM_SEED`.
+pub(crate) fn seed(test: &str) -> u64 {
     let seed = std::env::var("GOIM_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(rand::random::<u64>);
     eprintln!("{test}: GOIM_SEED={seed}");
-    StdRng::seed_from_u64(seed)
+    seed
 }
 
 /// How much a random test does: `short`, or twenty times that with `GOIM_LONG=1`.

@@ -65,6 +65,8 @@ async fn went_back(backend: &Backend) {
         };
         assert!(fair, "text {n} got {outcome:?}");
     }
+    committer.stop().await;
+    assert_eq!(committer.published_in(), [[before].repeat(10), [after].repeat(6)].concat());
     check(backend, &ledger).await;
 }
 

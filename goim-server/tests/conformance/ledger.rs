@@ -1,7 +1,7 @@
 //! What was offered, and what was answered: the tests' own memory, apart from the store's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
@@ -29,7 +29,7 @@ pub(crate) struct Books {
 
 impl Ledger {
     pub(crate) fn offered(&self, key: Key, device: DeviceId, body: &Bytes) {
-        let mut books = self.inner.lock().expect("no test panics inside");
+        let mut books = self.books();
         if books.offered.contains_key(&key) {
             return;
         }
@@ -38,12 +38,17 @@ impl Ledger {
     }
 
     pub(crate) fn answered(&self, key: Key, outcome: Outcome) {
-        self.inner.lock().expect("no test panics inside").answers.push((key, outcome));
+        self.books().answers.push((key, outcome));
     }
 
     /// Looks into the books; nobody may write meanwhile.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Books) -> T) -> T {
-        look(&self.inner.lock().expect("no test panics inside"))
+        look(&self.books())
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // A check that fails while it looks has changed nothing.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn conversations(&self) -> BTreeSet<ConversationId> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use goim_core::hash::{IdMap, IdSet};
-use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 use super::{Checked, Checker, Key, fail};
 use crate::entry::{Content, judge};
@@ -105,14 +105,15 @@ impl Checker {
     }
 
     /// What is acknowledged is stored by then, and in the same place each time.
-    pub(super) fn g1_acked(&mut self, state: &State, key: Key, seq: Seq) -> Checked {
+    pub(super) fn g1_acked(&mut self, state: &State, key: Key, seq: Seq, epoch: Option<Epoch>) -> Checked {
         let stands_in = |state: &State| {
             let row = state.log(key.0).rows.get(&seq);
             row.is_some_and(|row| (row.sender, row.client_msg_id) == (key.1, key.2))
         };
         if !stands_in(state) {
-            // Its answer was under way when the store went back and lost it.
-            let is_lost = self.left.iter().any(stands_in);
+            // Its answer was under way when the store went back and lost it, and its device does not
+            // know of that yet.
+            let is_lost = epoch != Some(state.epoch) && self.left.iter().any(stands_in);
             let what = || format!("{key:?} was acknowledged as {seq} and is not stored there");
             return if is_lost { Ok(()) } else { fail("g1_durable", what()) };
         }
@@ -148,6 +149,15 @@ impl Checker {
         Ok(())
     }
 
+    /// Where nothing gives a reason to, no member's message is refused for good.
+    pub(super) fn g4_refused(&self, conversation: ConversationId, user: UserId, id: ClientMsgId) -> Checked {
+        let is_member = self.folds[crate::store::index(conversation)].is_member(user);
+        if is_member && !self.may_refuse {
+            return fail("g4_order", format!("{id:?} of {user}, a member of {conversation}, was refused"));
+        }
+        Ok(())
+    }
+
     /// What one outbox sent to one conversation stands in the order of the calls.
     pub(super) fn g4_order(&self, state: &State) -> Checked {
         for conversation in state.conversations() {
@@ -157,7 +167,7 @@ impl Checker {
                 let Some(call) = self.calls.get(&key) else { continue };
                 // One that its device was told is refused is out of its outbox's order.
                 let disordered = self.disordered.get(&call.device).is_some_and(|last| call.n <= *last);
-                if self.refused.contains(&key) || disordered {
+                if self.refused.contains(&key) || self.lost.contains(&key) || disordered {
                     continue;
                 }
                 if call.content != row.content {

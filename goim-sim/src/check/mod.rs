@@ -21,7 +21,7 @@ pub(crate) enum Seen {
     /// A device was asked to send.
     Called { device: DeviceId, user: UserId, conversation: ConversationId, id: ClientMsgId, content: Content },
     /// A send was acknowledged to its device.
-    Acked { user: UserId, conversation: ConversationId, id: ClientMsgId, seq: Seq },
+    Acked { user: UserId, conversation: ConversationId, id: ClientMsgId, seq: Seq, epoch: Option<Epoch> },
     /// A send was refused for good.
     Refused { user: UserId, conversation: ConversationId, id: ClientMsgId },
     /// The store has something new in a conversation.
@@ -69,9 +69,12 @@ struct Call {
 }
 
 pub(crate) struct Checker {
+    may_refuse: bool,
     calls: IdMap<Key, Call>,
     called: u64,
     refused: IdSet<Key>,
+    /// Acknowledged, and lost when the store went back.
+    lost: IdSet<Key>,
     acked: BTreeMap<Key, Seq>,
     folds: Vec<Fold>,
     /// The states that the store went back from, by their epochs, and those it went back to.
@@ -90,11 +93,14 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    pub(crate) fn new(state: &State) -> Self {
+    /// `may_refuse` says that in this world a member's message may be refused for good.
+    pub(crate) fn new(state: &State, may_refuse: bool) -> Self {
         let mut checker = Self {
+            may_refuse,
             calls: IdMap::default(),
             called: 0,
             refused: IdSet::default(),
+            lost: IdSet::default(),
             acked: BTreeMap::new(),
             folds: Vec::new(),
             left: Vec::new(),
@@ -124,12 +130,12 @@ impl Checker {
                 self.calls.insert((conversation, user, id), call);
                 Ok(())
             }
-            Seen::Acked { user, conversation, id, seq } => {
-                self.g1_acked(state, (conversation, user, id), seq)
+            Seen::Acked { user, conversation, id, seq, epoch } => {
+                self.g1_acked(state, (conversation, user, id), seq, epoch)
             }
             Seen::Refused { user, conversation, id } => {
                 self.refused.insert((conversation, user, id));
-                Ok(())
+                self.g4_refused(conversation, user, id)
             }
             Seen::Committed(conversation) => self.absorb(state, conversation, true),
             Seen::WentBack(before) => self.went_back(*before, state),
@@ -167,8 +173,10 @@ impl Checker {
 
     fn went_back(&mut self, before: State, state: &State) -> Checked {
         self.whole(&before)?;
-        // What was acknowledged of what is lost is lost with it.
-        self.acked.retain(|(conversation, ..), seq| *seq <= state.log(*conversation).head);
+        // What was acknowledged of what is lost is lost with it. It has left its outbox: should a copy
+        // that waits in some lane bring it back, then in no order.
+        let is_lost = |(conversation, ..): &Key, seq: &mut Seq| *seq > state.log(*conversation).head;
+        self.lost.extend(self.acked.extract_if(.., is_lost).map(|(key, _)| key));
         self.markers.retain(|_, _| false);
         self.left.push(before);
         self.begun.push(state.clone());

@@ -4,7 +4,7 @@ use goim_core::{ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 
 use super::{Checked, Checker, fail};
 use crate::entry::Body;
-use crate::store::{Range, Row, State};
+use crate::store::{Row, State};
 
 /// How far one device is in one conversation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,6 +57,7 @@ impl Checker {
         let seq = entry.seq;
         let who = format!("device {} in {conversation}", device.as_u64());
         let track = *self.track(device, conversation, epoch);
+        let is_present = epoch == state.epoch;
         let Some(state) = self.of_epoch(state, epoch) else {
             return fail("g5_complete", format!("{who} believes in {epoch:?}, which never was"));
         };
@@ -65,11 +66,7 @@ impl Checker {
             let what = format!("{who} was handed {entry:?}, the log has {:?}", log.rows.get(&seq));
             return fail("g5_complete", what);
         }
-        let ranges: Vec<Range> = if epoch == state.epoch && self.left.iter().all(|left| left.epoch != epoch) {
-            self.ranges(conversation, user).to_vec()
-        } else {
-            log.ranges_of(user).to_vec()
-        };
+        let ranges = if is_present { self.ranges(conversation, user) } else { log.ranges_of(user) };
         if !ranges.iter().any(|range| range.has(seq)) {
             return fail("g9_authorised", format!("{who} was handed {seq}, outside of {ranges:?}"));
         }
@@ -90,8 +87,9 @@ impl Checker {
             let what = format!("{who} was handed {seq}, and never {missed}; it had {behind}");
             return fail("g5_complete", what);
         }
+        let is_returned = !ranges[0].has(seq);
         self.handed_again += u64::from(seq <= track.handled);
-        self.handed_to_returned += u64::from(!ranges[0].has(seq));
+        self.handed_to_returned += u64::from(is_returned);
         let track = self.track(device, conversation, epoch);
         track.last = Some(seq);
         Ok(())
@@ -99,6 +97,7 @@ impl Checker {
 
     pub(super) fn handled(&mut self, device: DeviceId, conversation: ConversationId, seq: Seq, epoch: Epoch) {
         let track = self.track(device, conversation, epoch);
+        // What was handed out before the store went back says nothing of what is there now.
         if track.epoch == epoch {
             track.handled = track.handled.max(seq);
         }

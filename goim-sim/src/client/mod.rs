@@ -92,7 +92,10 @@ impl Client {
             self.disk = Disk::default();
         }
         self.epoch = self.disk.epoch;
-        for (conversation, id, body) in &self.disk.outbox {
+        for (conversation, id, body) in &mut self.disk.outbox {
+            if bug!("a new id for a retry") {
+                *id = ClientMsgId::mint(id.unix_ms().unwrap_or(0), &cx.rng.bytes());
+            }
             self.outbox.push(*conversation, *id, *body, true, *id);
         }
         for (conversation, offset) in &self.disk.offsets {
@@ -126,7 +129,9 @@ impl Client {
             self.disk = backup.clone();
         }
         cx.saw(Seen::Ended { device: self.device, kept: self.keeps, is_old });
-        let down = cx.rng.millis(1, 2_000);
+        // Some stay off for long.
+        let most_ms = if cx.rng.one_in(4) { 15_000 } else { 2_000 };
+        let down = cx.rng.millis(1, most_ms);
         cx.after(down, Event::Client(self.id, cx.client_lives[self.id], ClientEvent::Start));
     }
 
@@ -159,7 +164,9 @@ impl Client {
                 }
             }
             ClientEvent::Mark => self.mark_read(cx),
-            ClientEvent::Handled { conversation, seq } => self.handled(cx, conversation, seq),
+            ClientEvent::Handled { conversation, seq, epoch } => {
+                self.handled(cx, conversation, seq, epoch);
+            }
             // What is due then is asked for below.
             ClientEvent::Commit => {}
             ClientEvent::Timer => {
@@ -258,12 +265,12 @@ impl Client {
             self.inbox.handled(conversation, seq);
             self.commit_soon(cx);
         }
-        self.after(cx, takes, ClientEvent::Handled { conversation, seq });
+        self.after(cx, takes, ClientEvent::Handled { conversation, seq, epoch });
     }
 
-    fn handled(&mut self, cx: &mut Cx, conversation: ConversationId, seq: Seq) {
+    fn handled(&mut self, cx: &mut Cx, conversation: ConversationId, seq: Seq, epoch: Epoch) {
         self.handling = false;
-        let (device, epoch) = (self.device, self.epoch.unwrap_or_default());
+        let device = self.device;
         cx.saw(Seen::Handled { device, conversation, seq, epoch });
         self.inbox.handled(conversation, seq);
         self.commit_soon(cx);

@@ -167,7 +167,8 @@ impl Client {
         let Answer::Stored { seq, at_ms, count, duplicate } = answer else {
             return cx.saw(Seen::Refused { user, conversation, id });
         };
-        cx.saw(Seen::Acked { user, conversation, id, seq });
+        let epoch = self.epoch.filter(|_| self.session.new_epoch.is_none());
+        cx.saw(Seen::Acked { user, conversation, id, seq, epoch });
         if self.session.new_epoch.is_some() {
             return;
         }

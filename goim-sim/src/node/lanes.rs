@@ -17,7 +17,7 @@ use crate::scenario::Scenario;
 use crate::store::{Ask, Told};
 
 /// How long an entry may wait in a lane.
-const WAIT_MAX: Duration = Duration::from_secs(4);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(4);
 /// Before the store is tried again.
 const RECONNECT: Duration = Duration::from_millis(50);
 
@@ -66,6 +66,15 @@ impl LaneRunner {
             epoch: None,
             overflow: VecDeque::new(),
             timer: None,
+        }
+    }
+
+    /// The store went back: not even what was stored there is believed.
+    pub(super) fn begin_epoch(&mut self) {
+        if bug!("ids remembered across epochs") {
+            self.lane.forget_all();
+        } else if !bug!("heads kept across store connections") {
+            self.lane.handle_new_epoch();
         }
     }
 
@@ -244,9 +253,7 @@ impl Node {
             return self.run_lane(cx, lane);
         };
         if runner.epoch.replace(*epoch).is_some_and(|before| before != *epoch) {
-            if !bug!("ids remembered across epochs") {
-                runner.lane.handle_new_epoch();
-            }
+            runner.begin_epoch();
         } else if !bug!("heads kept across store connections") {
             runner.lane.forget_all();
         }
@@ -304,6 +311,9 @@ fn answer(cx: &mut Cx, outcome: &Outcome<Refusal>) -> Answer {
         Outcome::Unavailable(why) => {
             cx.marks.hit_if(why == Unavailable::WaitedTooLong, Mark::WaitedTooLong);
             cx.marks.hit_if(why == Unavailable::Contended, Mark::Contended);
+            if bug!("what may yet be stored is refused") {
+                return Answer::Not(SendAnswer::Refused);
+            }
             Answer::Not(SendAnswer::NotNow { retry_after: None })
         }
     }

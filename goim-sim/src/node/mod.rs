@@ -85,7 +85,9 @@ pub(crate) struct Node {
     pub(crate) id: usize,
     pub(crate) up: bool,
     /// It does nothing before this.
-    pub(crate) paused_until: Time,
+    paused_until: Time,
+    /// When it began to stand still, until it has woken.
+    stood_since: Option<Time>,
     lanes: Vec<LaneRunner>,
     rooms: IdMap<ConversationId, Room<ConnId, Kept>>,
     msg_box: MsgBox<Kept>,
@@ -113,6 +115,7 @@ impl Node {
             id,
             up: true,
             paused_until: Time::ZERO,
+            stood_since: None,
             lanes,
             rooms: IdMap::default(),
             msg_box: MsgBox::new(hub::box_limits(&cx.s)),
@@ -178,6 +181,11 @@ impl Node {
         if cx.now < self.paused_until {
             return cx.at(self.paused_until, Event::Node(self.id, cx.node_lives[self.id], event));
         }
+        if let Some(since) = self.stood_since.take() {
+            // Longer than anything may wait here, and something does.
+            let is_old = cx.now >= since + lanes::WAIT_MAX;
+            cx.marks.hit_if(is_old && self.has_sends(), Mark::OldSendsWoken);
+        }
         if let NodeEvent::Start = event {
             self.start(cx);
             return;
@@ -211,8 +219,19 @@ impl Node {
         }
     }
 
+    /// Stands still for a while: what comes meanwhile waits.
+    pub(crate) fn pause(&mut self, now: Time, pause: Duration) {
+        self.stood_since.get_or_insert(now);
+        self.paused_until = self.paused_until.max(now + pause);
+    }
+
+    /// Goes on, if it stands still.
+    pub(crate) fn resume(&mut self, now: Time) {
+        self.paused_until = self.paused_until.min(now);
+    }
+
     /// Whether sends wait here.
-    pub(crate) fn has_sends(&self) -> bool {
+    fn has_sends(&self) -> bool {
         self.lanes.iter().any(|runner| runner.lane.waiting() > 0)
     }
 

@@ -112,7 +112,7 @@ impl Node {
                 if let Some((count, _)) = self.rival.stands.get_mut(&conversation) {
                     *count += batch.rows.len() as u64;
                 }
-                let entries = batch.rows.iter().map(|row| (conversation, Kept(published(row)))).collect();
+                let entries = batch.rows.iter().map(|row| (conversation, published(row))).collect();
                 self.publish_all(cx, entries, epoch);
             }
             Told::Appended(AppendResult::Conflict | AppendResult::Full | AppendResult::Down) => {
@@ -126,13 +126,7 @@ impl Node {
     }
 }
 
-fn published(row: &Row<Content>) -> Entry<crate::entry::Body> {
-    Entry {
-        seq: row.seq,
-        sender: row.sender,
-        client_msg_id: row.client_msg_id,
-        at_ms: row.at_ms,
-        count: row.count,
-        body: row.entry.encode(),
-    }
+fn published(row: &Row<Content>) -> Kept {
+    let Row { seq, sender, client_msg_id, at_ms, count, entry, .. } = *row;
+    Kept(Entry { seq, sender, client_msg_id, at_ms, count, body: entry.encode() })
 }

@@ -4,7 +4,7 @@ use goim_core::lane::Offer;
 use goim_core::room::Look;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Seq, UserId};
 
-use super::lanes::Ticket;
+use super::lanes::{LaneRunner, Ticket};
 use super::{Node, Waiter};
 use crate::cx::Cx;
 use crate::entry::{Content, Kept, SYSTEM};
@@ -28,9 +28,7 @@ impl Node {
             self.gaps.pop_front();
             let Some(room) = self.rooms.get_mut(&conversation) else { continue };
             room.unwatch_gap();
-            if let Some(passed) = room.gap()
-                && !bug!("a gap never fetched")
-            {
+            if let Some(passed) = room.gap() {
                 self.fetch(cx, conversation, passed);
             }
         }
@@ -50,6 +48,9 @@ impl Node {
 
     fn fetch(&mut self, cx: &mut Cx, conversation: ConversationId, passed: Seq) {
         cx.marks.hit(Mark::GapFetched);
+        if bug!("a gap never fetched") {
+            return;
+        }
         let ask = Ask::Entries { conversation, after: passed };
         self.ask(cx, Waiter::Fetch { conversation, passed }, ask);
     }
@@ -125,9 +126,7 @@ impl Node {
 
     /// The store went back: what is believed here is worth nothing, and clients come again.
     fn start_anew(&mut self, cx: &mut Cx) {
-        for runner in &mut self.lanes {
-            runner.lane.handle_new_epoch();
-        }
+        self.lanes.iter_mut().for_each(LaneRunner::begin_epoch);
         self.forget_all();
         self.end_all(cx);
     }

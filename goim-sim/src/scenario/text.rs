@@ -13,7 +13,7 @@ pub enum ScenarioError {
     #[error("\"{0}\" is not NAME=VALUE with a whole number")]
     NotAPair(String),
     /// A parameter that does not exist.
-    #[error("there is no parameter {name}; there are: seed, {}", Scenario::NAMES.join(", "))]
+    #[error("there is no parameter {name}; there are: {}", Scenario::NAMES.join(", "))]
     Unknown {
         /// Its name.
         name: String,

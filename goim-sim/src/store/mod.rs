@@ -137,7 +137,11 @@ impl Store {
                 from.pull(user, conversation, after, limit).map_or(Told::NotMember, Told::Page)
             }
             Ask::Connect => Told::Connected(self.state.epoch),
-            Ask::Load(request) => Told::Loaded(Some(self.state.load(&request))),
+            Ask::Load(request) => {
+                let before =
+                    if bug!("the head is read after the fold") { &self.replica } else { &self.state };
+                Told::Loaded(Some(self.state.load(&request, before)))
+            }
             Ask::Stand(conversation) => {
                 let log = self.state.log(conversation);
                 Told::Stands { head: log.head, count: log.count, rev: log.rev }

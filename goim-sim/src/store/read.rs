@@ -12,8 +12,10 @@ use crate::entry::Settings;
 const ENTRIES_AT_ONCE: usize = 64;
 
 impl State {
-    pub(crate) fn load(&self, request: &LoadRequest) -> Loaded<Settings, ()> {
+    /// `members` is where the member rows are read: in the same snapshot.
+    pub(crate) fn load(&self, request: &LoadRequest, members: &Self) -> Loaded<Settings, ()> {
         let log = self.log(request.conversation);
+        let members = members.log(request.conversation);
         let found = request.ids.iter().filter_map(|(sender, id)| {
             let row = log.row(*log.ids.get(&(*sender, *id))?)?;
             let (seq, count, at_ms) = (row.seq, row.count, row.at_ms);
@@ -24,7 +26,11 @@ impl State {
             count: log.count,
             rev: log.rev,
             settings: log.settings,
-            members: request.members.iter().map(|user| (*user, log.is_member(*user).then_some(()))).collect(),
+            members: request
+                .members
+                .iter()
+                .map(|user| (*user, members.is_member(*user).then_some(())))
+                .collect(),
             found: found.collect(),
         }
     }

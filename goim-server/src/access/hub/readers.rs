@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use goim_core::room::{Look, Looked};
-use goim_core::{ConversationId, Seq, Time, UserId};
+use goim_core::{ConversationId, Epoch, Seq, Time, UserId};
 
 use super::{Hub, Invitation, Touched, lock};
 use crate::access::connection::Connection;
@@ -65,8 +65,8 @@ impl Hub {
         }
     }
 
-    /// Takes what looking in the store brought for a registered connection, of which the client
-    /// will be told beside. If the look is too old to tell, there will be another one.
+    /// Takes what looking in the store in the connection's epoch brought for a registered connection,
+    /// of which the client will be told beside. If the look is too old to tell, there will be another one.
     pub(crate) fn look(
         &self,
         now: Time,
@@ -102,7 +102,8 @@ impl Hub {
         told: Seq,
     ) -> bool {
         let mut touched = Touched::default();
-        let mut rooms = self.rooms(conversation);
+        // One of another epoch is being ended, and so is what it looked for.
+        let Some(mut rooms) = self.rooms_in(connection.epoch(), conversation) else { return true };
         let Some(room) = rooms.get_mut(&conversation) else { return true };
         if room.head().is_none() {
             self.begin_behind(conversation, look.head);
@@ -140,10 +141,11 @@ impl Hub {
         looked != Looked::TooOld
     }
 
-    /// Tells a user's connections that his read marker has moved.
-    pub(crate) fn read_marker(&self, user: UserId, conversation: ConversationId, marker: Seq) {
+    /// Tells a user's connections that his read marker has moved in an epoch.
+    pub(crate) fn read_marker(&self, epoch: Epoch, user: UserId, conversation: ConversationId, marker: Seq) {
         let mut wake = Vec::new();
-        if let Some(room) = self.rooms(conversation).get(&conversation)
+        if let Some(rooms) = self.rooms_in(epoch, conversation)
+            && let Some(room) = rooms.get(&conversation)
             && let Some(head) = room.head()
         {
             room.each_reader_of(user, |connection| {

@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use futures_util::FutureExt as _;
 use goim_core::room::Look;
-use goim_core::{BoxLimits, ClientMsgId, DeviceId, Entry, Epoch};
+use goim_core::{BoxLimits, ClientMsgId, DeviceId, Entry};
 use goim_proto::{Content, SessionInfo};
 use quinn::{ClientConfig, Endpoint, ServerConfig};
 use rustls::RootCertStore;
@@ -12,6 +12,8 @@ use crate::telemetry::Open;
 
 const C: ConversationId = ConversationId::new(1);
 const NOW: Time = Time::ZERO;
+const EPOCH: Epoch = Epoch::new(1);
+const NEXT: Epoch = Epoch::new(2);
 
 /// A hub, and an endpoint whose connections to itself are those of the hub's users.
 struct Node {
@@ -30,7 +32,7 @@ impl Node {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut endpoint = Endpoint::server(server, any).unwrap();
         endpoint.set_default_client_config(ClientConfig::with_root_certificates(Arc::new(roots)).unwrap());
-        Self { hub: Hub::new(MsgBox::new(BoxLimits::default()), Arc::default()), endpoint }
+        Self { hub: Hub::new(EPOCH, MsgBox::new(BoxLimits::default()), Arc::default()), endpoint }
     }
 
     /// A connection of a user of its own that is registered for the conversation.
@@ -46,7 +48,7 @@ impl Node {
         let connecting = self.endpoint.connect(address, "localhost").unwrap();
         let accepting = async { self.endpoint.accept().await.unwrap().await };
         let (_, quic) = tokio::try_join!(connecting, accepting).unwrap();
-        let connection = Arc::new(Connection::new(quic, Epoch::new(1), Open::connection(&Arc::default())));
+        let connection = Arc::new(Connection::new(quic, self.hub.epoch(), Open::connection(&Arc::default())));
         let (user, device, inbox) = (UserId::new(user), DeviceId::new(user), ConversationId::new(user));
         connection.authenticate(&SessionInfo { user, device, inbox }, u64::MAX);
         connection.listen();
@@ -66,6 +68,13 @@ fn member(head: u64) -> Look {
 
 fn removed(head: u64, last: u64) -> Look {
     Look { head: Seq::new(head), from: None, last: Seq::new(last) }
+}
+
+fn entry(seq: u64) -> Published {
+    let (seq, sender, client_msg_id) = (Seq::new(seq), UserId::new(9), ClientMsgId::mint(1, &[1; 10]));
+    let body = goim_proto::Content::text("a text").encode();
+    let count = seq.as_u64();
+    Published { conversation: C, entry: Entry { seq, sender, client_msg_id, at_ms: 0, count, body } }
 }
 
 fn announced(connection: &Connection) -> Option<Seq> {
@@ -100,9 +109,9 @@ async fn g9_who_read_when_entries_were_passed_over_is_served_nothing_until_looke
     node.hub.look(NOW, &one, C, member(10));
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), None));
     let head = Head { conversation: C, head: Seq::new(15) };
-    assert_eq!(node.hub.saw(&[head]), [(C, Seq::new(10))]);
+    assert_eq!(node.hub.saw(EPOCH, &[head]), [(C, Seq::new(10))]);
 
-    node.hub.fetched(NOW, C, Seq::new(10), Vec::new());
+    node.hub.fetched(NOW, EPOCH, C, Seq::new(10), Vec::new());
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
     assert_eq!(node.invited(), Some(vec![Invitation { user: UserId::new(101), conversation: C }]));
     assert!(node.hub.look_and_announce(NOW, &one, C, member(15)));
@@ -124,7 +133,7 @@ async fn g9_who_joins_by_himself_reads_from_his_entry_on() {
             count: 0,
             body: content.encode(),
         };
-        node.hub.publish(NOW, vec![Published { conversation: C, entry }]);
+        node.hub.publish(NOW, EPOCH, vec![Published { conversation: C, entry }]);
     };
     publish(11, Content::MemberJoined);
     assert_eq!((two.reading_from(C), announced(&two)), (Some(Seq::new(11)), Some(Seq::new(11))));
@@ -133,4 +142,41 @@ async fn g9_who_joins_by_himself_reads_from_his_entry_on() {
     publish(13, Content::text("behind his back"));
     assert_eq!(announced(&one), Some(Seq::new(13)));
     assert_eq!((two.reading_from(C), announced(&two)), (None, Some(Seq::new(12))));
+}
+
+/// The room would begin at a head of the log that is no more, and its readers hear nothing until the
+/// one that is has passed it.
+#[tokio::test]
+async fn g6_a_look_from_before_the_store_went_back_tells_nothing() {
+    let node = Node::new();
+    let before = node.registered(101).await;
+    node.hub.forget_all(NEXT);
+    let after = node.registered(102).await;
+    assert!(node.hub.look_and_announce(NOW, &before, C, member(10)), "nobody has to look again");
+    assert_eq!(node.hub.head(C), None);
+
+    node.hub.look(NOW, &after, C, member(4));
+    assert_eq!(node.hub.head(C), Some(Seq::new(4)));
+    node.hub.publish(NOW, NEXT, vec![entry(5)]);
+    assert_eq!((announced(&after), announced(&before)), (Some(Seq::new(5)), None));
+}
+
+/// Committed, fetched or seen before, and handed in behind it.
+#[tokio::test]
+async fn g6_nothing_of_the_log_that_is_no_more_gets_into_a_room() {
+    let node = Node::new();
+    node.registered(101).await;
+    node.hub.forget_all(NEXT);
+    let after = node.registered(102).await;
+    let head = Head { conversation: C, head: Seq::new(9) };
+    let of_before = || {
+        node.hub.publish(NOW, EPOCH, vec![entry(5)]);
+        node.hub.fetched(NOW, EPOCH, C, Seq::new(4), vec![entry(5)]);
+        assert_eq!(node.hub.saw(EPOCH, &[head]), []);
+    };
+    of_before();
+    node.hub.look(NOW, &after, C, member(4));
+    of_before();
+    assert_eq!((node.hub.head(C), announced(&after)), (Some(Seq::new(4)), None));
+    assert_eq!(node.hub.take_gaps(NOW, Duration::ZERO), []);
 }

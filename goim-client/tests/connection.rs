@@ -1,4 +1,4 @@
-//! Announcements are acknowledged the way that they came.
+//! What the SDK does on one connection, to a server that says what a test has it say.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use goim_client::Client;
 use goim_core::{ConversationId, Seq};
 use goim_proto::{
-    ALPN, Ack, ClientFrame, Encode, FrameReader, Notification, PROTOCOL_VERSION, ServerFrame, Welcome,
-    decode, encode_frame,
+    ALPN, Ack, Call, ClientFrame, Encode, Error, ErrorCode, FrameReader, Notification, PROTOCOL_VERSION,
+    Request, ServerFrame, SessionInfo, Welcome, decode, encode_frame,
 };
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
@@ -53,13 +53,13 @@ impl Server {
         (Endpoint::server(config, any).unwrap(), fingerprint)
     }
 
-    async fn welcome(endpoint: &Endpoint) -> Self {
+    async fn welcome(endpoint: &Endpoint, welcome: Welcome) -> Self {
         let quic = endpoint.accept().await.unwrap().await.unwrap();
         let (send, receive) = quic.accept_bi().await.unwrap();
         let mut server = Self { quic, send, receive, frames: FrameReader::default() };
         let (hello, _) = server.next().await;
         assert!(matches!(hello, ClientFrame::Hello(hello) if hello.datagrams));
-        let welcome = Welcome { version: PROTOCOL_VERSION, ..Welcome::default() };
+        let welcome = Welcome { version: PROTOCOL_VERSION, ..welcome };
         server.write(&ServerFrame::<Bytes>::Welcome(welcome)).await;
         server
     }
@@ -115,7 +115,8 @@ async fn g8_an_ack_goes_the_way_that_its_announcement_came() {
     let address = endpoint.local_addr().unwrap().to_string();
     let client = Client::builder(address).fingerprint(fingerprint);
     let test = async {
-        let (client, mut server) = tokio::join!(client.connect(), Server::welcome(&endpoint));
+        let (client, mut server) =
+            tokio::join!(client.connect(), Server::welcome(&endpoint, Welcome::default()));
         let _client = client.unwrap();
         let conversation = ConversationId::new(7);
         for head in [1, 3].map(Seq::new) {
@@ -125,6 +126,28 @@ async fn g8_an_ack_goes_the_way_that_its_announcement_came() {
             server.quic.send_datagram(encoded(&announcement(conversation, head))).unwrap();
             assert_eq!(server.next_ack().await, (Ack { conversation, head }, Way::Datagram));
         }
+    };
+    tokio::time::timeout(DEADLINE, test).await.expect("nothing came for too long");
+}
+
+/// A server whose store does not answer cannot tell who a bot is, and the bot has no other way to a
+/// session than to come again.
+#[tokio::test]
+async fn g5_a_bot_that_is_refused_for_now_comes_again() {
+    let (endpoint, fingerprint) = Server::listen();
+    let address = endpoint.local_addr().unwrap().to_string();
+    let client = Client::builder(address).fingerprint(fingerprint).token("a bot's");
+    let client = client.reconnect(Duration::from_millis(1), Duration::from_millis(10));
+    let session = || Welcome { session: Some(SessionInfo::default()), ..Welcome::default() };
+    let test = async {
+        let (client, first) = tokio::join!(client.connect(), Server::welcome(&endpoint, session()));
+        let _client = client.unwrap();
+        drop(first);
+        let refused = Some(Error::new(ErrorCode::Unavailable, "the store does not answer"));
+        let _second = Server::welcome(&endpoint, Welcome { refused, ..Welcome::default() }).await;
+        let mut third = Server::welcome(&endpoint, session()).await;
+        let asked = third.next().await;
+        assert!(matches!(asked, (ClientFrame::Request(Request { call: Call::Sync(_), .. }), _)), "{asked:?}");
     };
     tokio::time::timeout(DEADLINE, test).await.expect("nothing came for too long");
 }
