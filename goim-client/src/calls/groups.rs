@@ -56,7 +56,8 @@ impl Client {
         expect!(self.call(Call::SetRole(call)).await, Sent)
     }
 
-    /// Takes no messages of a member any more, or takes them again.
+    /// Takes no messages of a member any more, or takes them again. Who leaves and comes back is muted
+    /// as before.
     ///
     /// # Errors
     ///

@@ -113,9 +113,9 @@ impl Rules for ChatRules {
         if entry.kind == MEMBER_JOINED {
             return group::judge_joining(fold, sender, &entry.effect);
         }
-        let member = *fold.member(sender).ok_or(Refusal::NotMember)?;
+        let role = group::role(fold, sender).ok_or(Refusal::NotMember)?;
         match (fold.settings.kind, &entry.effect) {
-            (ConversationKind::Group, effect) => group::judge(fold, sender, member, effect),
+            (ConversationKind::Group, effect) => group::judge(fold, sender, role, effect),
             (_, Effect::None) => Ok(()),
             _ => Err(Refusal::Forbidden),
         }
@@ -131,10 +131,14 @@ impl Rules for ChatRules {
             Effect::Join { users } => {
                 fold.settings.opened = true;
                 for (user, role) in users {
-                    fold.set_member(*user, Some(Member { role: *role, muted: false }));
+                    let muted = group::is_muted(fold, *user);
+                    fold.set_member(*user, Some(Member { role: Some(*role), muted }));
                 }
             }
-            Effect::Part { user } => fold.set_member(*user, None),
+            Effect::Part { user } => {
+                let muted = group::is_muted(fold, *user);
+                fold.set_member(*user, muted.then_some(Member { role: None, muted }));
+            }
             Effect::SetRole { user, role } => group::set_role(fold, *user, *role),
             Effect::SetMuted { user, muted } => {
                 let member = fold.member(*user).map(|member| Member { muted: *muted, ..*member });

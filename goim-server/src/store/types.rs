@@ -100,12 +100,12 @@ pub struct GroupSettings {
     pub dismissed: bool,
 }
 
-/// A member's row in the fold.
+/// What the fold says of a member, or of somebody who was one and is muted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// What he may do.
-    pub role: Role,
-    /// Whether his messages are refused.
+    /// What he may do; nothing once he is out.
+    pub role: Option<Role>,
+    /// Whether his messages are refused. Nobody escapes that by leaving and coming back.
     pub muted: bool,
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use goim_core::lane::AppendResult;
 use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::{GroupChange, HistoryFrom, JoinPolicy, RequestState, Role};
-use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Notice, Store};
+use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, Notice, Store};
 
 use crate::backend::Backend;
 use crate::fixtures::{addition, append, asked_for, batch, group, new_id, removal, text, users};
@@ -110,6 +110,29 @@ async fn history(backend: &Backend) {
     assert_eq!(pulled.entries.iter().map(|entry| entry.seq.as_u64()).collect::<Vec<_>>(), [7, 8]);
 }
 
+/// What a lane loads, and what members are shown, of somebody who left and came back.
+async fn muted_again(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(2);
+    let [owner, one] = users[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &users).await;
+    let loaded = async || {
+        let loaded = store.load(&asked_for(conversation, one)).await.expect("an answer").expect("a group");
+        loaded.members[0].1
+    };
+    let mut head = 1;
+    for muted in [true, false] {
+        let back = Effect::Join { users: vec![(one, Role::Member)] };
+        let mute = Effect::SetMuted { user: one, muted };
+        head = happen(&store, conversation, head, owner, [mute, Effect::Part { user: one }]).await;
+        assert_eq!(loaded().await, muted.then_some(Member { role: None, muted }));
+        head = happen(&store, conversation, head, owner, [back]).await;
+        assert_eq!(loaded().await, Some(Member { role: Some(Role::Member), muted }));
+        let members = store.members(conversation, owner, 1).await.expect("members");
+        assert_eq!((members[0].user, members[0].muted), (one, muted));
+    }
+}
+
 async fn applications(backend: &Backend) {
     let store = backend.open().await;
     let mut people = Vec::new();
@@ -154,5 +177,6 @@ async fn applications(backend: &Backend) {
 on_both_stores! {
     super::effects as entries_of_groups_change_what_they_show_and_allow,
     super::history as g9_a_history_from_the_start_is_read_up_to_the_removal,
+    super::muted_again as g9_a_mute_outlives_leaving_and_coming_back,
     super::applications as an_application_is_open_once_and_accepted_by_joining,
 }

@@ -5,7 +5,7 @@ use goim_proto::content::{ApplicationMade, ApplicationRejected};
 use goim_proto::{
     AnswerApplication, Application, ApplyToGroup, Call, Content, ConversationArgument, Error, ErrorCode,
     FindGroup, GroupAct, GroupChange, GroupInfo, History, HistoryFrom, JoinPolicy, ListApplications, Member,
-    MuteMember, Reply, RequestState, Role, SetRole, UpdateGroup,
+    Members, MuteMember, Reply, RequestState, Role, SetRole, UpdateGroup,
 };
 
 use crate::backend::Backend;
@@ -95,6 +95,10 @@ async fn roles_and_mutes(backend: &Backend) {
     );
     assert_eq!(text_code(&mut one, conversation).await, None);
     seq(&mut one, all(false)).await.unwrap();
+    seq(&mut two, Call::Leave(ConversationArgument { conversation })).await.unwrap();
+    let back = Members { conversation, users: vec![two.me()], client_msg_id: mint() };
+    seq(&mut one, Call::AddMembers(back)).await.unwrap();
+    assert_eq!(text_code(&mut two, conversation).await, Some(ErrorCode::Forbidden), "muted as before");
     let last = seq(&mut one, mute(conversation, two.me(), false)).await.unwrap();
     assert_eq!(text_code(&mut two, conversation).await, None);
     let transfer = |user| Call::TransferGroup(Member { conversation, user, client_msg_id: mint() });

@@ -7,29 +7,29 @@ use super::{ChatFold, Refusal};
 use crate::store::{Effect, GroupSettings, Member};
 
 /// Whether a member may do this.
-pub(super) fn judge(fold: &ChatFold, sender: UserId, member: Member, effect: &Effect) -> Result<(), Refusal> {
+pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect) -> Result<(), Refusal> {
     let settings = fold.settings.group;
     let leaves = matches!(effect, Effect::Part { user } if *user == sender);
     if settings.dismissed {
         return if leaves { Ok(()) } else { Err(Refusal::Dismissed) };
     }
-    let owns = member.role == Role::Owner;
-    let manages = owns || member.role == Role::Admin;
+    let owns = role == Role::Owner;
+    let manages = owns || role == Role::Admin;
     match effect {
         Effect::None if owns => Ok(()),
-        Effect::None if member.muted || (settings.muted && !manages) => Err(Refusal::Muted),
+        Effect::None if is_muted(fold, sender) || (settings.muted && !manages) => Err(Refusal::Muted),
         Effect::None => Ok(()),
         Effect::Part { .. } if leaves && owns => Err(Refusal::OwnerStays),
         Effect::Part { .. } if leaves => Ok(()),
         Effect::Join { users } => judge_additions(fold, manages, users),
-        Effect::Part { user } => judge_over(fold, member.role, *user),
-        Effect::SetMuted { user, .. } if *user != sender => judge_over(fold, member.role, *user),
+        Effect::Part { user } => judge_over(fold, role, *user),
+        Effect::SetMuted { user, .. } if *user != sender => judge_over(fold, role, *user),
         Effect::Retitle { .. } | Effect::Change(_) if manages => Ok(()),
         Effect::Dismiss if owns => Ok(()),
         Effect::SetRole { user, role: Role::Admin | Role::Member } | Effect::Transfer { to: user }
             if owns && *user != sender =>
         {
-            fold.member(*user).map(|_| ()).ok_or(Refusal::NoSuchMember)
+            self::role(fold, *user).map(|_| ()).ok_or(Refusal::NoSuchMember)
         }
         Effect::SetMuted { .. }
         | Effect::Retitle { .. }
@@ -47,7 +47,7 @@ pub(super) fn judge_joining(fold: &ChatFold, sender: UserId, effect: &Effect) ->
     if !joins || !fold.settings.opened {
         return Err(Refusal::Forbidden);
     }
-    if fold.member(sender).is_some() {
+    if role(fold, sender).is_some() {
         return Err(Refusal::AlreadyMember);
     }
     if settings.dismissed || settings.policy != JoinPolicy::Open {
@@ -60,7 +60,7 @@ fn judge_additions(fold: &ChatFold, manages: bool, users: &[(UserId, Role)]) -> 
     if !manages || users.iter().any(|(_, role)| *role != Role::Member) {
         return Err(Refusal::Forbidden);
     }
-    if users.iter().any(|(user, _)| fold.member(*user).is_some()) {
+    if users.iter().any(|(user, _)| role(fold, *user).is_some()) {
         return Err(Refusal::AlreadyMember);
     }
     Ok(())
@@ -68,9 +68,9 @@ fn judge_additions(fold: &ChatFold, manages: bool, users: &[(UserId, Role)]) -> 
 
 /// Whether a role is over that of a member, who is removed or muted.
 fn judge_over(fold: &ChatFold, role: Role, user: UserId) -> Result<(), Refusal> {
-    let under = match (role, fold.member(user)) {
+    let under = match (role, self::role(fold, user)) {
         (Role::Owner | Role::Admin, None) => return Err(Refusal::NoSuchMember),
-        (Role::Owner | Role::Admin, Some(member)) => member.role,
+        (Role::Owner | Role::Admin, Some(under)) => under,
         _ => return Err(Refusal::Forbidden),
     };
     match (role, under) {
@@ -79,8 +79,17 @@ fn judge_over(fold: &ChatFold, role: Role, user: UserId) -> Result<(), Refusal> 
     }
 }
 
+/// A member's role; `None` of somebody who is not one.
+pub(super) fn role(fold: &ChatFold, user: UserId) -> Option<Role> {
+    fold.member(user)?.role
+}
+
+pub(super) fn is_muted(fold: &ChatFold, user: UserId) -> bool {
+    fold.member(user).is_some_and(|member| member.muted)
+}
+
 pub(super) fn set_role(fold: &mut ChatFold, user: UserId, role: Role) {
-    let member = fold.member(user).map(|member| Member { role, ..*member });
+    let member = fold.member(user).map(|member| Member { role: Some(role), ..*member });
     fold.set_member(user, member);
 }
 

@@ -6,6 +6,7 @@ use goim_core::lane::{Fold, Rules};
 use goim_core::{Seq, UserId};
 use goim_proto::{ConversationKind, GroupChange, JoinPolicy, Role};
 
+use super::group::role;
 use super::{ChatFold, ChatRules, Refusal};
 use crate::store::{Effect, EntryDraft, EntryKind, GroupSettings, Member, Settings};
 
@@ -28,7 +29,7 @@ fn group() -> ChatFold {
     };
     let mut fold = Fold::new(settings);
     for (user, role) in [(OWNER, Role::Owner), (ADMIN, Role::Admin), (MEMBER, Role::Member)] {
-        fold.set_member(user, Some(Member { role, muted: false }));
+        fold.set_member(user, Some(Member { role: Some(role), muted: false }));
     }
     fold.set_member(STRANGER, None);
     fold
@@ -63,7 +64,7 @@ fn nobody_writes_what_only_the_server_says() {
         group: CLOSED,
     };
     let mut inbox = Fold::new(settings);
-    inbox.set_member(OWNER, Some(Member { role: Role::Member, muted: false }));
+    inbox.set_member(OWNER, Some(Member { role: Some(Role::Member), muted: false }));
     assert_eq!(ChatRules.judge(&inbox, OWNER, &entry(1, Effect::None)), Err(Refusal::Forbidden));
     assert_eq!(ChatRules.judge(&inbox, ADMIN, &entry(64, Effect::None)), Ok(()));
 }
@@ -110,7 +111,7 @@ fn who_is_blocked_neither_writes_nor_opens_a_direct_chat() {
             group: CLOSED,
         });
         for user in [OWNER, MEMBER] {
-            fold.set_member(user, opened.then_some(Member { role: Role::Member, muted: false }));
+            fold.set_member(user, opened.then_some(Member { role: Some(Role::Member), muted: false }));
         }
         fold
     };
@@ -153,13 +154,13 @@ fn only_the_owner_sets_roles_and_hands_over() {
     let crowned = Effect::SetRole { user: MEMBER, role: Role::Owner };
     assert_eq!(judge(OWNER, 39, crowned), Err(Refusal::Forbidden));
     let fold = after(OWNER, 39, admin(MEMBER));
-    assert_eq!(fold.member(MEMBER).map(|member| member.role), Some(Role::Admin));
+    assert_eq!(role(&fold, MEMBER), Some(Role::Admin));
     let transfer = |to| Effect::Transfer { to };
     assert_eq!(judge(ADMIN, 41, transfer(MEMBER)), Err(Refusal::Forbidden));
     assert_eq!(judge(OWNER, 41, transfer(STRANGER)), Err(Refusal::NoSuchMember));
     let fold = after(OWNER, 41, transfer(MEMBER));
-    assert_eq!(fold.member(MEMBER).map(|member| member.role), Some(Role::Owner));
-    assert_eq!(fold.member(OWNER).map(|member| member.role), Some(Role::Admin));
+    assert_eq!(role(&fold, MEMBER), Some(Role::Owner));
+    assert_eq!(role(&fold, OWNER), Some(Role::Admin));
     let leave = |user| entry(35, Effect::Part { user });
     assert_eq!(ChatRules.judge(&fold, OWNER, &leave(OWNER)), Ok(()));
     assert_eq!(ChatRules.judge(&fold, MEMBER, &leave(MEMBER)), Err(Refusal::OwnerStays));
@@ -187,6 +188,25 @@ fn who_is_muted_reads_and_may_leave() {
     assert_eq!(writes(&fold, MEMBER), Err(Refusal::Muted));
     assert_eq!((writes(&fold, ADMIN), writes(&fold, OWNER)), (Ok(()), Ok(())));
     assert_eq!(judge(MEMBER, 38, Effect::Change(GroupChange::default())), Err(Refusal::Forbidden));
+}
+
+#[test]
+fn a_mute_outlives_leaving_and_coming_back() {
+    let mute = |muted| entry(40, Effect::SetMuted { user: MEMBER, muted });
+    let again = |fold: &mut ChatFold| {
+        ChatRules.apply(fold, Seq::new(10), MEMBER, &entry(35, Effect::Part { user: MEMBER }));
+        assert_eq!(writes(fold, MEMBER), Err(Refusal::NotMember));
+        assert_eq!(ChatRules.judge(fold, ADMIN, &mute(false)), Err(Refusal::NoSuchMember));
+        let back = entry(33, join(MEMBER, Role::Member));
+        assert_eq!(ChatRules.judge(fold, ADMIN, &back), Ok(()));
+        ChatRules.apply(fold, Seq::new(11), ADMIN, &back);
+    };
+    let mut fold = after(ADMIN, 40, Effect::SetMuted { user: MEMBER, muted: true });
+    again(&mut fold);
+    assert_eq!(writes(&fold, MEMBER), Err(Refusal::Muted));
+    ChatRules.apply(&mut fold, Seq::new(12), ADMIN, &mute(false));
+    again(&mut fold);
+    assert_eq!(writes(&fold, MEMBER), Ok(()));
 }
 
 #[test]

@@ -55,8 +55,10 @@ macro_rules! effects {
                     continue;
                 }
                 sqlx::query(concat!(
-                    "INSERT INTO members (conversation, user_id, from_seq, role, visible_from) \
-                     SELECT $2, u.id, $3, $4, CASE WHEN EXISTS (SELECT 1 FROM group_settings \
+                    "INSERT INTO members (conversation, user_id, from_seq, role, muted, visible_from) \
+                     SELECT $2, u.id, $3, $4, EXISTS (SELECT 1 FROM members m \
+                         WHERE m.conversation = $2 AND m.user_id = u.id AND m.muted), \
+                     CASE WHEN EXISTS (SELECT 1 FROM group_settings \
                          WHERE conversation = $2 AND history = 2) THEN 1 END FROM ",
                     $list!("$1"),
                     " u"
@@ -105,14 +107,13 @@ macro_rules! effects {
             user: goim_core::UserId,
             muted: bool,
         ) -> Result<(), sqlx::Error> {
-            sqlx::query(
-                "UPDATE members SET muted = $3 WHERE conversation = $1 AND user_id = $2 AND until_seq IS NULL",
-            )
-            .bind(row.conversation.as_i64())
-            .bind(user.as_i64())
-            .bind(muted)
-            .execute(connection)
-            .await?;
+            // In all ranges that he had: who comes back is muted if he is in any of them.
+            sqlx::query("UPDATE members SET muted = $3 WHERE conversation = $1 AND user_id = $2")
+                .bind(row.conversation.as_i64())
+                .bind(user.as_i64())
+                .bind(muted)
+                .execute(connection)
+                .await?;
             Ok(())
         }
 

@@ -26,14 +26,16 @@ macro_rules! log {
                 } else {
                     Default::default()
                 };
-                let roles: Vec<(i64, i16, bool)> = if load.members.is_empty() {
+                let rows: Vec<(i64, Option<i16>, bool)> = if load.members.is_empty() {
                     Vec::new()
                 } else {
                     let users: Vec<i64> = load.members.iter().map(|user| user.as_i64()).collect();
                     sqlx::query_as(concat!(
-                        "SELECT user_id, role, muted FROM members WHERE conversation = $1 AND until_seq IS NULL \
-                         AND user_id IN ",
-                        $list!("$2")
+                        "SELECT user_id, max(role) FILTER (WHERE until_seq IS NULL), \
+                             count(*) FILTER (WHERE muted) > 0 \
+                         FROM members WHERE conversation = $1 AND (until_seq IS NULL OR muted) AND user_id IN ",
+                        $list!("$2"),
+                        " GROUP BY user_id"
                     ))
                     .bind(load.conversation.as_i64())
                     .bind($bind(&users))
@@ -42,9 +44,9 @@ macro_rules! log {
                 };
                 let found = Self::find_ids(&mut *connection, load).await?;
                 let member = |user: &goim_core::UserId| {
-                    let row = roles.iter().find(|(id, ..)| *id == user.as_i64());
+                    let row = rows.iter().find(|(id, ..)| *id == user.as_i64());
                     row.map(|(_, role, muted)| $crate::store::Member {
-                        role: $crate::store::shared::rows::role(*role),
+                        role: role.map($crate::store::shared::rows::role),
                         muted: *muted,
                     })
                 };
