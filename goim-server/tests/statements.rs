@@ -62,19 +62,22 @@ async fn alone() -> MutexGuard<'static, ()> {
     turn.lock().await
 }
 
-/// SQLite's thread may tell of a call's last statement after its answer, when the next call is counted.
-/// So each is called so often, and a late one or two are lost in the mean.
-const CALLS: usize = 10;
+/// SQLite's thread may tell of a call's last statement after its answer, when the next call is counted,
+/// and a pool may open a connection meanwhile. So each is called so often, and the median counts.
+const CALLS: usize = 11;
 
 /// How many statements the store sends for a call, and what the last one brought.
 macro_rules! counted {
     ($call:expr) => {{
-        let before = SEEN.load(Ordering::SeqCst);
+        let mut counts = [0; CALLS];
         let mut items = Vec::new();
-        for _ in 0..CALLS {
+        for count in &mut counts {
+            let before = SEEN.load(Ordering::SeqCst);
             items = $call.await.expect("an answer");
+            *count = SEEN.load(Ordering::SeqCst) - before;
         }
-        ((SEEN.load(Ordering::SeqCst) - before + CALLS / 2) / CALLS, items.len())
+        counts.sort_unstable();
+        (counts[CALLS / 2], items.len())
     }};
 }
 
