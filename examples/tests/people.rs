@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use goim_client::{
-    Client, Content, ConversationId, DeviceId, DirectFrom, ErrorCode, Event, GroupChange, HistoryFrom,
+    Audience, Client, Content, ConversationId, DeviceId, ErrorCode, Event, GroupChange, HistoryFrom,
     JoinPolicy, ProfileUpdate, RequestState, Role, SendError, SettingsUpdate, Subscription, UserId,
 };
 use goim_server::{Config, Server};
@@ -86,8 +86,8 @@ async fn friends(server: &Server) {
     ben.unblock(cleo_id).await.unwrap();
     assert_eq!(send(&cleo, chat).await, Ok(()));
     ben.delete_friend(cleo_id).await.unwrap();
-    let everybody = SettingsUpdate { direct_from: Some(DirectFrom::Everybody) };
-    assert_eq!(ben.update_settings(everybody).await.unwrap().direct_from, DirectFrom::Everybody);
+    let everybody = SettingsUpdate { direct_from: Some(Audience::Everybody), groups_from: None };
+    assert_eq!(ben.update_settings(everybody).await.unwrap().direct_from, Audience::Everybody);
 }
 
 async fn groups(server: &Server) {

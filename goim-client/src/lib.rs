@@ -57,10 +57,10 @@ pub use error::{CallError, ConnectError, LocalStoreError, SendError};
 pub use event::Event;
 pub use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 pub use goim_proto::{
-    AccountSettings, Application, ApplicationPage, BlockedPage, BotToken, Content, ConversationInfo,
-    ConversationKind, DeviceInfo, DevicePage, DirectFrom, Error as ServerError, ErrorCode, FoundPage, Friend,
-    FriendPage, FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom, JoinPolicy,
-    MemberInfo, Position, Profile, ProfileUpdate, RequestState, Role, Sent, Session, SessionInfo,
+    AccountSettings, Application, ApplicationPage, Audience, BlockedPage, BotToken, Content,
+    ConversationInfo, ConversationKind, DeviceInfo, DevicePage, Error as ServerError, ErrorCode, FoundPage,
+    Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom,
+    JoinPolicy, MemberInfo, Position, Profile, ProfileUpdate, RequestState, Role, Sent, Session, SessionInfo,
     SettingsUpdate, Start, SyncItem, User,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};

@@ -55,8 +55,8 @@ wire_struct! {
 }
 
 wire_code! {
-    /// Who may open a direct chat with a user.
-    pub enum DirectFrom {
+    /// To whom an account allows something.
+    pub enum Audience {
         /// Friends, and a bot's owner.
         1 => Friends,
         /// Everybody who is not blocked.
@@ -68,6 +68,8 @@ wire_struct! {
     /// Arguments of `UpdateSettings`: what is not given stays.
     pub struct SettingsUpdate {
         /// Who may open a direct chat with the caller.
-        pub direct_from: Option<DirectFrom>,
+        pub direct_from: Option<Audience>,
+        /// Who may add the caller to groups.
+        pub groups_from: Option<Audience>,
     }
 }

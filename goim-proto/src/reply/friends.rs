@@ -2,7 +2,7 @@
 
 use goim_core::UserId;
 
-use crate::DirectFrom;
+use crate::Audience;
 
 wire_code! {
     /// What became of a request.
@@ -80,6 +80,8 @@ wire_struct! {
     /// What the caller's account allows others.
     pub struct AccountSettings {
         /// Who may open a direct chat with the caller.
-        pub direct_from: DirectFrom,
+        pub direct_from: Audience,
+        /// Who may add the caller to groups.
+        pub groups_from: Audience,
     }
 }

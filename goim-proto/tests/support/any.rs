@@ -12,16 +12,16 @@ use goim_proto::content::{
 };
 use goim_proto::{
     AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
-    Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed,
+    Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed,
     ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
-    DeviceArgument, DeviceInfo, DevicePage, DirectFrom, Error, ErrorCode, FindGroup, FindUser, FoundPage,
-    Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
-    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
-    MemberPage, Members, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull,
-    Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role,
-    SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start,
-    Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
+    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
+    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
+    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
+    MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
+    Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem,
+    Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -117,7 +117,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender DirectFrom RequestState JoinPolicy HistoryFrom);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -156,13 +156,13 @@ any_struct! {
     ListFriendRequests { sent, before, limit }
     ListUsers { after, limit }
     SetRemark { user, remark }
-    SettingsUpdate { direct_from }
+    SettingsUpdate { direct_from, groups_from }
     FriendRequest { number, user, greeting, state, at_ms }
     FriendRequestPage { requests, more }
     Friend { user, remark, version, since_ms }
     FriendPage { friends, more }
     BlockedPage { users, more }
-    AccountSettings { direct_from }
+    AccountSettings { direct_from, groups_from }
     FindGroup { number }
     UpdateGroup { conversation, client_msg_id, change }
     GroupChange { avatar, announcement, policy, history, muted }

@@ -11,12 +11,12 @@ use goim_proto::content::{
     Content, CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, DirectFrom, Error, ErrorCode,
-    FindUser, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage,
-    JoinPolicy, ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled,
-    Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame,
-    Session, SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
+    Ack, Audience, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
+    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
+    Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
+    ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame, Session,
+    SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
 };
 
 use super::value::Value;
@@ -305,7 +305,7 @@ fn codes() -> Vec<Case> {
         Role,
         Start,
         Gender,
-        DirectFrom,
+        Audience,
         RequestState,
         JoinPolicy,
         HistoryFrom

@@ -8,16 +8,16 @@ use goim_proto::content::{
 };
 use goim_proto::{
     AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
-    Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed, Content,
-    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Decode,
-    DeviceArgument, DeviceInfo, DevicePage, DirectFrom, Error, ErrorCode, FindGroup, FindUser, FoundPage,
-    Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
-    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
-    MemberPage, Members, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull,
-    Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role,
-    SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start,
-    Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed,
+    Content, ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
+    Decode, DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
+    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
+    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
+    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
+    MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
+    Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem,
+    Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -111,7 +111,7 @@ pub(crate) fn codes() -> Vec<Enum> {
         Role,
         Start,
         Gender,
-        DirectFrom,
+        Audience,
         RequestState,
         JoinPolicy,
         HistoryFrom

@@ -1,6 +1,8 @@
 -- Who may open a direct chat with a user: 1 friends, 2 everybody. A bot is there to be talked to.
 ALTER TABLE users ADD COLUMN direct_from smallint NOT NULL DEFAULT 1;
 UPDATE users SET direct_from = 2 WHERE owner IS NOT NULL;
+-- Who may add a user to groups, by the same numbers.
+ALTER TABLE users ADD COLUMN groups_from smallint NOT NULL DEFAULT 2;
 
 -- Two rows for each friendship, so that each side has its own list.
 CREATE TABLE friends (

@@ -71,6 +71,7 @@ impl Service {
         check_id(client_msg_id)?;
         members.retain(|member| *member != session.user);
         let members = self.distinct(members).await?;
+        self.check_adds(session, &members).await?;
         self.check_conversation_count(session.user).await?;
         if members.len() >= self.limits.group_members_max {
             return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
@@ -105,6 +106,7 @@ impl Service {
         }
         let group = self.managed_group(session, conversation).await?;
         self.check_group_size(&group, users.len())?;
+        self.check_adds(session, &users).await?;
         self.add(session, conversation, users, client_msg_id).await.map(Reply::Sent)
     }
 

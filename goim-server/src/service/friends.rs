@@ -4,7 +4,7 @@ use goim_core::UserId;
 use goim_proto::content::{FriendAnswered, FriendRequested};
 use goim_proto::limits::GREETING_BYTES_MAX;
 use goim_proto::{
-    AnswerFriend, BlockedPage, Content, DirectFrom, Error, ErrorCode, FriendPage, FriendRequestPage,
+    AnswerFriend, Audience, BlockedPage, Content, Error, ErrorCode, FriendPage, FriendRequestPage,
     ListFriendRequests, ListUsers, Reply, RequestFriend, SessionInfo, SetRemark, SettingsUpdate,
 };
 
@@ -127,13 +127,24 @@ impl Service {
 
     /// Changes what the caller's account allows others.
     pub(super) async fn update_settings(&self, session: &SessionInfo, update: SettingsUpdate) -> Answered {
-        if let Some(DirectFrom::Unknown(_)) = update.direct_from {
-            return refuse(ErrorCode::BadArgument, "direct chats are opened by friends (1) or everybody (2)");
+        let SettingsUpdate { direct_from, groups_from } = update;
+        if [direct_from, groups_from].into_iter().flatten().any(|one| matches!(one, Audience::Unknown(_))) {
+            return refuse(ErrorCode::BadArgument, "allow it to friends (1) or to everybody (2)");
         }
         match self.store.update_settings(session.user, &update).await.map_err(failed)? {
             Some(settings) => Ok(Reply::Settings(settings)),
             None => refuse(ErrorCode::NotFound, "there is no such user any more"),
         }
+    }
+
+    /// Refuses to add users to a group some of whom do not take that from the caller.
+    pub(super) async fn check_adds(&self, session: &SessionInfo, users: &[UserId]) -> Result<(), Error> {
+        if self.store.keeps_out_of_groups(session.user, users).await.map_err(failed)? {
+            // One sentence for those who chose their audience and those who block: a block is not told.
+            let message = "one of the users is not added to groups by you; let the user join or apply";
+            return refuse(ErrorCode::Forbidden, message);
+        }
+        Ok(())
     }
 
     /// How the caller stands to somebody else.
@@ -153,7 +164,7 @@ pub(super) fn check_opens_direct(relation: &Relation) -> Result<(), Error> {
     if relation.blocks {
         return refuse(ErrorCode::Forbidden, "you block this user; unblock first");
     }
-    let open = relation.friends || relation.owns || relation.direct_from == DirectFrom::Everybody;
+    let open = relation.friends || relation.owns || relation.direct_from == Audience::Everybody;
     if relation.blocked || !open {
         // One sentence for both: a block is not told.
         return refuse(
@@ -180,7 +191,7 @@ mod tests {
             asked: false,
             is_asked: false,
             owns: false,
-            direct_from: DirectFrom::Friends,
+            direct_from: Audience::Friends,
             direct: None,
         }
     }
@@ -193,7 +204,7 @@ mod tests {
         for open in [
             Relation { friends: true, ..strangers() },
             Relation { owns: true, ..strangers() },
-            Relation { direct_from: DirectFrom::Everybody, ..strangers() },
+            Relation { direct_from: Audience::Everybody, ..strangers() },
         ] {
             assert_eq!(code(open), Ok(()));
             assert_eq!(code(Relation { blocks: true, ..open }), Err(ErrorCode::Forbidden));

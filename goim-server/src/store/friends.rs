@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use goim_core::{ConversationId, UserId};
-use goim_proto::{AccountSettings, DirectFrom, Friend, FriendRequest, SettingsUpdate};
+use goim_proto::{AccountSettings, Audience, Friend, FriendRequest, SettingsUpdate};
 
 use super::{EntryKind, StoreResult};
 
@@ -24,7 +24,7 @@ pub struct Relation {
     /// One of them is the other one's bot.
     pub owns: bool,
     /// Who may open a direct chat with the other one.
-    pub direct_from: DirectFrom,
+    pub direct_from: Audience,
     /// Their direct chat, if it was opened.
     pub direct: Option<ConversationId>,
 }
@@ -43,6 +43,10 @@ pub struct Notice {
 pub trait Friends: Send + Sync {
     /// How a user stands to another one; `None` if there is no such other one.
     async fn relation(&self, user: UserId, other: UserId) -> StoreResult<Option<Relation>>;
+
+    /// Whether somebody of these is not added to groups by a user: whom he blocks, or who is not of the
+    /// audience that he chose for it.
+    async fn keeps_out_of_groups(&self, user: UserId, added: &[UserId]) -> StoreResult<bool>;
 
     /// How many requests of a user's are open.
     async fn open_requests(&self, user: UserId) -> StoreResult<u64>;

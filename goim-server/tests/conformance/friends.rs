@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use goim_core::lane::AppendResult;
 use goim_core::{Seq, UserId};
-use goim_proto::{DirectFrom, RequestState, SettingsUpdate};
+use goim_proto::{Audience, RequestState, SettingsUpdate};
 use goim_server::store::{EntryKind, Notice, Store};
 
 use crate::backend::Backend;
@@ -180,17 +180,45 @@ async fn settings(backend: &Backend) {
     let anna = person(&store, "anna").await;
     let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
     let of = async |user, direct_from| {
-        let settings = store.update_settings(user, &SettingsUpdate { direct_from }).await.expect("an answer");
-        settings.expect("a user").direct_from
+        let update = SettingsUpdate { direct_from, groups_from: None };
+        let settings = store.update_settings(user, &update).await.expect("an answer").expect("a user");
+        assert_eq!(settings.groups_from, Audience::Everybody);
+        settings.direct_from
     };
-    assert_eq!(of(anna, None).await, DirectFrom::Friends);
-    assert_eq!(of(bot, None).await, DirectFrom::Everybody);
-    assert_eq!(of(anna, Some(DirectFrom::Everybody)).await, DirectFrom::Everybody);
+    assert_eq!(of(anna, None).await, Audience::Friends);
+    assert_eq!(of(bot, None).await, Audience::Everybody);
+    assert_eq!(of(anna, Some(Audience::Everybody)).await, Audience::Everybody);
     let relation = store.relation(bot, anna).await.expect("an answer").expect("a user");
-    assert_eq!((relation.direct_from, relation.owns), (DirectFrom::Everybody, true));
+    assert_eq!((relation.direct_from, relation.owns), (Audience::Everybody, true));
     assert!(store.relation(anna, bot).await.expect("an answer").expect("a user").owns);
     let nobody = store.update_settings(UserId::new(4_711), &SettingsUpdate::default()).await;
     assert_eq!(nobody.expect("an answer"), None);
+}
+
+/// Somebody chose who adds him to groups, or blocks who wants to; one of a list is enough.
+async fn additions(backend: &Backend) {
+    let store = backend.open().await;
+    let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
+    let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
+    let other = person(&store, "other").await;
+    let refused =
+        async |user, added: &[UserId]| store.keeps_out_of_groups(user, added).await.expect("an answer");
+    assert!(!refused(bert, &[anna, bot, other]).await);
+    assert!(!refused(bert, &[]).await);
+    for user in [anna, bot] {
+        let update = SettingsUpdate { direct_from: None, groups_from: Some(Audience::Friends) };
+        let settings = store.update_settings(user, &update).await.expect("an answer").expect("a user");
+        assert_eq!(settings.groups_from, Audience::Friends);
+        assert!(refused(bert, &[other, user]).await);
+    }
+    assert!(!refused(anna, &[bot]).await && !refused(bot, &[anna]).await, "owner and bot");
+    store.request_friend(bert, anna, "", None, 1).await.expect("asked");
+    assert!(store.answer_friend(anna, bert, true, &notice(67), 1).await.expect("an answer"));
+    assert!(!refused(bert, &[anna]).await, "a friend");
+    let direct = store.direct_chat(anna, bert).await.expect("a chat");
+    store.set_block(anna, bert, direct, true).await.expect("blocked");
+    assert!(refused(bert, &[other, anna]).await);
+    assert!(!refused(anna, &[bert]).await && !refused(bert, &[other]).await);
 }
 
 on_both_stores! {
@@ -199,5 +227,6 @@ on_both_stores! {
     super::accepted_at_once as who_accept_each_other_at_once_are_friends,
     super::lists as friends_and_requests_come_in_pages,
     super::blocks as g9_a_block_makes_the_lane_s_belief_stale,
+    super::additions as an_account_says_who_may_add_to_groups_and_a_block_holds_there_too,
     super::settings as an_account_says_who_may_open_a_direct_chat,
 }

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use goim_core::{Seq, UserId};
 use goim_proto::content::{FriendAnswered, FriendRequested};
 use goim_proto::{
-    AnswerFriend, Call, Content, DirectFrom, ErrorCode, FriendRequest, Heads, ListFriendRequests, ListUsers,
-    Reply, RequestFriend, RequestState, SetRemark, SettingsUpdate, UserArgument,
+    AnswerFriend, Audience, Call, Content, CreateGroup, ErrorCode, FriendRequest, Heads, ListFriendRequests,
+    ListUsers, Members, Reply, RequestFriend, RequestState, SetRemark, SettingsUpdate, UserArgument,
 };
 
 use crate::backend::Backend;
 use crate::on_both_stores;
-use crate::support::RawClient;
+use crate::support::{RawClient, mint};
 use crate::world::{code, done, inbox, server};
 
 /// What is sent by somebody who should have been stopped long since.
@@ -107,8 +107,13 @@ async fn bad_requests(backend: &Backend) {
     done(&mut alice, request(users[1], "")).await;
     assert_eq!(code(alice.call(request(users[2], "")).await), ErrorCode::TooLarge);
     done(&mut alice, request(users[0], "")).await;
-    let strange = SettingsUpdate { direct_from: Some(DirectFrom::Unknown(3)) };
-    assert_eq!(code(alice.call(Call::UpdateSettings(strange)).await), ErrorCode::BadArgument);
+    let strange = Some(Audience::Unknown(3));
+    for strange in [
+        SettingsUpdate { direct_from: strange, groups_from: None },
+        SettingsUpdate { direct_from: None, groups_from: strange },
+    ] {
+        assert_eq!(code(alice.call(Call::UpdateSettings(strange)).await), ErrorCode::BadArgument);
+    }
 }
 
 async fn settings(backend: &Backend) {
@@ -121,9 +126,9 @@ async fn settings(backend: &Backend) {
     bot.direct(a).await.expect("a bot talks to its owner");
     assert_eq!(bot.direct(UserId::new(4_711)).await.unwrap_err().code, ErrorCode::NotFound);
     assert_eq!(alice.direct(b).await.unwrap_err().code, ErrorCode::Forbidden);
-    let open = SettingsUpdate { direct_from: Some(DirectFrom::Everybody) };
+    let open = SettingsUpdate { direct_from: Some(Audience::Everybody), groups_from: None };
     let Reply::Settings(settings) = bob.call(Call::UpdateSettings(open)).await.unwrap() else { panic!() };
-    assert_eq!(settings.direct_from, DirectFrom::Everybody);
+    assert_eq!(settings.direct_from, Audience::Everybody);
     alice.direct(b).await.expect("bob allows it");
 }
 
@@ -193,6 +198,21 @@ async fn a_block_is_not_told(backend: &Backend) {
     assert_eq!(requests(&mut alice, false).await, []);
     assert_eq!(alice.direct(e).await.unwrap_err().code, ErrorCode::Forbidden);
     assert_eq!(code(alice.call(request(e, "")).await), ErrorCode::BadArgument);
+
+    // Added to a group she is as little as somebody who lets friends do that.
+    let mut hermit = alice.bot(server.addr(), "hermit").await;
+    let friends_only = SettingsUpdate { direct_from: None, groups_from: Some(Audience::Friends) };
+    hermit.call(Call::UpdateSettings(friends_only)).await.unwrap();
+    let conversation = eve.group(vec![]).await;
+    let create = |user| {
+        Call::CreateGroup(CreateGroup { name: "trap".into(), members: vec![user], client_msg_id: mint() })
+    };
+    let add = |user| Call::AddMembers(Members { conversation, users: vec![user], client_msg_id: mint() });
+    for adding in [&create as &dyn Fn(UserId) -> Call, &add] {
+        let closed = eve.call(adding(hermit.me())).await.unwrap_err();
+        assert_eq!(closed.code, ErrorCode::Forbidden);
+        assert_eq!(eve.call(adding(a)).await.unwrap_err(), closed);
+    }
 
     // What comes next in her inbox is the first thing there.
     done(&mut alice, Call::Unblock(UserArgument { user: e })).await;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::{
-    AnswerApplication, AnswerFriend, ApplyToGroup, Authenticate, Call, ChangePassword, Commit, Content,
-    ConversationArgument, CreateBot, CreateGroup, DeviceArgument, DirectFrom, ErrorCode, FindGroup, FindUser,
+    AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword, Commit,
+    Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, ErrorCode, FindGroup, FindUser,
     GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy, ListApplications,
     ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MuteMember, Position,
     ProfileUpdate, Pull, Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send,
@@ -243,7 +243,7 @@ impl<'a> Cast<'a> {
         let (lounge, club) = (owner.group(vec![]).await, owner.group(vec![]).await);
         owner.call(Call::UpdateGroup(opened(lounge, JoinPolicy::Open))).await.unwrap();
         let (hermit, token) = Self::made(&mut factory, "hermit").await;
-        let friends_only = SettingsUpdate { direct_from: Some(DirectFrom::Friends) };
+        let friends_only = SettingsUpdate { direct_from: Some(Audience::Friends), groups_from: None };
         instance(server, &token, "").await.call(Call::UpdateSettings(friends_only)).await.unwrap();
         Self { server, factory, owner, hermit, closed, lounge, club, callers }
     }

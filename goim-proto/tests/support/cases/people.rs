@@ -3,8 +3,8 @@
 use goim_core::{DeviceId, UserId};
 use goim_proto::content::{Content, FriendAnswered, FriendRequested};
 use goim_proto::{
-    AccountSettings, AnswerFriend, BlockedPage, Call, ChangePassword, DeviceArgument, DeviceInfo, DevicePage,
-    DirectFrom, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, ListDevices,
+    AccountSettings, AnswerFriend, Audience, BlockedPage, Call, ChangePassword, DeviceArgument, DeviceInfo,
+    DevicePage, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, ListDevices,
     ListFriendRequests, ListUsers, Profile, ProfileList, ProfileUpdate, Reply, RequestFriend, RequestState,
     SearchUsers, SetRemark, SettingsUpdate, UserArgument, UserList,
 };
@@ -24,7 +24,7 @@ pub(super) fn calls() -> Vec<Case> {
     let request = RequestFriend { user: BEN, greeting: "tea?".into() };
     let requests = ListFriendRequests { sent: true, before: 31, limit: 20 };
     let page = ListUsers { after: BEN, limit: 50 };
-    let settings = SettingsUpdate { direct_from: Some(DirectFrom::Everybody) };
+    let settings = SettingsUpdate { direct_from: Some(Audience::Everybody), groups_from: None };
     vec![
         call("RequestFriend", Call::RequestFriend(request)),
         call("AnswerFriend", Call::AnswerFriend(AnswerFriend { user: BEN, accept: true })),
@@ -73,7 +73,13 @@ pub(super) fn replies() -> Vec<Case> {
     };
     let friend = Friend { user: BEN, remark: "Benny".into(), version: 4, since_ms: NOW_MS };
     vec![
-        reply("Settings", Reply::Settings(AccountSettings { direct_from: DirectFrom::Friends })),
+        reply(
+            "Settings",
+            Reply::Settings(AccountSettings {
+                direct_from: Audience::Friends,
+                groups_from: Audience::Everybody,
+            }),
+        ),
         reply(
             "FriendRequests",
             Reply::FriendRequests(FriendRequestPage { requests: vec![request], more: true }),

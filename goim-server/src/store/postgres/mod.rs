@@ -40,7 +40,7 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
 }
 
 accounts!(PostgresStore, PgConnection, list, bind_list);
-friends!(PostgresStore, PgConnection);
+friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");

@@ -1,6 +1,6 @@
 /// `Friends` for both engines.
 macro_rules! friends {
-    ($store:ty, $connection:ty) => {
+    ($store:ty, $connection:ty, $list:ident, $bind:path) => {
         impl $store {
             /// A number that a statement counts for a user.
             async fn count(&self, sql: &'static str, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
@@ -82,6 +82,30 @@ macro_rules! friends {
                 .fetch_optional(&mut *connection)
                 .await?;
                 Ok(row.map($crate::store::shared::rows::relation))
+            }
+
+            async fn keeps_out_of_groups(
+                &self,
+                user: goim_core::UserId,
+                added: &[goim_core::UserId],
+            ) -> $crate::store::StoreResult<bool> {
+                let ids: Vec<i64> = added.iter().map(|user| user.as_i64()).collect();
+                let mut connection = self.read().await?;
+                let (refused,): (bool,) = sqlx::query_as(concat!(
+                    "SELECT EXISTS (SELECT 1 FROM ",
+                    $list!("$1"),
+                    " i JOIN users u ON u.id = i.id WHERE \
+                         EXISTS (SELECT 1 FROM blocks WHERE user_id = u.id AND blocked_id = $2) \
+                         OR (u.groups_from <> 2 \
+                             AND NOT EXISTS (SELECT 1 FROM friends WHERE user_id = u.id AND friend_id = $2) \
+                             AND NOT COALESCE(u.owner = $2 OR u.id = (SELECT owner FROM users WHERE id = $2), \
+                                 false)))"
+                ))
+                .bind($bind(&ids))
+                .bind(user.as_i64())
+                .fetch_one(&mut *connection)
+                .await?;
+                Ok(refused)
             }
 
             async fn open_requests(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
@@ -304,15 +328,22 @@ macro_rules! friends {
                 update: &goim_proto::SettingsUpdate,
             ) -> $crate::store::StoreResult<Option<goim_proto::AccountSettings>> {
                 let mut connection = self.write().await?;
-                let row: Option<(i16,)> = sqlx::query_as(
-                    "UPDATE users SET direct_from = COALESCE($2, direct_from) WHERE id = $1 RETURNING direct_from",
+                let column = |audience: goim_proto::Audience| {
+                    $crate::store::shared::rows::code_column(audience.code())
+                };
+                let row: Option<(i16, i16)> = sqlx::query_as(
+                    "UPDATE users SET direct_from = COALESCE($2, direct_from), \
+                         groups_from = COALESCE($3, groups_from) WHERE id = $1 \
+                     RETURNING direct_from, groups_from",
                 )
                 .bind(user.as_i64())
-                .bind(update.direct_from.map(|from| $crate::store::shared::rows::code_column(from.code())))
+                .bind(update.direct_from.map(column))
+                .bind(update.groups_from.map(column))
                 .fetch_optional(&mut *connection)
                 .await?;
-                Ok(row.map(|(from,)| goim_proto::AccountSettings {
-                    direct_from: goim_proto::DirectFrom::from_code($crate::store::shared::rows::code(from)),
+                Ok(row.map(|(direct_from, groups_from)| goim_proto::AccountSettings {
+                    direct_from: $crate::store::shared::rows::audience(direct_from),
+                    groups_from: $crate::store::shared::rows::audience(groups_from),
                 }))
             }
         }

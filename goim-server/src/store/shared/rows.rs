@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
 use goim_proto::{
-    Application, ConversationKind, DirectFrom, ErrorCode, FriendRequest, Gender, GroupInfo, HistoryFrom,
+    Application, Audience, ConversationKind, ErrorCode, FriendRequest, Gender, GroupInfo, HistoryFrom,
     JoinPolicy, Profile, RequestState, Role,
 };
 
@@ -112,12 +112,16 @@ pub(in crate::store) fn profile(columns: ProfileColumns) -> Profile {
     }
 }
 
+pub(in crate::store) fn audience(column: i16) -> Audience {
+    Audience::from_code(code(column))
+}
+
 /// How a user stands to another one, in the order of the fields of [`Relation`].
 pub(in crate::store) type RelationColumns = (bool, bool, bool, bool, bool, bool, i16, Option<i64>);
 
 pub(in crate::store) fn relation(columns: RelationColumns) -> Relation {
     let (friends, blocks, blocked, asked, is_asked, owns, direct_from, direct) = columns;
-    let direct_from = DirectFrom::from_code(code(direct_from));
+    let direct_from = audience(direct_from);
     let direct = direct.map(ConversationId::from_i64);
     Relation { friends, blocks, blocked, asked, is_asked, owns, direct_from, direct }
 }
