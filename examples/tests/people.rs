@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use goim_client::{
-    Audience, Client, Content, ConversationId, DeviceId, ErrorCode, Event, GroupChange, HistoryFrom,
-    JoinPolicy, ProfileUpdate, RequestState, Role, SendError, SettingsUpdate, Subscription, UserId,
+    Audience, CallError, Client, Content, ConversationId, DeviceId, ErrorCode, Event, GroupChange,
+    HistoryFrom, JoinPolicy, ProfileUpdate, RequestState, Role, SendError, SettingsUpdate, Subscription,
+    UserId,
 };
 use goim_server::{Config, Server};
 
 const PASSWORD: &str = "a long enough password";
+/// Nothing here takes so long unless it hangs.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn client(server: &Server) -> Client {
     let address = server.quic_addr().to_string();
@@ -35,7 +38,7 @@ async fn person(server: &Server, name: &str) -> (Client, UserId, Subscription) {
 }
 
 async fn next(inbox: &mut Subscription) -> (UserId, Content) {
-    let message = tokio::time::timeout(Duration::from_secs(30), inbox.next()).await;
+    let message = tokio::time::timeout(DEADLINE, inbox.next()).await;
     let message = message.expect("nothing came").expect("the client was closed");
     (message.sender(), message.content())
 }
@@ -58,8 +61,16 @@ async fn accounts(server: &Server) {
     let phone = client(server).await;
     let lost = phone.login("ada", PASSWORD).await.unwrap().info.device;
     assert_eq!(ada.devices(DeviceId::default(), 0).await.unwrap().devices[1].device, lost);
+    let mut events = phone.events();
     ada.revoke_device(lost).await.unwrap();
     assert_eq!(ada.devices(DeviceId::default(), 0).await.unwrap().devices.len(), 1);
+    let ended = async { while !matches!(events.next().await.unwrap(), Event::SessionEnded { .. }) {} };
+    tokio::time::timeout(DEADLINE, ended).await.expect("the session goes on");
+    assert!(
+        matches!(phone.login("ada", PASSWORD).await, Err(CallError::Closed)),
+        "a client ends with its session"
+    );
+    assert_ne!(client(server).await.login("ada", PASSWORD).await.unwrap().info.device, lost);
     ada.change_password(PASSWORD, "another long password").await.unwrap();
     let refused = client(server).await.login("ada", PASSWORD).await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::BadCredentials));
