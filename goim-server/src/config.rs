@@ -19,6 +19,9 @@ pub struct Config {
     pub quic_listen: SocketAddr,
     /// Where `/healthz`, `/readyz` and `/metrics` are served (TCP); absent: nowhere.
     pub http_listen: Option<SocketAddr>,
+    /// Where the HTTP API is served, and the page that describes it at `/v1/` (TCP, without TLS: put a proxy
+    /// before it that has a certificate); absent: nowhere.
+    pub api_listen: Option<SocketAddr>,
     /// `sqlite:PATH` or `postgres://…`; absent: `goim.sqlite` in `data_dir`.
     pub store: Option<String>,
     /// Where the certificate, the token key and the embedded store are kept.
@@ -51,6 +54,7 @@ impl Default for Config {
         Self {
             quic_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4433)),
             http_listen: None,
+            api_listen: None,
             store: None,
             data_dir: PathBuf::from("goim-data"),
             tls_names: vec!["localhost".into(), "127.0.0.1".into(), "::1".into()],
@@ -76,6 +80,10 @@ pub struct Limits {
     /// New connections a second from one address, after a burst of eight times as many: a
     /// household or an office behind one address reconnects at once after an outage.
     pub handshakes_per_s: u32,
+    /// Open connections to the HTTP API, which hold 272 KiB each at most.
+    pub http_connections_max: usize,
+    /// The same from one address. A proxy is one address.
+    pub http_connections_per_address_max: usize,
     /// Password checks, registrations and refreshes a second from one address, after a burst of
     /// sixteen times as many. Argon2id takes about 20 ms of a core each.
     pub logins_per_s: u32,
@@ -116,6 +124,8 @@ impl Default for Limits {
         Self {
             connections_max: 50_000,
             handshakes_per_s: 1_000,
+            http_connections_max: 1_024,
+            http_connections_per_address_max: 256,
             logins_per_s: 16,
             wrong_passwords_per_min: 10,
             password_hashes_max: 2,
@@ -207,6 +217,8 @@ impl Config {
         let limits = &self.limits;
         let positive = [
             ("limits.connections_max", limits.connections_max),
+            ("limits.http_connections_max", limits.http_connections_max),
+            ("limits.http_connections_per_address_max", limits.http_connections_per_address_max),
             ("limits.password_hashes_max", limits.password_hashes_max),
             ("limits.calls_in_flight_max", limits.calls_in_flight_max),
             ("limits.send_bytes_in_flight_max", limits.send_bytes_in_flight_max),

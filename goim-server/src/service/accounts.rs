@@ -110,22 +110,7 @@ impl Service {
         connection: &Arc<Connection>,
         arguments: &Authenticate,
     ) -> Result<SessionInfo, Error> {
-        let presented =
-            self.tokens.present(&arguments.token, unix_ms()).map_err(|failure| match failure {
-                TokenError::Expired => {
-                    Error::new(ErrorCode::BadToken, "the access token has expired; refresh it")
-                }
-                TokenError::Malformed => {
-                    Error::new(ErrorCode::BadToken, "this is not a token of this server")
-                }
-            })?;
-        let (session, expires_ms) = match presented {
-            Presented::Access(claim) => (self.access_session(claim).await?, claim.expires_ms),
-            Presented::Bot(hash) => (self.bot_session(hash, &arguments.instance).await?, u64::MAX),
-            Presented::Refresh(_) => {
-                return refuse(ErrorCode::BadToken, "a refresh token opens no session; refresh it first");
-            }
-        };
+        let (session, expires_ms) = self.session_for(arguments).await?;
         match connection.authenticate(&session, expires_ms) {
             Opened::New => {
                 self.hub.enter(session.user, connection);
@@ -144,6 +129,26 @@ impl Service {
             }
         }
         Ok(session)
+    }
+
+    /// Whom a token speaks for, and until when, in milliseconds since the Unix epoch.
+    pub(super) async fn session_for(&self, arguments: &Authenticate) -> Result<(SessionInfo, u64), Error> {
+        let presented =
+            self.tokens.present(&arguments.token, unix_ms()).map_err(|failure| match failure {
+                TokenError::Expired => {
+                    Error::new(ErrorCode::BadToken, "the access token has expired; refresh it")
+                }
+                TokenError::Malformed => {
+                    Error::new(ErrorCode::BadToken, "this is not a token of this server")
+                }
+            })?;
+        match presented {
+            Presented::Access(claim) => Ok((self.access_session(claim).await?, claim.expires_ms)),
+            Presented::Bot(hash) => Ok((self.bot_session(hash, &arguments.instance).await?, u64::MAX)),
+            Presented::Refresh(_) => {
+                refuse(ErrorCode::BadToken, "a refresh token opens no session; refresh it first")
+            }
+        }
     }
 
     async fn access_session(&self, claim: Claim) -> Result<SessionInfo, Error> {

@@ -15,7 +15,7 @@ use super::accounts::check_name;
 use super::answers::sent;
 use super::draft::check_id;
 use super::friends::check_opens_direct;
-use super::{Answered, Refusal, Service, Ticket, failed, refuse};
+use super::{Answered, Offers, Refusal, Service, Ticket, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{Effect, EntryDraft, EntryKind, NewConversation, derived_id};
 
@@ -192,7 +192,7 @@ impl Service {
         let Happening { conversation, client_msg_id, kind, content, effect } = happening;
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
         let entry = EntryDraft { kind: EntryKind(kind), body: content.encode(), effect };
-        let mut offers = vec![Offer {
+        let offers = vec![Offer {
             ticket: Ticket::Call(answer),
             conversation,
             sender: session.user,
@@ -203,6 +203,17 @@ impl Service {
             retry: true,
             entry,
         }];
+        let outcome = self.fate(offers, answered).await?;
+        self.due_now.notify_one();
+        sent(&outcome)
+    }
+
+    /// Hands entries to their lanes and waits for the one that is answered here.
+    pub(super) async fn fate(
+        &self,
+        mut offers: Offers,
+        answered: oneshot::Receiver<Outcome<Refusal>>,
+    ) -> Result<Outcome<Refusal>, Error> {
         while !offers.is_empty() {
             self.committer.offer(&mut offers);
             if !offers.is_empty() {
@@ -210,10 +221,7 @@ impl Service {
             }
         }
         match answered.await {
-            Ok(outcome) => {
-                self.due_now.notify_one();
-                sent(&outcome)
-            }
+            Ok(outcome) => Ok(outcome),
             Err(_) => refuse(ErrorCode::Unavailable, "the server is stopping"),
         }
     }

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use goim_core::{Duration, Time};
-use goim_proto::{Error, ErrorCode};
+use goim_core::Time;
+use goim_proto::Error;
 
+use super::errors::limited;
 use crate::access::{AddressBuckets, Allowance, Buckets};
 use crate::config::Limits;
 
@@ -46,9 +47,4 @@ impl Logins {
     pub(super) fn guessed(&self, name: &str) {
         self.accounts.give_back(name);
     }
-}
-
-fn limited(message: &'static str, wait: Duration) -> Error {
-    let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-    Error { retry_after_ms: Some(retry_after_ms), ..Error::new(ErrorCode::RateLimited, message) }
 }
