@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that has to hold before a change lands: formatting, lints, all tests, the fuzz targets
-# for a second each, the simulation and its test of itself, documentation, and replays of channel logs
+# for a second each, the HTTP API against its description, the simulation and its test of itself, documentation, and replays of channel logs
 # on both stores. Sets up what it needs.
 #
 #   scripts/test.sh            the short form, for every change
@@ -9,6 +9,8 @@
 #
 # IRC_LOGS=FOLDER   replays the real logs there too (files named *.txt)
 # DATABASE_URL      a Postgres to use instead of the private one under target/
+#
+# The test of the HTTP API needs python3 with venv and pip, and PyPI the first time.
 #
 # Licences, advisories and duplicate crates are checked by `cargo deny check`, which needs the
 # network and cargo-deny.
@@ -64,6 +66,9 @@ cargo test --workspace --no-fail-fast
 step "Tests of goim-core as the optimiser leaves it"
 # That is what servers run; a compiler's fault once showed here alone.
 cargo test --release -p goim-core
+
+step "The HTTP API against its description"
+scripts/fuzz-http.sh
 
 step "Simulation"
 # Seeds from 1 on, until there were so many events: the same worlds each time.

@@ -41,7 +41,20 @@ impl<'de> Decode<'de> for Nothing {
 
     /// A later version may have a payload here.
     fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Nothing;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object without fields")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Nothing, A::Error> {
+                while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Nothing)
+            }
+        }
+        deserializer.deserialize_map(Fields)
     }
 }
 

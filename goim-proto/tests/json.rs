@@ -137,7 +137,13 @@ fn what_is_of_another_kind_is_refused() {
     for bad in [r#"{"limit":-1}"#, r#"{"limit":4294967296}"#, r#"{"limit":1.5}"#, r#"{"limit":"1"}"#] {
         assert!(read::<Pull>(bad).is_err(), "{bad}");
     }
-    for bad in [r#"{}"#, r#"{"Shout":{}}"#, r#""MemberLeft""#, r#"{"MemberLeft":{},"MemberJoined":{}}"#] {
+    for bad in [
+        r#"{}"#,
+        r#"{"Shout":{}}"#,
+        r#""MemberLeft""#,
+        r#"{"MemberLeft":null}"#,
+        r#"{"MemberLeft":{},"MemberJoined":{}}"#,
+    ] {
         assert!(read::<Content>(bad).is_err(), "{bad}");
     }
 }

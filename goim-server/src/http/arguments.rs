@@ -2,11 +2,14 @@
 
 use axum::body::Bytes;
 use goim_proto::shape::{Enum, Struct};
-use goim_proto::{Call, Content, Decode, Describe, Send, Shape};
+use goim_proto::{Call, Content, Decode, Describe, Error, ErrorCode, Send, Shape};
 use serde_json::{Map, Value, json};
 
 use super::operations::Operation;
 use super::problem::Problem;
+
+/// Items of a list in a query: named `conversations`, with ids of 19 digits, 14 KiB of a head's 16.
+pub(super) const QUERY_ITEMS_MAX: usize = 400;
 
 /// Names and values as text.
 pub(super) type Pairs = Vec<(String, String)>;
@@ -94,6 +97,10 @@ fn take(
         if let Shape::List(item) = &field.shape {
             let list = arguments.entry(name).or_insert_with(|| json!([]));
             let Value::Array(list) = list else { continue };
+            if list.len() == QUERY_ITEMS_MAX {
+                let message = format!("at most {QUERY_ITEMS_MAX} `{}` in one query", field.name);
+                return Err(Error::new(ErrorCode::TooLarge, message).into());
+            }
             list.push(value_of(item, text));
         } else if arguments.insert(name, value_of(&field.shape, text)).is_some() {
             return Err(Problem::bad(format!("`{}` is given twice", field.name)));

@@ -20,7 +20,7 @@ use crate::access::network;
 use crate::config::Limits;
 
 /// A request's line and headers.
-const HEAD_BYTES_MAX: usize = 16 << 10;
+pub(super) const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
 /// How long a client may take from one request to the end of the next one's head.

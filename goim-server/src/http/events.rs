@@ -48,6 +48,7 @@ pub(super) async fn stream(service: &Arc<Service>, caller: &Caller) -> Result<Re
         service: Arc::clone(service),
         connection,
         page: Some(sync),
+        opened: false,
         items: Vec::new(),
         said: None,
         _leave: leave,
@@ -65,6 +66,8 @@ struct Events {
     connection: Arc<Connection>,
     /// What to ask the store for next, while there is more of the list.
     page: Option<Sync>,
+    /// The client has heard that the stream is open.
+    opened: bool,
     /// What is left of the list's last page.
     items: Vec<SyncItem>,
     /// What the client was told and has taken when it is told the next.
@@ -75,6 +78,10 @@ struct Events {
 impl Events {
     /// The next event; none if the connection has ended.
     async fn next(&mut self) -> Option<Event> {
+        if !std::mem::replace(&mut self.opened, true) {
+            // Otherwise a quiet stream has not even a head until it says that it lives.
+            return Some(Event::default().comment("open"));
+        }
         if let Some((conversation, head)) = self.said.take() {
             let ack = goim_proto::Ack { conversation, head };
             self.connection.handle_ack(self.service.clock.now(), &ack);

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::answer::TAG_HEADER;
 use super::api::{BODY_BYTES_MAX, INSTANCE_HEADER, SENDS_MAX};
-use super::arguments::{fields_of, variants};
+use super::arguments::{QUERY_ITEMS_MAX, fields_of, variants};
+use super::door::HEAD_BYTES_MAX;
 use super::operations::{
     Does, ERRORS_OF_ALL, ERRORS_OF_ARGUMENTS, ERRORS_OF_IDS, ERRORS_OF_TOKENS, OPERATIONS, Operation, Verb,
 };
@@ -126,6 +127,9 @@ fn parameter(field: &Field, place: &str, schemas: &mut Schemas) -> Value {
         shape => shape,
     };
     let mut schema = schemas.of(shape);
+    if matches!(shape, Shape::List(_)) {
+        schema["maxItems"] = QUERY_ITEMS_MAX.into();
+    }
     if place == "path" && *shape == Shape::Text {
         schema["minLength"] = 1.into();
     }
@@ -169,6 +173,8 @@ fn responses(operation: &Operation, fields: Option<&Struct>, schemas: &mut Schem
     if operation.verb.has_body() {
         codes.entry(415).or_default().push(ErrorCode::BadArgument);
     }
+    let too_long = format!("The request's line and headers have more than {HEAD_BYTES_MAX} bytes.");
+    all.insert("431".into(), json!({ "description": too_long }));
     for (status, codes) in codes {
         let names: Vec<_> = codes.into_iter().map(name_of).collect();
         let headers: Map<_, _> =
