@@ -111,7 +111,8 @@ impl Http {
     pub(crate) async fn events(&self) -> Events {
         let stream = self.write("GET", "/v1/events", &[], "").await;
         let mut events = Events { lines: BufReader::new(stream) };
-        while events.line().await.as_deref() != Some(": open") {}
+        let open = async { while events.line().await.expect("no stream") != ": open" {} };
+        timeout(DEADLINE, open).await.expect("no stream");
         events
     }
 
@@ -144,12 +145,17 @@ pub(crate) struct Events {
 impl Events {
     async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let read = timeout(DEADLINE, self.lines.read_line(&mut line)).await.expect("nothing came");
+        let read = self.lines.read_line(&mut line).await;
         (read.unwrap_or(0) > 0).then(|| line.trim_end().to_owned())
     }
 
     /// The name and the data of the next event; none at the stream's end.
     pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
+        // For all lines together: a stream says that it lives before any of them is overdue.
+        timeout(DEADLINE, self.next_at_last()).await.expect("nothing came")
+    }
+
+    async fn next_at_last(&mut self) -> Option<(String, Value)> {
         let mut name = String::new();
         loop {
             let line = self.line().await?;
