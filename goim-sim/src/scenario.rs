@@ -153,6 +153,8 @@ scenario! {
     store_partition_every_ms,
     /// Between two times in which the bus is down.
     bus_down_every_ms,
+    /// Between two partitions of nodes from each other.
+    nodes_apart_every_ms,
     /// Of a thousand entries on the bus, so many are lost without a trace.
     bus_loss_permille,
     /// So many arrive twice.
@@ -279,6 +281,7 @@ impl Scenario {
         self.partition_every_ms = rng.maybe(2_000, 20_000);
         self.store_partition_every_ms = rng.maybe(2_000, 20_000);
         self.bus_down_every_ms = rng.maybe(2_000, 20_000);
+        self.nodes_apart_every_ms = rng.maybe(2_000, 20_000);
         self.bus_loss_permille = rng.maybe(1, 200);
         self.bus_twice_permille = rng.maybe(1, 200);
         self.bus_late_permille = rng.maybe(1, 200);

@@ -248,7 +248,10 @@ impl World {
         self.checker.whole(state)?;
         self.checker.g6_monotone(state)?;
         self.everybody_has_all("g5_complete")?;
-        let quiet = self.nodes.iter().try_for_each(Node::is_quiet);
+        let quiet = self.nodes.iter().try_for_each(|node| {
+            node.is_quiet()?;
+            node.has_conns(self.cx.net.open_to(node.id))
+        });
         let quiet = quiet.and_then(|()| self.clients.iter().try_for_each(Client::is_quiet));
         quiet.or_else(|what| fail("liveness", what))?;
         if !self.store.is_idle() || !self.store.state.due.is_empty() {

@@ -179,6 +179,13 @@ impl<R: Rules, T> Lane<R, T> {
         self.waiting
     }
 
+    /// Conversations that it remembers: those with something waiting, and of the others at most
+    /// [`LaneLimits::conversations_max`] and an eighth.
+    #[must_use]
+    pub fn conversations(&self) -> usize {
+        self.conversations.len()
+    }
+
     fn conversation_mut(&mut self, id: ConversationId) -> &mut Conversation<R, T> {
         if !self.conversations.contains_key(&id) {
             self.evict();

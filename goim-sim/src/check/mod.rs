@@ -33,7 +33,7 @@ pub(crate) enum Seen {
     /// The application handled it, for good.
     Handled { device: DeviceId, conversation: ConversationId, seq: Seq, epoch: Epoch },
     /// The commit of an offset was acknowledged.
-    OffsetAcked { device: DeviceId, conversation: ConversationId, offset: Seq, epoch: Option<Epoch> },
+    OffsetAcked { device: DeviceId, user: UserId, conversation: ConversationId, offset: Seq, epoch: Option<Epoch> },
     /// A user was told where his read marker stands.
     Marked { user: UserId, conversation: ConversationId, marker: Seq, epoch: Option<Epoch> },
     /// A device's process ended. The next one has its local state, nothing, or an old copy.
@@ -143,11 +143,10 @@ impl Checker {
                 self.handed(state, (device, user), conversation, &entry, epoch)
             }
             Seen::Handled { device, conversation, seq, epoch } => {
-                self.handled(device, conversation, seq, epoch);
-                Ok(())
+                self.handled(device, conversation, seq, epoch)
             }
-            Seen::OffsetAcked { device, conversation, offset, epoch } => {
-                self.g6_offset(state, device, conversation, offset, epoch.unwrap_or_default())
+            Seen::OffsetAcked { device, user, conversation, offset, epoch } => {
+                self.g6_offset(state, (device, user), conversation, offset, epoch.unwrap_or_default())
             }
             Seen::Marked { user, conversation, marker, epoch } => {
                 if epoch == Some(state.epoch) {

@@ -28,6 +28,16 @@ pub(super) enum Ticket {
     Due(u64),
 }
 
+impl Ticket {
+    /// Which message it is of.
+    const fn id(self) -> Option<ClientMsgId> {
+        match self {
+            Self::Send { id, .. } => Some(id),
+            Self::Due(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
     Free,
@@ -163,8 +173,13 @@ impl Node {
     /// Answers first, then what is published: whoever sent need not wait for readers.
     fn deliver(&mut self, cx: &mut Cx, lane: usize) -> bool {
         let mut answered = false;
+        let mut last = None;
         while let Some(answer) = self.lanes[lane].lane.poll_answer() {
             answered = true;
+            // Copies of one entry in one lane are answered together.
+            let id = answer.ticket.id();
+            cx.marks.hit_if(id.is_some() && id == last, Mark::SecondCopy);
+            last = id;
             self.settle(cx, answer.ticket, &answer.outcome);
         }
         let mut committed = Vec::new();
@@ -195,6 +210,10 @@ impl Node {
     fn to_bus(&self, cx: &mut Cx, entries: &[(ConversationId, Kept)], epoch: Epoch) {
         let others: Vec<_> = (0..cx.node_lives.len()).filter(|node| *node != self.id).collect();
         for node in others {
+            if cx.weather.are_apart(self.id, node) {
+                cx.marks.hit(Mark::NodesApart);
+                continue;
+            }
             for (conversation, entry) in entries {
                 if cx.weather.bus_down || cx.rng.permille(cx.rate(cx.s.bus_loss_permille)) {
                     cx.marks.hit(Mark::BusLost);
