@@ -55,8 +55,9 @@ fi
 
 step "Lints"
 # The deliberate bugs are made of the same files, whose tests are not theirs.
-cargo clippy --workspace --exclude goim-core-bugs --exclude goim-sim-bugs --all-targets -- -D warnings
-cargo clippy -p goim-core-bugs -p goim-sim-bugs -- -D warnings
+bugs=(goim-core-bugs goim-core-models-bugs goim-sim-bugs)
+cargo clippy --workspace "${bugs[@]/#/--exclude=}" --all-targets -- -D warnings
+cargo clippy "${bugs[@]/#/--package=}" -- -D warnings
 
 step "Tests"
 cargo test --workspace --no-fail-fast
@@ -71,8 +72,8 @@ events=20000000
 [[ $long == no ]] || events=1000000000
 cargo run --release --quiet -p goim-sim -- --seeds 1000000 --events "$events" --all-marks
 
-step "Deliberate bugs, each of which the simulation has to find"
-found=$(cargo run --release --quiet -p goim-sim-bugs) || { printf '%s\n' "$found"; die "the simulation missed a bug"; }
+step "Deliberate bugs, each of which has to be found"
+found=$(cargo run --release --quiet -p goim-sim-bugs) || { printf '%s\n' "$found"; die "a bug was missed"; }
 diff <(grep '^|' <<<"$found") <(grep '^|' docs/RELIABILITY.md) ||
     die "docs/RELIABILITY.md has another table than goim-sim-bugs prints; put that in its place"
 printf '%s\n' "${found##*$'\n'}"

@@ -29,6 +29,8 @@ pub struct Lane<R: Rules, T> {
     pub(super) waiting: usize,
     pub(super) waiting_bytes: usize,
     pub(super) stamp: u64,
+    /// That count when the store's epoch began.
+    pub(super) epoch_stamp: u64,
     pub(super) flight: Option<Flight<R::Entry, T>>,
     /// Entries that a batch of suspects may have now.
     pub(super) batch_cap: usize,
@@ -47,6 +49,8 @@ pub(super) struct Flight<E, T> {
     pub(super) held: Vec<Held<T>>,
     /// It consists of suspects.
     pub(super) search: bool,
+    /// The store went back while it was out.
+    pub(super) outdated: bool,
 }
 
 impl<R: Rules, T> Lane<R, T> {
@@ -64,6 +68,7 @@ impl<R: Rules, T> Lane<R, T> {
             waiting: 0,
             waiting_bytes: 0,
             stamp: 0,
+            epoch_stamp: 0,
             flight: None,
             batch_cap: limits.batch_max.max(1),
             suspects: 0,
@@ -161,9 +166,23 @@ impl<R: Rules, T> Lane<R, T> {
         }
     }
 
-    /// Forgets even which ids are stored, for a store that went back to an earlier state.
+    /// For a store that went back to an earlier state: forgets even which ids are stored, and refuses
+    /// for now all that was offered before; what is in flight, and what waits behind it, as soon as
+    /// the batch is back. A copy of a message that was acknowledged and is lost would otherwise come
+    /// back behind later ones of its sender, who has let go of it.
     pub fn handle_new_epoch(&mut self) {
         self.recent.clear();
+        self.epoch_stamp = self.stamp;
+        if let Some(flight) = &mut self.flight {
+            flight.outdated = true;
+        }
+        let is_refused = |conversation: &Conversation<R, T>| conversation.in_flight == 0;
+        let ids = self.conversations.iter().filter(|(_, conversation)| is_refused(conversation));
+        let mut ids: Vec<_> = ids.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.refuse_waiting(id, self.stamp, &Outcome::Unavailable(Unavailable::StoreWentBack));
+        }
         self.forget_all();
     }
 

@@ -316,6 +316,27 @@ fn what_waited_too_long_is_refused_but_never_before_what_is_in_flight() {
     assert_eq!(bench.answers(), [(1, committed(1)), (2, Outcome::Unavailable(Unavailable::WaitedTooLong))]);
 }
 
+/// A copy of what was acknowledged and lost must not come back behind later ones of its sender.
+#[test]
+fn what_was_offered_before_the_store_went_back_is_refused_for_now() {
+    let went_back = Outcome::Unavailable(Unavailable::StoreWentBack);
+    for result in [AppendResult::Written { stale: Vec::new() }, AppendResult::InDoubt, AppendResult::Conflict]
+    {
+        let mut bench = Bench::new(LaneLimits { batch_max: 1, ..LaneLimits::default() });
+        bench.offer(say(HERE, ANN, 1));
+        bench.offer(say(HERE, BOB, 2));
+        bench.batch().unwrap();
+        bench.offer(say(THERE, ANN, 3));
+        bench.lane.handle_new_epoch();
+        assert_eq!(bench.answers(), [(3, went_back.clone())], "nothing is answered past what is in flight");
+        bench.offer(say(HERE, BOB, 4));
+        bench.finish(result);
+        assert_eq!(bench.answers(), [(1, went_back.clone()), (2, went_back.clone())]);
+        assert!(bench.lane.poll_committed().is_none());
+        assert_eq!(bench.run(), [(4, committed(1))]);
+    }
+}
+
 #[test]
 fn a_load_older_than_a_known_effect_is_not_believed() {
     let mut bench = bench();

@@ -214,7 +214,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
                 let before = mem::replace(&mut self.epoch, connection.epoch());
-                if before == self.epoch {
+                if before == self.epoch || before == Epoch::default() {
                     // What was known of heads was learnt before this connection.
                     self.lane.forget_all();
                 } else {

@@ -167,7 +167,7 @@ impl Checker {
                 let Some(call) = self.calls.get(&key) else { continue };
                 // One that its device was told is refused is out of its outbox's order.
                 let disordered = self.disordered.get(&call.device).is_some_and(|last| call.n <= *last);
-                if self.refused.contains(&key) || self.lost.contains(&key) || disordered {
+                if self.refused.contains(&key) || disordered {
                     continue;
                 }
                 if call.content != row.content {

@@ -33,7 +33,13 @@ pub(crate) enum Seen {
     /// The application handled it, for good.
     Handled { device: DeviceId, conversation: ConversationId, seq: Seq, epoch: Epoch },
     /// The commit of an offset was acknowledged.
-    OffsetAcked { device: DeviceId, user: UserId, conversation: ConversationId, offset: Seq, epoch: Option<Epoch> },
+    OffsetAcked {
+        device: DeviceId,
+        user: UserId,
+        conversation: ConversationId,
+        offset: Seq,
+        epoch: Option<Epoch>,
+    },
     /// A user was told where his read marker stands.
     Marked { user: UserId, conversation: ConversationId, marker: Seq, epoch: Option<Epoch> },
     /// A device's process ended. The next one has its local state, nothing, or an old copy.
@@ -73,8 +79,6 @@ pub(crate) struct Checker {
     calls: IdMap<Key, Call>,
     called: u64,
     refused: IdSet<Key>,
-    /// Acknowledged, and lost when the store went back.
-    lost: IdSet<Key>,
     acked: BTreeMap<Key, Seq>,
     folds: Vec<Fold>,
     /// The states that the store went back from, by their epochs, and those it went back to.
@@ -100,7 +104,6 @@ impl Checker {
             calls: IdMap::default(),
             called: 0,
             refused: IdSet::default(),
-            lost: IdSet::default(),
             acked: BTreeMap::new(),
             folds: Vec::new(),
             left: Vec::new(),
@@ -172,10 +175,8 @@ impl Checker {
 
     fn went_back(&mut self, before: State, state: &State) -> Checked {
         self.whole(&before)?;
-        // What was acknowledged of what is lost is lost with it. It has left its outbox: should a copy
-        // that waits in some lane bring it back, then in no order.
-        let is_lost = |(conversation, ..): &Key, seq: &mut Seq| *seq > state.log(*conversation).head;
-        self.lost.extend(self.acked.extract_if(.., is_lost).map(|(key, _)| key));
+        // What was acknowledged of what is lost is lost with it.
+        self.acked.retain(|(conversation, ..), seq| *seq <= state.log(*conversation).head);
         self.markers.retain(|_, _| false);
         self.left.push(before);
         self.begun.push(state.clone());
