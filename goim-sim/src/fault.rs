@@ -86,8 +86,11 @@ impl Fault {
     }
 }
 
-/// Retention is longer than ids may be old, by more than clocks may be wrong.
-const RETENTION_MARGIN_MS: u64 = 2_000;
+/// Retention is longer than ids may be old, by more than a send may wait in a lane (4 s) and clocks may
+/// be wrong.
+const RETENTION_MARGIN_MS: u64 = 6_000;
+/// How far a clock may be off where that matters.
+const CLOCK_ERROR_MAX_MS: u64 = 500;
 
 impl World {
     pub(crate) fn strike(&mut self, fault: Fault) {
@@ -212,7 +215,7 @@ impl World {
             _ => {
                 cx.marks.hit(Mark::ClockJumped);
                 // Where ids grow old, by less than retention is longer than they may be.
-                let most: u64 = if cx.s.id_age_max_ms > 0 { RETENTION_MARGIN_MS / 4 } else { 600_000 };
+                let most: u64 = if cx.s.id_age_max_ms > 0 { CLOCK_ERROR_MAX_MS } else { 600_000 };
                 let error = i64::try_from(cx.rng.between(0, 2 * most)).unwrap_or(0);
                 cx.clock_error_ms[node] = error - i64::try_from(most).unwrap_or(0);
             }

@@ -79,15 +79,17 @@ impl<R: Rules, T> Lane<R, T> {
         }
     }
 
-    /// Takes an entry to append; its answer will come from [`Lane::poll_answer`]. A second copy of
-    /// one that waits is attached to it and shares its fate.
+    /// Takes an entry to append, which may wait for [`LaneLimits::wait_max`] from `arrived` on; its
+    /// answer will come from [`Lane::poll_answer`]. A second copy of one that waits is attached to it
+    /// and shares its fate.
     ///
     /// # Errors
     ///
-    /// The offer itself when the lane is full: offer it again after the next answers.
+    /// The offer itself when the lane is full: offer it again after the next answers, with the same
+    /// `arrived`.
     // The offer is handed back whole, so that nothing is copied to keep it.
     #[allow(clippy::result_large_err, reason = "the caller keeps what a full lane does not take")]
-    pub fn offer(&mut self, now: Time, offer: Offer<R::Entry, T>) -> Result<(), Offer<R::Entry, T>> {
+    pub fn offer(&mut self, arrived: Time, offer: Offer<R::Entry, T>) -> Result<(), Offer<R::Entry, T>> {
         let bytes = self.rules.bytes(&offer.entry);
         let full = self.waiting >= self.limits.waiting_max
             || (self.waiting > 0 && self.waiting_bytes + bytes > self.limits.waiting_bytes_max);
@@ -105,11 +107,11 @@ impl<R: Rules, T> Lane<R, T> {
             Entry::Vacant(first) => first.insert(Vec::new()),
         };
         self.waiting_bytes += bytes;
-        let pending = Pending::new(offer, now, self.stamp);
+        let pending = Pending::new(offer, arrived, self.stamp);
         self.conversation_mut(id).queue.push_back(pending);
         self.schedule(id);
         if self.next_sweep.is_none() {
-            self.next_sweep = Some(now + self.limits.wait_max);
+            self.next_sweep = Some(arrived + self.limits.wait_max);
         }
         Ok(())
     }

@@ -374,6 +374,18 @@ fn no_such_conversation_and_a_failed_load_answer_who_waited_for_it() {
 }
 
 #[test]
+fn the_wait_of_an_offer_counts_from_its_arrival() {
+    let mut bench = bench();
+    bench.now = Time::from_millis(3_000);
+    bench.lane.offer(Time::ZERO, say(HERE, ANN, 1)).unwrap();
+    bench.offer(say(HERE, ANN, 2));
+    bench.now = bench.lane.poll_timeout().unwrap();
+    assert_eq!(bench.now, Time::ZERO + LaneLimits::default().wait_max);
+    bench.lane.handle_timeout(bench.now);
+    assert_eq!(bench.answers(), [(1, Outcome::Unavailable(Unavailable::WaitedTooLong))]);
+}
+
+#[test]
 fn a_full_lane_hands_the_offer_back() {
     let mut bench = Bench::new(LaneLimits { waiting_max: 2, ..LaneLimits::default() });
     bench.offer(say(HERE, ANN, 1));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer};
-use goim_core::{Epoch, Lane};
+use goim_core::{Epoch, Lane, Time};
 use tokio::task::JoinSet;
 
 use super::committer::{Mailbox, Sink};
@@ -49,8 +49,8 @@ struct Runner<T> {
     sink: Arc<dyn Sink<T>>,
     clock: Clock,
     lane: Lane<ChatRules, T>,
-    /// What the lane had no room for, by bytes; bounded by the mailbox, by number.
-    overflow: VecDeque<Offer<EntryDraft, T>>,
+    /// What the lane had no room for, by bytes, and when it arrived; bounded by the mailbox, by number.
+    overflow: VecDeque<(Time, Offer<EntryDraft, T>)>,
     loads: FuturesUnordered<Boxed<LoadEnd>>,
     reconnect_after: Duration,
     /// The store's, when the last connection was opened.
@@ -107,10 +107,10 @@ impl<T: Send + Sync + 'static> Runner<T> {
             self.outdated = true;
         }
         let now = self.clock.now();
-        self.overflow.extend(self.mailbox.take());
-        while let Some(offer) = self.overflow.pop_front() {
-            if let Err(offer) = self.lane.offer(now, offer) {
-                self.overflow.push_front(offer);
+        self.overflow.extend(self.mailbox.take().into_iter().map(|offer| (now, offer)));
+        while let Some((arrived, offer)) = self.overflow.pop_front() {
+            if let Err(offer) = self.lane.offer(arrived, offer) {
+                self.overflow.push_front((arrived, offer));
                 return;
             }
         }

@@ -51,7 +51,8 @@ pub(super) struct LaneRunner {
     link: Link,
     /// The store's, when the last connection was opened.
     epoch: Option<Epoch>,
-    pub(super) overflow: VecDeque<Offer<Content, Ticket>>,
+    /// What the lane had no room for, and when it arrived.
+    pub(super) overflow: VecDeque<(Time, Offer<Content, Ticket>)>,
     timer: Option<Time>,
 }
 
@@ -101,7 +102,7 @@ impl Node {
 
     pub(super) fn offer(&mut self, cx: &mut Cx, offer: Offer<Content, Ticket>) {
         let lane = self.lane_of(offer.conversation);
-        self.lanes[lane].overflow.push_back(offer);
+        self.lanes[lane].overflow.push_back((cx.now, offer));
         self.run_lane(cx, lane);
     }
 
@@ -123,10 +124,10 @@ impl Node {
     fn take_offers(&mut self, cx: &mut Cx, lane: usize) -> bool {
         let runner = &mut self.lanes[lane];
         let mut took = false;
-        while let Some(offer) = runner.overflow.pop_front() {
-            if let Err(offer) = runner.lane.offer(cx.now, offer) {
+        while let Some((arrived, offer)) = runner.overflow.pop_front() {
+            if let Err(offer) = runner.lane.offer(arrived, offer) {
                 cx.marks.hit(Mark::LaneFull);
-                runner.overflow.push_front(offer);
+                runner.overflow.push_front((arrived, offer));
                 break;
             }
             took = true;
