@@ -3,8 +3,7 @@
 //! The store says what it always says; the wire says something else.
 
 use crate::backend::Backend;
-use crate::run::{SEATS, play};
-use crate::stage::Stage;
+use crate::run::play;
 use crate::wire::Rewrite;
 
 /// Where bugs are looked for, if nothing else is said.
@@ -14,17 +13,14 @@ const FIRST_SEED: u64 = 0;
 /// Returns after how many, and which checks failed.
 async fn noticed(rewrites: &'static [Rewrite], seeds: u64) -> Option<(u64, Vec<&'static str>)> {
     let backend = Backend::postgres().await;
-    let mut stage = Stage::set(&backend, SEATS, rewrites).await;
-    let raw = backend.raw().await;
     let first = std::env::var("GOIM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(FIRST_SEED);
     for n in 1..=seeds {
-        let played = play(&mut stage, &backend, &raw, first + n).await;
+        let played = play(&backend, rewrites, first + n).await;
         if played.findings.is_empty() {
             continue;
         }
-        let unused = stage.unused_rewrites();
+        let unused = played.unused_rewrites;
         assert!(unused.is_empty(), "no statement says {unused:?} any more");
-        drop((stage, raw));
         backend.finish().await;
         return Some((n, played.findings.iter().map(|finding| finding.check).collect()));
     }

@@ -14,11 +14,16 @@
 //! The gate is a [wire](wire) to PostgreSQL that understands where a statement ends. On SQLite each
 //! call is polled step by step, and the processes that could be ended are calls that are dropped.
 //!
-//! `GOIM_SEED=n` plays n, n+1, …; `GOIM_LONG=1` plays many more. **What a seed does not say:** on
-//! PostgreSQL, who of several that wait for one lock gets it first, and whether a process that is
-//! ended still gets its word out; on SQLite also how much of a call one step is, since its statements
-//! run in threads of their own. So a seed that failed may have to be played more than once, and the
-//! moves of a run that failed are printed.
+//! `GOIM_SEED=n` plays n, n+1, …; `GOIM_LONG=1` plays many more. Each seed has stores, connections and
+//! tables of its own, and no clock decides anything: the wire turns off PostgreSQL's deadlines, under
+//! which a slow machine would end whoever waits for a lock, and epochs are served between two moves.
+//!
+//! **What a seed does not say:** on PostgreSQL, who of several that wait for one lock gets it first,
+//! whether a process that is ended still gets its word out, and whether a connection is back in its
+//! pool when the seat's next call begins or that one opens another (which then sees a new epoch); on
+//! SQLite also how much of a call one step is, since its statements run in threads of their own. So a
+//! seed that failed may have to be played more than once, and the moves of a run that failed are
+//! printed.
 //!
 //! [`bugs`] is the test of the test: statements that are wrong on purpose, each of which has to be
 //! noticed. docs/RELIABILITY.md has the list, with those that were tried by hand.

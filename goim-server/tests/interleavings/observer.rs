@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, query, query_scalar};
 
 /// Nothing here takes so long.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A connection that nobody holds up.
 pub(crate) struct Observer {
@@ -33,6 +33,17 @@ impl Observer {
             }
         }
         true
+    }
+
+    /// Ends those of these processes that are left, and returns when they are gone.
+    pub(crate) async fn kill_all(&mut self, pids: &[i32]) {
+        let left = "SELECT pid FROM pg_stat_activity WHERE pid = ANY($1) \
+                    AND datname = current_database() AND pid <> pg_backend_pid()";
+        let left: Vec<i32> =
+            query_scalar(left).bind(pids).fetch_all(&mut self.connection).await.expect("processes");
+        for pid in left {
+            self.kill(pid).await;
+        }
     }
 
     /// Ends a process and returns when it is gone.

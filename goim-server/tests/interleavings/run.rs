@@ -8,6 +8,7 @@ use goim_server::store::EntryDraft;
 use rand::rngs::StdRng;
 use rand::seq::IteratorRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use tokio::sync::Semaphore;
 
 use crate::backend::{Backend, Raw};
 use crate::cast::Cast;
@@ -22,6 +23,7 @@ use crate::rival::RivalConnection;
 use crate::schedule::{Mood, Move};
 use crate::stage::Stage;
 use crate::tables::{clear, snapshot, tables};
+use crate::wire::Rewrite;
 
 pub(crate) const NODES: usize = 3;
 /// Seats: first those of the nodes' appends, then those of their loads, then the others.
@@ -56,20 +58,29 @@ pub(crate) struct Run<'a> {
     pub(crate) pending: BTreeMap<Key, usize>,
 }
 
+/// Seeds that are played at once: each takes some 40 of the 200 connections that PostgreSQL has here,
+/// and tests run on as many threads as the machine has cores.
+static WORLDS: Semaphore = Semaphore::const_new(2);
+
 /// What came of a seed.
 pub(crate) struct Played {
     pub(crate) findings: Vec<Finding>,
     pub(crate) trace: Vec<String>,
     pub(crate) tally: BTreeMap<&'static str, u64>,
+    /// Words that no statement says any more.
+    pub(crate) unused_rewrites: Vec<&'static str>,
 }
 
 /// Plays one seed, and says what the checks found.
-pub(crate) async fn play(stage: &mut Stage, backend: &Backend, raw: &Raw, seed: u64) -> Played {
+pub(crate) async fn play(backend: &Backend, rewrites: &'static [Rewrite], seed: u64) -> Played {
+    let _turn = WORLDS.acquire().await.expect("nobody closes it");
     let mut rng = StdRng::seed_from_u64(seed);
     let mut history = History::default();
-    stage.hold(false);
+    // A new one, so that what a seed does depends on no seed before it.
+    let mut stage = Stage::set(backend, SEATS, rewrites).await;
+    let raw = &backend.raw().await;
     clear(backend, raw).await;
-    let cast = Cast::gather(stage, raw, &mut rng, &mut history).await;
+    let cast = Cast::gather(&stage, raw, &mut rng, &mut history).await;
     let rival = Some(RivalConnection::connect(backend, stage.url(RIVAL)).await);
     stage.hold(true);
     let mood = Mood::new(&mut rng);
@@ -77,17 +88,31 @@ pub(crate) async fn play(stage: &mut Stage, backend: &Backend, raw: &Raw, seed: 
     let doing = (0..SEATS).map(|_| None).collect();
     let (struck, due, pending) = ([false; SEATS], Default::default(), BTreeMap::new());
     let postgres = backend.is_postgres();
-    let mut run =
-        Run { stage, raw, postgres, rng, mood, history, cast, nodes, doing, struck, due, rival, pending };
+    let mut run = Run {
+        stage: &mut stage,
+        raw,
+        postgres,
+        rng,
+        mood,
+        history,
+        cast,
+        nodes,
+        doing,
+        struck,
+        due,
+        rival,
+        pending,
+    };
     let is_over = run.play().await;
-    let Run { mut history, stage, .. } = run;
-    stage.hold(false);
+    let Run { mut history, .. } = run;
     let conversations: Vec<ConversationId> = history.conversations.keys().copied().collect();
     let tables = tables(raw, &conversations).await;
     history.is_over = is_over;
     let findings = checks::all(&history, &tables);
     let History { trace, tally, .. } = history;
-    Played { findings, trace, tally }
+    let unused_rewrites = stage.unused_rewrites();
+    stage.strike().await;
+    Played { findings, trace, tally, unused_rewrites }
 }
 
 impl Run<'_> {

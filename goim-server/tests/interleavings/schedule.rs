@@ -11,6 +11,7 @@ use crate::run::{DUE, LOADS, NODES, READS, RIVAL, Run, SEATS};
 const MOVES: u64 = 600;
 /// On SQLite, where a call takes more of them.
 const SQLITE_MOVES: u64 = 1_500;
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Move {
     Release(SeatId, Control),

@@ -4,19 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::backend::Backend;
 use crate::common::{scaled, seed};
-use crate::run::{Played, SEATS, play};
-use crate::stage::Stage;
+use crate::run::{Played, play};
 
 /// Of a run that failed, so many of its last moves are shown.
 const MOVES_SHOWN: usize = 20000;
 
 pub(crate) async fn some(backend: &Backend) {
     let first = seed("interleavings");
-    let mut stage = Stage::set(backend, SEATS, &[]).await;
-    let raw = backend.raw().await;
     let mut tally = BTreeMap::new();
     for seed in (0..).map(|n| first.wrapping_add(n)).take(scaled(8)) {
-        let played = play(&mut stage, backend, &raw, seed).await;
+        let played = play(backend, &[], seed).await;
         let Played { findings, trace, .. } = played;
         if !findings.is_empty() {
             for line in &trace[trace.len().saturating_sub(MOVES_SHOWN)..] {

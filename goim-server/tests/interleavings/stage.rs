@@ -10,8 +10,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+use futures_util::future::try_join_all;
 use goim_server::store::{self, Options, Store};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::backend::Backend;
@@ -20,8 +23,8 @@ use crate::observer::Observer;
 use crate::ops::{Call, Output};
 use crate::wire::{Rewrite, Wire};
 
-/// Nothing takes so long unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(40);
+/// Nothing takes so long unless it hangs, however busy the machine is.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// How long a statement may take before PostgreSQL is asked what it waits for.
 const ASK_AFTER: Duration = Duration::from_millis(2);
@@ -34,6 +37,7 @@ pub(crate) struct Stage {
     events: UnboundedReceiver<Event>,
     sender: UnboundedSender<Event>,
     engine: Engine,
+    calls: JoinSet<()>,
     /// Somebody may have let go of a lock since it was asked who waits for one.
     locks_changed: bool,
     /// What goes on though it was cut waited for locks when it was last asked.
@@ -88,28 +92,43 @@ impl Stage {
             events,
             sender,
             engine: Engine::Sqlite { writers: VecDeque::new() },
+            calls: JoinSet::new(),
             locks_changed: false,
             orphans_rest: true,
         };
         if let Some(server) = backend.address() {
-            let wire = Wire::new(server, rewrites, stage.sender.clone());
+            let mut wire = Wire::new(server, rewrites, stage.sender.clone());
             let observer = Observer::connect(&backend.url()).await;
+            let mut urls = Vec::new();
             for seat in 0..seats {
-                let url = backend.url_through(wire.listen(seat).await);
-                let store = store::open(&url, Options::default()).await.expect("the store opens");
-                serve_every_epoch(&store);
+                urls.push(backend.url_through(wire.listen(seat).await));
+            }
+            let options = Options { unsafe_allowed: true, ..Options::default() };
+            let stores = try_join_all(urls.iter().map(|url| store::open(url, options)));
+            for (url, store) in urls.iter().cloned().zip(stores.await.expect("the stores open")) {
                 stage.seats.push(Seat { store, url, state: State::Idle, writes: false });
             }
             stage.engine = Engine::Postgres { wire, observer, orphans: Vec::new() };
         } else {
             let store = backend.open().await;
-            serve_every_epoch(&store);
             for _ in 0..seats {
                 let (store, url) = (Arc::clone(&store), backend.url());
                 stage.seats.push(Seat { store, url, state: State::Idle, writes: false });
             }
         }
         stage
+    }
+
+    /// Ends all that is under way, and all connections: what did not come to an end is not to hold
+    /// up the next to be on this database, or to write there.
+    pub(crate) async fn strike(mut self) {
+        self.calls.shutdown().await;
+        if let Engine::Postgres { wire, observer, .. } = &mut self.engine {
+            observer.kill_all(&wire.cut_all().await).await;
+        }
+        for Seat { store, .. } in &self.seats {
+            store.close().await;
+        }
     }
 
     pub(crate) fn store(&self, seat: SeatId) -> Arc<dyn Store> {
@@ -192,10 +211,11 @@ impl Stage {
     /// Starts a call on an idle seat.
     pub(crate) fn start(&mut self, seat: SeatId, writes: bool, call: Call) {
         let events = self.sender.clone();
+        while self.calls.try_join_next().is_some() {}
         self.seats[seat].state = State::Running;
         self.seats[seat].writes = writes;
         if matches!(self.engine, Engine::Postgres { .. }) {
-            tokio::spawn(async move {
+            self.calls.spawn(async move {
                 let output = call.await;
                 let _ = events.send(Event::Finished { seat, output });
             });
@@ -204,7 +224,7 @@ impl Stage {
         let (control, mut controls) = unbounded_channel();
         let label = String::from(if writes { "a step of a writer" } else { "a step" });
         let handle = Handle { connection: 0, pid: 0, label, control };
-        tokio::spawn(async move {
+        self.calls.spawn(async move {
             let parked = || drop(events.send(Event::Parked { seat, handle: handle.clone() }));
             let pending = || drop(events.send(Event::Pending { seat, handle: handle.clone() }));
             let output = stepped(call, parked, pending, &mut controls).await.unwrap_or(Output::Cut);
@@ -255,7 +275,11 @@ impl Stage {
         let since = Instant::now();
         let mut finished = Vec::new();
         loop {
-            assert!(since.elapsed() < DEADLINE, "it does not come to rest: {}", self.states());
+            assert!(
+                since.elapsed() < DEADLINE,
+                "it did not come to rest within {DEADLINE:?}: {}",
+                self.states()
+            );
             self.take_all(&mut finished);
             if self.seats.iter().any(|seat| matches!(seat.state, State::Running)) {
                 self.take_next(&mut finished).await;
@@ -270,12 +294,23 @@ impl Stage {
                 self.seats[seat].state = State::Waiting(handle.clone());
             }
         }
+        self.serve_epochs();
         finished.sort_by_key(|(seat, _)| *seat);
         finished
     }
 
+    /// Serves whatever epoch a store has seen, as a node does that has nothing to forget: between two
+    /// moves, so that no call's answer depends on who is faster.
+    fn serve_epochs(&self) {
+        for Seat { store, .. } in &self.seats {
+            if let Some(epoch) = store.gate().went_back().now_or_never() {
+                store.gate().serve(epoch);
+            }
+        }
+    }
+
     /// Waits until something happens by itself, when everybody waits for a lock: the database ends
-    /// a deadlock, or a statement that waited too long.
+    /// a deadlock.
     pub(crate) async fn settle_deadlock(&mut self) -> Vec<(SeatId, Output)> {
         let mut finished = Vec::new();
         self.take_next(&mut finished).await;
@@ -352,7 +387,7 @@ impl Stage {
 
     async fn take_next(&mut self, finished: &mut Vec<(SeatId, Output)>) {
         let Ok(event) = timeout(DEADLINE, self.events.recv()).await else {
-            panic!("it hangs: {}", self.states())
+            panic!("nothing happened for {DEADLINE:?}: {}", self.states())
         };
         self.take(event.expect("the stage is set"), finished);
     }
@@ -381,7 +416,11 @@ impl Stage {
                 }
             }
             Event::Finished { seat, output } => {
-                self.seats[seat].state = State::Idle;
+                let state = std::mem::replace(&mut self.seats[seat].state, State::Idle);
+                if let State::Parked(handle) = state {
+                    // The pool was faster with its tidying up than the call with its end.
+                    let _ = handle.control.send(Control::Go);
+                }
                 self.locks_changed |= self.seats[seat].writes;
                 if let Engine::Sqlite { writers } = &mut self.engine {
                     writers.retain(|writer| *writer != seat);
@@ -390,15 +429,4 @@ impl Stage {
             }
         }
     }
-}
-
-/// As a node that has nothing to forget: it serves whatever epoch the store begins.
-fn serve_every_epoch(store: &Arc<dyn Store>) {
-    let store = Arc::clone(store);
-    tokio::spawn(async move {
-        loop {
-            let epoch = store.gate().went_back().await;
-            store.gate().serve(epoch);
-        }
-    });
 }

@@ -6,15 +6,27 @@
 //! statement than the store did, which is how the suite is shown that it would notice.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
 use crate::gate::{Control, Event, Handle, SeatId};
+
+/// What the wire adds to the settings of each connection. Whoever waits at the gate holds his locks
+/// for as long as the machine needs for the moves of the others: if PostgreSQL looked at the time,
+/// the machine would decide what happens. And nothing here is about the disk.
+const SETTINGS: &str = " -c lock_timeout=0 -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 \
+    -c synchronous_commit=off";
+
+/// What a store says on a connection that it is opening: how statements that pass at once begin. Its
+/// pool gives up a connection that takes 5 s to open, and a pool that opens one more because the
+/// other is not back yet would be a matter of speed.
+const OPENING: [&str; 2] = ["WITH place AS (", "SELECT epoch FROM meta"];
 
 /// Words of a statement that are replaced on their way.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +36,9 @@ pub(crate) struct Rewrite {
 }
 
 /// All wires to one database.
-#[derive(Clone)]
 pub(crate) struct Wire {
     shared: Arc<Shared>,
+    listeners: JoinSet<()>,
 }
 
 struct Shared {
@@ -37,6 +49,8 @@ struct Shared {
     /// Whether statements wait; while the stage is set they do not.
     holding: AtomicBool,
     connections: AtomicU64,
+    /// PostgreSQL's processes behind all connections that there were.
+    pids: Mutex<Vec<i32>>,
     events: UnboundedSender<Event>,
 }
 
@@ -48,7 +62,9 @@ impl Wire {
     ) -> Self {
         let rewritten = rewrites.iter().map(|_| AtomicUsize::new(0)).collect();
         let (holding, connections) = (AtomicBool::new(false), AtomicU64::new(1));
-        Self { shared: Arc::new(Shared { server, rewrites, rewritten, holding, connections, events }) }
+        let pids = Mutex::default();
+        let shared = Arc::new(Shared { server, rewrites, rewritten, holding, connections, pids, events });
+        Self { shared, listeners: JoinSet::new() }
     }
 
     pub(crate) fn hold(&self, holding: bool) {
@@ -61,14 +77,21 @@ impl Wire {
         counted.filter(|(_, count)| count.load(Ordering::Relaxed) == 0).map(|(rule, _)| rule.find).collect()
     }
 
-    /// Listens for one seat's connections; returns the port. Ends with the test's runtime.
-    pub(crate) async fn listen(&self, seat: SeatId) -> u16 {
+    /// Cuts all connections for good. Returns the processes that were behind them.
+    pub(crate) async fn cut_all(&mut self) -> Vec<i32> {
+        self.listeners.shutdown().await;
+        std::mem::take(&mut *self.shared.pids.lock().expect("no panic under the lock"))
+    }
+
+    /// Listens for one seat's connections; returns the port.
+    pub(crate) async fn listen(&mut self, seat: SeatId) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
+        self.listeners.spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(Arc::clone(&shared), seat, client));
+                connections.spawn(serve(Arc::clone(&shared), seat, client));
             }
         });
         port
@@ -166,6 +189,7 @@ impl Connection {
                 }
             };
             tokio::select! {
+                biased;
                 read = client => if read? == 0 { return Err(Ended) },
                 read = self.server.read_buf(&mut self.from_server) => if read? == 0 { return Err(Ended) },
                 control = self.controls.recv() => self.control(control.ok_or(Ended)?).await?,
@@ -193,8 +217,7 @@ impl Connection {
     async fn take_from_client(&mut self, message: &[u8]) -> Result<(), Ended> {
         if !self.begun {
             self.begun = true;
-            self.server.write_all(message).await?;
-            return Ok(());
+            return Ok(self.server.write_all(&timeless(message)).await?);
         }
         let body = &message[5..];
         match message[0] {
@@ -232,7 +255,10 @@ impl Connection {
 
     async fn end_group(&mut self) -> Result<(), Ended> {
         let Group { bytes, executes, label } = std::mem::take(&mut self.group);
-        if !executes || !self.shared.holding.load(Ordering::Relaxed) {
+        if !executes
+            || !self.shared.holding.load(Ordering::Relaxed)
+            || OPENING.iter().any(|of| label.starts_with(of))
+        {
             self.passing += 1;
             return Ok(self.server.write_all(&bytes).await?);
         }
@@ -246,6 +272,7 @@ impl Connection {
         let ready = message[0] == b'Z';
         if message[0] == b'K' {
             self.pid = (&message[5..]).get_i32();
+            self.shared.pids.lock().expect("no panic under the lock").push(self.pid);
         }
         if self.passing == 0
             && let Progress::Answering { lose, answer } = &mut self.progress
@@ -289,6 +316,31 @@ fn take(buffer: &mut BytesMut, typed: bool) -> Option<BytesMut> {
     let length = buffer.get(before..before + 4)?;
     let length = before + usize::try_from((&mut &*length).get_u32()).ok()?;
     (buffer.len() >= length).then(|| buffer.split_to(length))
+}
+
+/// The first message of a connection, with settings behind those that the client asks for.
+fn timeless(startup: &[u8]) -> Vec<u8> {
+    let (head, parameters) = startup.split_at(8);
+    let mut message = head.to_vec();
+    let mut rest = parameters;
+    while !rest.is_empty() {
+        let (name, behind) = split(rest);
+        let (value, behind) = split(behind);
+        rest = behind;
+        message.extend_from_slice(name);
+        message.push(0);
+        if name.is_empty() {
+            break;
+        }
+        message.extend_from_slice(value);
+        if name == b"options" {
+            message.extend_from_slice(SETTINGS.as_bytes());
+        }
+        message.push(0);
+    }
+    let length = u32::try_from(message.len()).expect("a short message");
+    message[..4].copy_from_slice(&length.to_be_bytes());
+    message
 }
 
 fn append(group: &mut Vec<u8>, kind: u8, body: &[u8]) {
