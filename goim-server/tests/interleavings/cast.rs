@@ -114,6 +114,7 @@ impl Cast {
             (owner, quiet, true),
             (member, quiet, true),
             (admin, quiet, true),
+            (admin, quiet, true),
             (owner, None, true),
             (member, None, true),
         ];

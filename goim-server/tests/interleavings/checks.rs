@@ -61,6 +61,11 @@ const CHECKS: &[(&str, Check)] = &[
     ("nothing_fails_that_no_fault_struck", nothing_fails_that_no_fault_struck),
 ];
 
+/// Whether a check has this name.
+pub(crate) fn exists(name: &str) -> bool {
+    CHECKS.iter().any(|(check, _)| *check == name)
+}
+
 /// Runs all checks.
 pub(crate) fn all(history: &History, tables: &Tables) -> Vec<Finding> {
     let mut logs = history.erased.clone();
