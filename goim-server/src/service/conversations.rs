@@ -266,7 +266,6 @@ impl Service {
 
     /// Whether a user is a member now.
     pub(super) async fn is_in(&self, user: UserId, conversation: ConversationId) -> Result<bool, Error> {
-        let ranges = self.store.ranges(user, conversation).await.map_err(failed)?;
-        Ok(ranges.last().is_some_and(|range| range.until.is_none()))
+        self.store.is_member(user, conversation).await.map_err(failed)
     }
 }

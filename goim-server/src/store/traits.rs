@@ -101,6 +101,9 @@ pub trait Readers: Send + Sync {
     /// The ranges of a conversation that a user may see, in order; empty if he never was a member.
     async fn ranges(&self, user: UserId, conversation: ConversationId) -> StoreResult<Vec<Range>>;
 
+    /// Whether a user is a member now.
+    async fn is_member(&self, user: UserId, conversation: ConversationId) -> StoreResult<bool>;
+
     /// What a user may see after an offset.
     ///
     /// # Errors

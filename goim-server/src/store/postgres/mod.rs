@@ -35,6 +35,13 @@ macro_rules! list {
     };
 }
 
+/// Two list parameters of one length as a subquery of the columns `behind` and `until`.
+macro_rules! windows {
+    ($behind:literal, $until:literal) => {
+        concat!("(SELECT * FROM unnest(", $behind, "::bigint[], ", $until, "::bigint[]) t(behind, until))")
+    };
+}
+
 fn bind_list(ids: &[i64]) -> Vec<i64> {
     ids.to_vec()
 }
@@ -44,7 +51,7 @@ friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
-readers!(PostgresStore, PgConnection, list, bind_list);
+readers!(PostgresStore, PgConnection, list, windows, bind_list);
 effects!(PgConnection, list, bind_list);
 
 impl PostgresStore {

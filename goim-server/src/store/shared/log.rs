@@ -95,9 +95,18 @@ macro_rules! log {
                 bytes_max: usize,
             ) -> $crate::store::StoreResult<Vec<$crate::store::StoredEntry>> {
                 let mut connection = self.read().await?;
-                let window = (after, goim_core::Seq::MAX);
-                let (entries, _) =
-                    Self::read_window(&mut *connection, conversation, window, limit, bytes_max).await?;
+                let window = [(after, after.plus(limit.into()))];
+                let mut entries = Vec::new();
+                Self::read_windows(
+                    &mut *connection,
+                    Self::ENTRIES,
+                    conversation,
+                    &window,
+                    limit,
+                    bytes_max,
+                    &mut entries,
+                )
+                .await?;
                 Ok(entries)
             }
 

@@ -33,6 +33,19 @@ macro_rules! list {
     };
 }
 
+/// Two list parameters of one length as a subquery of the columns `behind` and `until`.
+macro_rules! windows {
+    ($behind:literal, $until:literal) => {
+        concat!(
+            "(SELECT b.value AS behind, u.value AS until FROM json_each(",
+            $behind,
+            ") b JOIN json_each(",
+            $until,
+            ") u ON u.key = b.key)"
+        )
+    };
+}
+
 fn bind_list(ids: &[i64]) -> String {
     let mut json = String::with_capacity(2 + ids.len() * 8);
     json.push('[');
@@ -51,7 +64,7 @@ friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
-readers!(SqliteStore, SqliteConnection, list, bind_list);
+readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
 effects!(SqliteConnection, list, bind_list);
 
 impl SqliteStore {
