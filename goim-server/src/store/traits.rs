@@ -158,11 +158,12 @@ pub trait Readers: Send + Sync {
         conversations: &[ConversationId],
     ) -> StoreResult<Vec<ReaderState>>;
 
-    /// Moves offsets forward, never back, durably. Returns what was refused.
+    /// Moves offsets forward, never back, durably. Returns what was refused: what lies beyond the
+    /// highest seq that its reader may see, among others.
     async fn commit_offsets(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>>;
 
-    /// Moves a read marker forward, never back and never beyond the head. Returns where it is now
-    /// if it moved.
+    /// Moves a read marker forward, never back and never beyond the highest seq that the user may
+    /// see. Returns where it is now if it moved.
     ///
     /// # Errors
     ///

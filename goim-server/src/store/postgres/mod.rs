@@ -101,13 +101,13 @@ impl PostgresStore {
         // In key order, so that two of these never wait for each other in a circle.
         let verdicts: Vec<(i64, bool, bool)> = sqlx::query_as(
             "WITH i AS MATERIALIZED ( \
-                 SELECT t.*, COALESCE(c.head >= t.seq, false) AS within, \
-                     t.epoch IN (0, (SELECT epoch FROM meta)) AS present, \
-                     EXISTS (SELECT 1 FROM members m WHERE m.conversation = t.conversation \
-                             AND m.user_id = t.user_id) AS member \
+                 SELECT t.*, COALESCE(r.head >= t.seq, false) AS within, \
+                     t.epoch IN (0, (SELECT epoch FROM meta)) AS present, r.head IS NOT NULL AS member \
                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
                      WITH ORDINALITY t(device, user_id, conversation, seq, epoch, place) \
-                 LEFT JOIN conversations c ON c.id = t.conversation), \
+                 CROSS JOIN LATERAL (SELECT max(COALESCE(m.until_seq, c.head)) AS head \
+                     FROM members m JOIN conversations c ON c.id = m.conversation \
+                     WHERE m.conversation = t.conversation AND m.user_id = t.user_id) r), \
              w AS ( \
                  INSERT INTO offsets (device, conversation, seq) \
                  SELECT device, conversation, max(seq) FROM i WHERE within AND member AND present \

@@ -328,9 +328,10 @@ macro_rules! readers {
                 let mut connection = self.write().await?;
                 let moved: Option<(i64,)> = sqlx::query_as(
                     "INSERT INTO read_markers (user_id, conversation, seq) \
-                     SELECT $1, id, CASE WHEN head < $3 THEN head ELSE $3 END FROM conversations \
-                     WHERE id = $2 AND EXISTS \
-                         (SELECT 1 FROM members WHERE conversation = $2 AND user_id = $1) \
+                     SELECT $1, $2, CASE WHEN r.head < $3 THEN r.head ELSE $3 END FROM \
+                         (SELECT max(COALESCE(m.until_seq, c.head)) AS head \
+                          FROM members m JOIN conversations c ON c.id = m.conversation \
+                          WHERE m.conversation = $2 AND m.user_id = $1) r WHERE r.head IS NOT NULL \
                      ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq \
                      WHERE read_markers.seq < excluded.seq RETURNING seq",
                 )

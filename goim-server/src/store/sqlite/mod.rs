@@ -123,12 +123,12 @@ macro_rules! judged_offsets {
     () => {
         "WITH i AS MATERIALIZED (SELECT key AS place, value->>0 AS device, value->>1 AS user_id, \
              value->>2 AS conversation, value->>3 AS seq, value->>4 AS epoch FROM json_each($1)), \
-         judged AS MATERIALIZED (SELECT i.*, \
-             COALESCE((SELECT head >= i.seq FROM conversations WHERE id = i.conversation), false) AS within, \
-             EXISTS (SELECT 1 FROM members m WHERE m.conversation = i.conversation \
-                     AND m.user_id = i.user_id) AS member, \
-             i.epoch IN (0, (SELECT epoch FROM meta)) AS present \
-             FROM i) "
+         reach AS MATERIALIZED (SELECT i.*, (SELECT max(COALESCE(m.until_seq, c.head)) \
+             FROM members m JOIN conversations c ON c.id = m.conversation \
+             WHERE m.conversation = i.conversation AND m.user_id = i.user_id) AS head FROM i), \
+         judged AS MATERIALIZED (SELECT reach.*, COALESCE(head >= seq, false) AS within, \
+             head IS NOT NULL AS member, epoch IN (0, (SELECT epoch FROM meta)) AS present \
+             FROM reach) "
     };
 }
 
