@@ -20,6 +20,10 @@ macro_rules! expect {
     };
 }
 
+mod friends;
+mod groups;
+mod people;
+
 impl Client {
     /// Makes an account and opens a session with it, which this client then has.
     ///
@@ -31,7 +35,8 @@ impl Client {
     }
 
     /// Opens a session, which this client then has. Each login is a device of its own; keep the
-    /// session's refresh token to come back as the same device.
+    /// session's refresh token to come back as the same device. A client whose session has
+    /// [ended](crate::Event::SessionEnded) is over: log in with a new one.
     ///
     /// # Errors
     ///

@@ -51,8 +51,8 @@ pub enum CallError {
     /// The connection was lost before the answer came. Whether it was done is not known.
     #[error("the connection was lost before the answer came; the call may or may not have been done")]
     Disconnected,
-    /// The client was closed.
-    #[error("the client is closed")]
+    /// The client was closed, or its session has [ended](crate::Event::SessionEnded).
+    #[error("the client is closed, or its session has ended; connect a new one")]
     Closed,
     /// The server answered something else than was asked.
     #[error("the server's answer does not fit the call")]
@@ -74,9 +74,11 @@ pub enum SendError {
     /// The server refused it for good.
     #[error(transparent)]
     Refused(#[from] goim_proto::Error),
-    /// The client was closed before the answer came. It is in the outbox of the local store, if
-    /// that outlives the client.
-    #[error("the client is closed; an outbox that is kept sends the message next time")]
+    /// The client was closed, or its session [ended](crate::Event::SessionEnded), before the answer
+    /// came. The message is in the outbox of the local store, if that outlives the client.
+    #[error(
+        "the client is closed or its session has ended; an outbox that is kept sends the message next time"
+    )]
     Closed,
     /// The content cannot be sent.
     #[error(transparent)]

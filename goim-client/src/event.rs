@@ -13,8 +13,8 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
-    /// The server does not take the token any longer. The client does not try again by itself:
-    /// log in.
+    /// The server does not take the token any longer, and the client has ended: its streams end, and
+    /// its calls and sends answer `Closed`. Log in with a new [`Client`](crate::Client).
     SessionEnded {
         /// Why, for people.
         reason: String,

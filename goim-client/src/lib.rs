@@ -57,8 +57,11 @@ pub use error::{CallError, ConnectError, LocalStoreError, SendError};
 pub use event::Event;
 pub use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 pub use goim_proto::{
-    BotToken, Content, ConversationInfo, ConversationKind, Error as ServerError, ErrorCode, MemberInfo,
-    Position, Role, Sent, Session, SessionInfo, Start, SyncItem, User,
+    AccountSettings, Application, ApplicationPage, Audience, BlockedPage, BotToken, Content,
+    ConversationInfo, ConversationKind, DeviceInfo, DevicePage, Error as ServerError, ErrorCode, FoundPage,
+    Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom,
+    JoinPolicy, MemberInfo, Position, Profile, ProfileUpdate, RequestState, Role, Sent, Session, SessionInfo,
+    SettingsUpdate, Start, SyncItem, User,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};
 pub use options::{ClientBuilder, CommitPolicy};

@@ -1,6 +1,14 @@
 //! Every request. Its answer is in [`reply`](crate::reply).
 
+mod account;
+mod friends;
+mod groups;
+
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
+
+pub use account::*;
+pub use friends::*;
+pub use groups::*;
 
 wire_enum! {
     /// A request.
@@ -21,6 +29,18 @@ wire_enum! {
         7 => RevokeBot(UserArgument),
         /// Finds a user by name; answered by `User`.
         8 => FindUser(FindUser),
+        /// Reads the profiles of users; answered by `Profiles`.
+        9 => Profiles(UserList),
+        /// Changes the caller's own profile; answered by `Profiles`.
+        10 => UpdateProfile(ProfileUpdate),
+        /// Finds users whose name or nickname begins like this; answered by `Found`.
+        11 => SearchUsers(SearchUsers),
+        /// Changes the caller's password and revokes his other devices; answered by `Done`.
+        12 => ChangePassword(ChangePassword),
+        /// Lists the caller's devices; answered by `Devices`.
+        13 => ListDevices(ListDevices),
+        /// Ends the sessions of one of the caller's devices for good; answered by `Done`.
+        14 => RevokeDevice(DeviceArgument),
         /// Opens the direct chat with a user; answered by `Conversation`.
         20 => OpenDirect(UserArgument),
         /// Makes a group that the caller owns; answered by `Conversation`.
@@ -35,6 +55,28 @@ wire_enum! {
         25 => Rename(Rename),
         /// Lists a conversation's members; answered by `Members`.
         26 => ListMembers(ListMembers),
+        /// Reads what there is to know of a group; answered by `Group`.
+        27 => GroupInfo(ConversationArgument),
+        /// Finds a group by its public number; answered by `Group`.
+        28 => FindGroup(FindGroup),
+        /// Changes what a group shows and allows; answered by `Sent`.
+        29 => UpdateGroup(UpdateGroup),
+        /// Makes a member an admin, or an admin a plain member; answered by `Sent`.
+        30 => SetRole(SetRole),
+        /// Takes no messages of a member any more, or takes them again; answered by `Sent`.
+        31 => MuteMember(MuteMember),
+        /// Makes a member the owner; answered by `Sent`.
+        32 => TransferGroup(Member),
+        /// Ends a group: nobody writes any more; answered by `Sent`.
+        33 => DismissGroup(GroupAct),
+        /// Joins a group that is open; answered by `Sent`.
+        34 => JoinGroup(GroupAct),
+        /// Asks to be let into a group; answered by `Done`.
+        35 => ApplyToGroup(ApplyToGroup),
+        /// Lets an applicant in, or rejects him; answered by `Done`.
+        36 => AnswerApplication(AnswerApplication),
+        /// Lists applications to a group, or the caller's own; answered by `Applications`.
+        37 => ListApplications(ListApplications),
         /// Registers this connection for all conversations of the user, then lists those past the
         /// device's offset; answered by `Synced`.
         40 => Sync(Sync),
@@ -52,52 +94,26 @@ wire_enum! {
         46 => MarkRead(Position),
         /// Nothing; answered by `Done`.
         60 => Ping,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `Register` and `Login`.
-    pub struct Credentials {
-        /// The account's name.
-        pub name: String,
-        /// The password; 8 to 128 bytes.
-        pub password: String,
-        /// What the user calls this installation. Empty: "device".
-        pub device_name: String,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `Refresh`.
-    pub struct Refresh {
-        /// The refresh token; it is good for one use.
-        pub refresh_token: String,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `Authenticate`.
-    pub struct Authenticate {
-        /// An access token, or a bot's token.
-        pub token: String,
-        /// Which instance of a bot this is: each owns its offsets. Empty: "default".
-        pub instance: String,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `CreateBot`.
-    pub struct CreateBot {
-        /// The bot's name.
-        pub name: String,
-    }
-}
-
-wire_struct! {
-    /// A user as the only argument.
-    pub struct UserArgument {
-        /// Whom.
-        pub user: UserId,
+        /// Asks a user to be friends; answered by `Done`.
+        70 => RequestFriend(RequestFriend),
+        /// Answers a user's request; answered by `Done`.
+        71 => AnswerFriend(AnswerFriend),
+        /// Lists requests that the caller sent or was sent; answered by `FriendRequests`.
+        72 => ListFriendRequests(ListFriendRequests),
+        /// Lists the caller's friends; answered by `Friends`.
+        73 => ListFriends(ListUsers),
+        /// Notes what the caller calls a friend; answered by `Done`.
+        74 => SetRemark(SetRemark),
+        /// Ends a friendship; answered by `Done`.
+        75 => DeleteFriend(UserArgument),
+        /// Takes no direct messages from a user any more; answered by `Done`.
+        76 => Block(UserArgument),
+        /// Takes them again; answered by `Done`.
+        77 => Unblock(UserArgument),
+        /// Lists whom the caller blocks; answered by `Blocked`.
+        78 => ListBlocked(ListUsers),
+        /// Changes what the caller's account allows others; answered by `Settings`.
+        79 => UpdateSettings(SettingsUpdate),
     }
 }
 
@@ -106,14 +122,6 @@ wire_struct! {
     pub struct ConversationArgument {
         /// Which.
         pub conversation: ConversationId,
-    }
-}
-
-wire_struct! {
-    /// Arguments of `FindUser`.
-    pub struct FindUser {
-        /// The whole name.
-        pub name: String,
     }
 }
 

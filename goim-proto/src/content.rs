@@ -6,6 +6,7 @@ use goim_core::{ConversationId, Seq, UserId};
 
 use crate::limits::{BODY_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::wire::{Decode, DecodeError, Slice, decode, encode};
+use crate::{GroupChange, Role};
 
 wire_enum! {
     /// What an entry says. Codes under 32 are messages, which people read and count.
@@ -26,10 +27,30 @@ wire_enum! {
         36 => Renamed(Renamed),
         /// The log's first entry: a direct chat was opened.
         37 => DirectOpened(DirectOpened),
+        /// What the group shows or allows was changed.
+        38 => GroupUpdated(GroupChange),
+        /// A member became an admin, or an admin a plain member.
+        39 => RoleChanged(RoleChanged),
+        /// A member was muted, or is heard again.
+        40 => MemberMuted(MemberMuted),
+        /// A member became the owner; the sender, who was it, is an admin now.
+        41 => OwnerChanged(OwnerChanged),
+        /// The group was dismissed: nobody writes any more.
+        42 => Dismissed,
+        /// The sender joined.
+        43 => MemberJoined,
         /// In an inbox: its owner was added to a conversation.
         64 => AddedTo(Place),
         /// In an inbox: its owner was removed from a conversation, or left it.
         65 => RemovedFrom(Place),
+        /// In an inbox: the sender asks to be friends.
+        66 => FriendRequested(FriendRequested),
+        /// In an inbox: the sender answered a request of its owner's.
+        67 => FriendAnswered(FriendAnswered),
+        /// In an inbox: the sender applies to a group of which its owner is the owner or an admin.
+        68 => ApplicationMade(ApplicationMade),
+        /// In an inbox: the sender rejected an application of its owner's.
+        69 => ApplicationRejected(ApplicationRejected),
     }
 }
 
@@ -100,6 +121,68 @@ wire_struct! {
         pub conversation: ConversationId,
         /// Where in it.
         pub seq: Seq,
+    }
+}
+
+wire_struct! {
+    /// A member's role has changed.
+    pub struct RoleChanged {
+        /// Whose.
+        pub user: UserId,
+        /// `Admin` or `Member`.
+        pub role: Role,
+    }
+}
+
+wire_struct! {
+    /// A member was muted, or is heard again.
+    pub struct MemberMuted {
+        /// Who.
+        pub user: UserId,
+        /// Whether his messages are refused.
+        pub muted: bool,
+    }
+}
+
+wire_struct! {
+    /// A group has a new owner.
+    pub struct OwnerChanged {
+        /// Who.
+        pub user: UserId,
+    }
+}
+
+wire_struct! {
+    /// Somebody applies to a group.
+    pub struct ApplicationMade {
+        /// To which.
+        pub conversation: ConversationId,
+        /// What was written with it; may be empty.
+        pub comment: String,
+    }
+}
+
+wire_struct! {
+    /// An application to a group was rejected.
+    pub struct ApplicationRejected {
+        /// To which.
+        pub conversation: ConversationId,
+    }
+}
+
+wire_struct! {
+    /// Somebody asks to be friends.
+    pub struct FriendRequested {
+        /// What was written with it; may be empty.
+        pub greeting: String,
+    }
+}
+
+wire_struct! {
+    /// A request to be friends was answered.
+    pub struct FriendAnswered {
+        /// Whether the two are friends now.
+        pub accepted: bool,
     }
 }
 

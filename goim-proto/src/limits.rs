@@ -25,6 +25,21 @@ pub const USERS_MAX: usize = 1_000;
 /// A user's or a group's name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 64;
 
+/// A reference to a picture, in bytes of UTF-8.
+pub const AVATAR_BYTES_MAX: usize = 128;
+
+/// What a user says about himself, in bytes of UTF-8.
+pub const BIO_BYTES_MAX: usize = 512;
+
+/// What a group's members shall know, in bytes of UTF-8.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = 4_096;
+
+/// What is written with a request to be friends or an application, in bytes of UTF-8.
+pub const GREETING_BYTES_MAX: usize = 256;
+
+/// Items in one page of a list of people: at 1 KiB for a profile of the longest, 100 KiB.
+pub const PAGE_LIMIT_MAX: u32 = 100;
+
 /// Levels of arrays within arrays. The answer to a pull needs 6.
 pub const DEPTH_MAX: usize = 16;
 

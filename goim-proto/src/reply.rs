@@ -1,8 +1,16 @@
 //! Every answer to a [`Call`](crate::Call).
 
-use goim_core::{ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
+mod account;
+mod friends;
+mod groups;
+
+use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 
 use crate::Error;
+
+pub use account::*;
+pub use friends::*;
+pub use groups::*;
 
 wire_enum! {
     /// The answer to a call.
@@ -19,10 +27,22 @@ wire_enum! {
         5 => BotToken(BotToken),
         /// A user.
         6 => User(User),
+        /// Profiles of users.
+        7 => Profiles(ProfileList),
+        /// A page of users that were searched for.
+        8 => Found(FoundPage),
+        /// A page of devices.
+        9 => Devices(DevicePage),
+        /// What the caller's account allows others.
+        10 => Settings(AccountSettings),
         /// A conversation.
         20 => Conversation(ConversationInfo),
         /// A page of members.
         21 => Members(MemberPage),
+        /// A group.
+        22 => Group(GroupInfo),
+        /// A page of applications.
+        23 => Applications(ApplicationPage),
         /// A page of conversations past the device's offsets.
         40 => Synced(Synced),
         /// Where conversations stand.
@@ -35,52 +55,12 @@ wire_enum! {
         44 => History(HistoryPage<B>),
         /// The offsets are committed.
         45 => Committed(Committed),
-    }
-}
-
-wire_struct! {
-    /// Who a connection speaks for.
-    pub struct SessionInfo {
-        /// The user.
-        pub user: UserId,
-        /// The device, which owns offsets.
-        pub device: DeviceId,
-        /// The user's inbox.
-        pub inbox: ConversationId,
-    }
-}
-
-wire_struct! {
-    /// A session with its tokens.
-    pub struct Session {
-        /// Who.
-        pub info: SessionInfo,
-        /// Authenticates connections.
-        pub access_token: String,
-        /// When the access token ends, in milliseconds since the Unix epoch.
-        pub access_expires_ms: u64,
-        /// Buys new tokens, once.
-        pub refresh_token: String,
-    }
-}
-
-wire_struct! {
-    /// A bot and its token.
-    pub struct BotToken {
-        /// The bot's user.
-        pub user: UserId,
-        /// Its token, shown this one time.
-        pub token: String,
-    }
-}
-
-wire_struct! {
-    /// A user.
-    pub struct User {
-        /// The id.
-        pub user: UserId,
-        /// The name.
-        pub name: String,
+        /// A page of requests to be friends.
+        70 => FriendRequests(FriendRequestPage),
+        /// A page of friends.
+        71 => Friends(FriendPage),
+        /// A page of users whom the caller blocks.
+        72 => Blocked(BlockedPage),
     }
 }
 
@@ -115,7 +95,7 @@ wire_code! {
     pub enum Role {
         /// Everything.
         1 => Owner,
-        /// Add and remove members.
+        /// Add, remove and mute plain members, answer applications, change what the group shows and allows.
         2 => Admin,
         /// Read and write.
         3 => Member,
@@ -131,6 +111,8 @@ wire_struct! {
         pub role: Role,
         /// The entry that let him in.
         pub since: Seq,
+        /// Whether his messages are refused.
+        pub muted: bool,
     }
 }
 

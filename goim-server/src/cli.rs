@@ -26,7 +26,8 @@ pub struct Args {
     /// sqlite:PATH or postgres://USER@HOST/DATABASE.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
-    /// Where the certificate, the token key and the embedded store are kept.
+    /// Where the certificate, the token key and the embedded store are kept. Renaming token.key there
+    /// to token.previous.key before a start gives a new key; remove the old one when its tokens ended.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// How log lines look.

@@ -79,6 +79,9 @@ pub struct Limits {
     /// Password checks, registrations and refreshes a second from one address, after a burst of
     /// sixteen times as many. Argon2id takes about 20 ms of a core each.
     pub logins_per_s: u32,
+    /// Wrong passwords a minute for one account, after a burst of as many, from wherever they come.
+    /// At 10 a guesser has 5 million a year, and whoever is guessed at waits for 6 s at most.
+    pub wrong_passwords_per_min: u32,
     /// Password hashes computed at once; each takes 19 MiB.
     pub password_hashes_max: usize,
     /// Calls other than sends a second of one connection, after a burst of twice as many.
@@ -102,6 +105,10 @@ pub struct Limits {
     pub group_members_max: usize,
     /// Conversations that one user is a member of.
     pub conversations_per_user_max: usize,
+    /// Friends of one user, and likewise users whom he blocks.
+    pub friends_max: u64,
+    /// Requests of one user to be friends that are not answered, and likewise applications to groups.
+    pub open_requests_max: u64,
 }
 
 impl Default for Limits {
@@ -110,6 +117,7 @@ impl Default for Limits {
             connections_max: 50_000,
             handshakes_per_s: 1_000,
             logins_per_s: 16,
+            wrong_passwords_per_min: 10,
             password_hashes_max: 2,
             requests_per_s: 20_000,
             sends_per_s: 0,
@@ -120,6 +128,8 @@ impl Default for Limits {
             msg_box_bytes_max: 128 << 20,
             group_members_max: 10_000,
             conversations_per_user_max: 10_000,
+            friends_max: 5_000,
+            open_requests_max: 500,
         }
     }
 }
@@ -208,6 +218,10 @@ impl Config {
                 let reason = "must be more than 0";
                 return Err(ConfigError::Value { field, reason });
             }
+        }
+        if limits.wrong_passwords_per_min == 0 {
+            let (field, reason) = ("limits.wrong_passwords_per_min", "must be more than 0");
+            return Err(ConfigError::Value { field, reason });
         }
         if self.access_token_ttl_s == 0 || self.refresh_token_ttl_s == 0 {
             let (field, reason) = ("access_token_ttl_s, refresh_token_ttl_s", "must be more than 0");

@@ -31,6 +31,8 @@ async fn a_direct_chat_is_opened_once_whoever_opens_it() {
     let mut alice = RawClient::user(server.addr(), "alice").await;
     let mut bob = RawClient::user(server.addr(), "bob").await;
     let (a, b) = (alice.me(), bob.me());
+    assert_eq!(alice.direct(b).await.unwrap_err().code, goim_proto::ErrorCode::Forbidden);
+    alice.befriend(&mut bob).await;
     let (one, two) = tokio::join!(alice.direct(b), bob.direct(a));
     assert_eq!(one.clone().unwrap(), two.unwrap());
     let chat = one.unwrap();

@@ -6,16 +6,22 @@ use bytes::Bytes;
 use goim_core::id::NUMBER_MAX;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
-    Content, CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed,
-    TextContent,
+    ApplicationMade, ApplicationRejected, Content, CustomContent, DirectOpened, FriendAnswered,
+    FriendRequested, GroupCreated, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged, Place, Renamed,
+    RoleChanged, TextContent,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
-    GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member, MemberInfo,
-    MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply,
-    ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced,
-    User, UserArgument, Welcome,
+    AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
+    Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed,
+    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
+    DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
+    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
+    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
+    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
+    MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
+    Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem,
+    Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -111,7 +117,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -139,6 +145,46 @@ any_struct! {
     CreateBot { name }
     UserArgument { user }
     FindUser { name }
+    UserList { users }
+    ProfileUpdate { nickname, avatar, gender, bio }
+    SearchUsers { prefix, after, limit }
+    ChangePassword { password, new_password }
+    ListDevices { after, limit }
+    DeviceArgument { device }
+    RequestFriend { user, greeting }
+    AnswerFriend { user, accept }
+    ListFriendRequests { sent, before, limit }
+    ListUsers { after, limit }
+    SetRemark { user, remark }
+    SettingsUpdate { direct_from, groups_from }
+    FriendRequest { number, user, greeting, state, at_ms }
+    FriendRequestPage { requests, more }
+    Friend { user, remark, version, since_ms }
+    FriendPage { friends, more }
+    BlockedPage { users, more }
+    AccountSettings { direct_from, groups_from }
+    FindGroup { number }
+    UpdateGroup { conversation, client_msg_id, change }
+    GroupChange { avatar, announcement, policy, history, muted }
+    SetRole { conversation, user, role, client_msg_id }
+    MuteMember { conversation, user, muted, client_msg_id }
+    GroupAct { conversation, client_msg_id }
+    ApplyToGroup { conversation, comment }
+    AnswerApplication { conversation, user, accept, client_msg_id }
+    ListApplications { conversation, before, limit }
+    GroupInfo {
+        conversation, number, name, avatar, announcement, policy, history, muted, dismissed, owner, members,
+        role
+    }
+    Application { number, conversation, user, comment, state, at_ms }
+    ApplicationPage { applications, more }
+    RoleChanged { user, role }
+    MemberMuted { user, muted }
+    OwnerChanged { user }
+    ApplicationMade { conversation, comment }
+    ApplicationRejected { conversation }
+    FriendRequested { greeting }
+    FriendAnswered { accepted }
     ConversationArgument { conversation }
     CreateGroup { name, members, client_msg_id }
     Members { conversation, users, client_msg_id }
@@ -156,8 +202,13 @@ any_struct! {
     Session { info, access_token, access_expires_ms, refresh_token }
     BotToken { user, token }
     User { user, name }
+    Profile { user, name, nickname, avatar, gender, bio, version, bot }
+    ProfileList { profiles }
+    FoundPage { users, next }
+    DeviceInfo { device, name, created_ms }
+    DevicePage { devices, more }
     ConversationInfo { conversation, kind, title, head }
-    MemberInfo { user, role, since }
+    MemberInfo { user, role, since, muted }
     MemberPage { members, more }
     SyncItem { conversation, kind, head, count, offset, read_marker }
     Synced { items, more, next, epoch }
@@ -204,17 +255,25 @@ any_enum! {
     ServerFrame<Bytes> { Welcome Reply Notification GoAway; }
     Call<Bytes> {
         Register Login Refresh Authenticate CreateBot RevokeBot FindUser
+        Profiles UpdateProfile SearchUsers ChangePassword ListDevices RevokeDevice
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
-        Sync Heads Send Pull History Commit MarkRead;
+        GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
+        ApplyToGroup AnswerApplication ListApplications
+        Sync Heads Send Pull History Commit MarkRead
+        RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
+        ListBlocked UpdateSettings;
         Logout Ping
     }
     Reply<Bytes> {
-        Error Session Authenticated BotToken User Conversation Members
-        Synced Heads Sent Pulled History Committed;
+        Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members Group Applications
+        Synced Heads Sent Pulled History Committed
+        FriendRequests Friends Blocked;
         Done
     }
     Content {
-        Text Custom GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom;
-        MemberLeft
+        Text Custom GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
+        FriendRequested FriendAnswered GroupUpdated RoleChanged MemberMuted OwnerChanged
+        ApplicationMade ApplicationRejected;
+        MemberLeft Dismissed MemberJoined
     }
 }

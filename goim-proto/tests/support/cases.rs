@@ -2,18 +2,21 @@
 //!
 //! They tell one story: Ada (70,001) on her device 12 talks with Ben (70,002) in the group 301.
 
+mod groups;
+mod people;
+
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
     Content, CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
+    Ack, Audience, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
     ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
-    GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member, MemberInfo,
-    MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply,
-    ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced,
-    User, UserArgument, Welcome,
+    Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
+    ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame, Session,
+    SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
 };
 
 use super::value::Value;
@@ -69,6 +72,10 @@ fn item() -> SyncItem {
     }
 }
 
+fn content(name: &str, content: Content) -> Case {
+    case(&format!("Content/{name}"), content)
+}
+
 fn case(name: &str, value: impl Value + 'static) -> Case {
     Case { name: name.to_owned(), value: Box::new(value) }
 }
@@ -85,12 +92,18 @@ fn reply(name: &str, reply: Reply) -> Case {
 pub(crate) fn all() -> Vec<Case> {
     let mut all = client_frames();
     all.extend(account_calls());
+    all.extend(people::calls());
+    all.extend(groups::calls());
     all.extend(conversation_calls());
     all.extend(message_calls());
     all.extend(server_frames());
     all.extend(account_replies());
+    all.extend(people::replies());
+    all.extend(groups::replies());
     all.extend(message_replies());
     all.extend(contents());
+    all.extend(people::contents());
+    all.extend(groups::contents());
     all.extend(codes());
     all
 }
@@ -217,8 +230,8 @@ fn account_replies() -> Vec<Case> {
         title: "tea".into(),
         head: Seq::FIRST,
     };
-    let ben = MemberInfo { user: BEN, role: Role::Member, since: Seq::FIRST };
-    let bot = MemberInfo { user: BOT, role: Role::Admin, since: Seq::new(4) };
+    let ben = MemberInfo { user: BEN, role: Role::Member, since: Seq::FIRST, muted: true };
+    let bot = MemberInfo { user: BOT, role: Role::Admin, since: Seq::new(4), muted: false };
     vec![
         reply("Error", Reply::Error(Error::new(ErrorCode::NotMember, "you are not a member"))),
         reply("Error to retry", Reply::Error(later)),
@@ -258,7 +271,6 @@ fn message_replies() -> Vec<Case> {
 }
 
 fn contents() -> Vec<Case> {
-    let content = |name: &str, content: Content| case(&format!("Content/{name}"), content);
     let custom = CustomContent { kind: "poll".into(), data: Bytes::from_static(&[0, 1, 0xfe, 0xff]) };
     let place = || Place { conversation: GROUP, seq: Seq::new(2) };
     let created = GroupCreated { name: "tea".into(), members: vec![BEN] };
@@ -286,7 +298,18 @@ fn codes() -> Vec<Case> {
             }
         )*};
     }
-    each!(ErrorCode, GoAwayReason, ConversationKind, Role, Start);
+    each!(
+        ErrorCode,
+        GoAwayReason,
+        ConversationKind,
+        Role,
+        Start,
+        Gender,
+        Audience,
+        RequestState,
+        JoinPolicy,
+        HistoryFrom
+    );
     all
 }
 
@@ -296,7 +319,7 @@ pub(crate) fn unknown() -> Vec<Case> {
     let away = GoAway { reason: GoAwayReason::Unknown(99), retry_after_ms: 1, message: "new".into() };
     let kind = ConversationKind::Unknown(99);
     let conversation = ConversationInfo { conversation: GROUP, kind, title: String::new(), head: Seq::FIRST };
-    let member = MemberInfo { user: BEN, role: Role::Unknown(99), since: Seq::FIRST };
+    let member = MemberInfo { user: BEN, role: Role::Unknown(99), since: Seq::FIRST, muted: false };
     let sync = Sync { offsets: vec![], start: Start::Unknown(99), after: INBOX, limit: 1 };
     vec![
         case("ClientFrame of no known code", ClientFrame::<Bytes>::Unknown(99)),

@@ -2,15 +2,22 @@
 
 use goim_core::Entry;
 use goim_proto::content::{
-    CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed, TextContent,
+    ApplicationMade, ApplicationRejected, CustomContent, DirectOpened, FriendAnswered, FriendRequested,
+    GroupCreated, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged, Place, Renamed, RoleChanged,
+    TextContent,
 };
 use goim_proto::{
-    Ack, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, Content, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Decode, Error, ErrorCode,
-    FindUser, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryPage, ListMembers, Member,
-    MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh, RefusedOffset, Rename,
-    Reply, ReplyTo, Request, Role, Send, Sent, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem,
-    Synced, User, UserArgument, Welcome,
+    AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
+    Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed,
+    Content, ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
+    Decode, DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
+    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
+    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
+    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
+    MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
+    Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem,
+    Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -49,9 +56,17 @@ pub(crate) fn structs() -> Vec<Struct> {
     let mut all = structs! {
         Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Error
         Credentials Refresh Authenticate CreateBot UserArgument FindUser
+        UserList ProfileUpdate SearchUsers ChangePassword ListDevices DeviceArgument
+        RequestFriend AnswerFriend ListFriendRequests ListUsers SetRemark SettingsUpdate
+        FriendRequest FriendRequestPage Friend FriendPage BlockedPage AccountSettings
+        FriendRequested FriendAnswered
+        FindGroup UpdateGroup GroupChange SetRole MuteMember GroupAct ApplyToGroup AnswerApplication
+        ListApplications GroupInfo Application ApplicationPage
+        RoleChanged MemberMuted OwnerChanged ApplicationMade ApplicationRejected
         ConversationArgument CreateGroup Members Member Rename ListMembers
         Position Sync Heads Send<Body> Pull History Commit
-        SessionInfo Session BotToken User ConversationInfo MemberInfo MemberPage
+        SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
+        ConversationInfo MemberInfo MemberPage
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
         TextContent CustomContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
     };
@@ -89,5 +104,16 @@ pub(crate) fn codes() -> Vec<Enum> {
             vec![$( Enum { name: stringify!($name), codes: $name::CODES, payloads: &[] } ),*]
         };
     }
-    list![ErrorCode, GoAwayReason, ConversationKind, Role, Start]
+    list![
+        ErrorCode,
+        GoAwayReason,
+        ConversationKind,
+        Role,
+        Start,
+        Gender,
+        Audience,
+        RequestState,
+        JoinPolicy,
+        HistoryFrom
+    ]
 }

@@ -18,7 +18,7 @@ const UNPROVEN_MAX: usize = 512;
 /// Takes connections until the endpoint is closed.
 pub(crate) async fn accept(service: Arc<Service>, endpoint: Endpoint) {
     let rate_per_s = service.limits.handshakes_per_s;
-    let allowance = Allowance { rate_per_s, burst: rate_per_s.saturating_mul(BURST_S) };
+    let allowance = Allowance { rate_per_s: rate_per_s.into(), burst: rate_per_s.saturating_mul(BURST_S) };
     let addresses = AddressBuckets::new(allowance);
     while let Some(incoming) = endpoint.accept().await {
         admit(&service, &endpoint, &addresses, incoming);

@@ -1,19 +1,21 @@
 //! Token buckets: how often one address or one connection may do something.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use goim_core::{Duration, Time};
 
-/// Addresses remembered at once. Each takes about 64 bytes; full ones are forgotten first, and an
-/// attacker with more addresses than this is not held by limits per address anyway.
-const ADDRESSES_MAX: usize = 65_536;
+/// Payers remembered at once. Each takes about 64 bytes and its key; full ones are forgotten first,
+/// and an attacker with more addresses than this is not held by limits per address anyway.
+const PAYERS_MAX: usize = 65_536;
 
 /// What `rate` a second allows, saved up to `burst`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Allowance {
-    pub(crate) rate_per_s: u32,
+    pub(crate) rate_per_s: f64,
     pub(crate) burst: u32,
 }
 
@@ -30,7 +32,7 @@ impl Bucket {
     }
 
     fn fill(&mut self, now: Time, allowance: Allowance) {
-        let gained = now.since(self.filled_at).as_secs_f64() * f64::from(allowance.rate_per_s);
+        let gained = now.since(self.filled_at).as_secs_f64() * allowance.rate_per_s;
         self.tokens = (self.tokens + gained).min(f64::from(allowance.burst));
         self.filled_at = now;
     }
@@ -39,7 +41,8 @@ impl Bucket {
     pub(crate) fn take(&mut self, now: Time, allowance: Allowance, cost: u32) -> Result<(), Duration> {
         self.fill(now, allowance);
         if self.tokens < 1.0 {
-            let rate = f64::from(allowance.rate_per_s.max(1));
+            // A rate of nothing is no reason to divide by it.
+            let rate = allowance.rate_per_s.max(0.001);
             return Err(Duration::from_secs_f64((1.0 - self.tokens) / rate));
         }
         self.charge(cost);
@@ -57,33 +60,56 @@ impl Bucket {
     }
 }
 
-/// A bucket for each address.
+/// A bucket for each payer.
 #[derive(Debug)]
-pub(crate) struct AddressBuckets {
+pub(crate) struct Buckets<K> {
     allowance: Allowance,
-    // Keyed with the standard library's random keys: addresses are chosen by strangers.
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    // Keyed with the standard library's random keys: payers are chosen by strangers.
+    buckets: Mutex<HashMap<K, Bucket>>,
 }
 
-impl AddressBuckets {
+impl<K: Hash + Eq> Buckets<K> {
     pub(crate) fn new(allowance: Allowance) -> Self {
         Self { allowance, buckets: Mutex::default() }
     }
 
-    /// Takes a token of the address, or says how long until one is there.
-    pub(crate) fn take(&self, now: Time, address: IpAddr) -> Result<(), Duration> {
+    /// Takes a token of the payer's, or says how long until one is there.
+    pub(crate) fn take(&self, now: Time, payer: K) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let allowance = self.allowance;
-        if buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&network(address)) {
+        if buckets.len() >= PAYERS_MAX && !buckets.contains_key(&payer) {
             buckets.retain(|_, bucket| !bucket.is_full(now, allowance));
-            if buckets.len() >= ADDRESSES_MAX {
+            if buckets.len() >= PAYERS_MAX {
                 return Err(Duration::from_secs(1));
             }
         }
-        buckets
-            .entry(network(address))
-            .or_insert_with(|| Bucket::full(now, allowance))
-            .take(now, allowance, 1)
+        buckets.entry(payer).or_insert_with(|| Bucket::full(now, allowance)).take(now, allowance, 1)
+    }
+
+    /// Gives a token back that was taken for what turned out to be free.
+    pub(crate) fn give_back<Q: Hash + Eq + ?Sized>(&self, payer: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(payer) {
+            bucket.tokens += 1.0;
+        }
+    }
+}
+
+/// A bucket for each address.
+#[derive(Debug)]
+pub(crate) struct AddressBuckets(Buckets<IpAddr>);
+
+impl AddressBuckets {
+    pub(crate) fn new(allowance: Allowance) -> Self {
+        Self(Buckets::new(allowance))
+    }
+
+    /// Takes a token of the address, or says how long until one is there.
+    pub(crate) fn take(&self, now: Time, address: IpAddr) -> Result<(), Duration> {
+        self.0.take(now, network(address))
     }
 }
 
@@ -102,7 +128,7 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const TWO: Allowance = Allowance { rate_per_s: 2, burst: 3 };
+    const TWO: Allowance = Allowance { rate_per_s: 2.0, burst: 3 };
 
     #[test]
     fn a_burst_then_the_rate() {
@@ -125,10 +151,24 @@ mod tests {
 
     #[test]
     fn neighbours_in_a_64_share_a_bucket() {
-        let buckets = AddressBuckets::new(Allowance { rate_per_s: 1, burst: 1 });
+        let buckets = AddressBuckets::new(Allowance { rate_per_s: 1.0, burst: 1 });
         let now = Time::ZERO;
         assert!(buckets.take(now, "2001:db8::1".parse().unwrap()).is_ok());
         assert!(buckets.take(now, "2001:db8::2".parse().unwrap()).is_err());
         assert!(buckets.take(now, "2001:db8:0:1::1".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn what_was_given_back_was_not_spent() {
+        let buckets: Buckets<String> = Buckets::new(Allowance { rate_per_s: 0.1, burst: 2 });
+        let now = Time::ZERO;
+        for _ in 0..10 {
+            assert!(buckets.take(now, "ada".into()).is_ok());
+            buckets.give_back("ada");
+        }
+        assert!(buckets.take(now, "ada".into()).is_ok());
+        assert!(buckets.take(now, "ada".into()).is_ok());
+        assert_eq!(buckets.take(now, "ada".into()), Err(Duration::from_secs(10)));
+        assert!(buckets.take(now, "ben".into()).is_ok());
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn of(entry: &Entry<Bytes>) -> Option<Change> {
             Some(Change::Added(users))
         }
         Content::DirectOpened(opened) => Some(Change::Added(vec![entry.sender, opened.user])),
+        Content::MemberJoined => Some(Change::Added(vec![entry.sender])),
         Content::MembersAdded(added) => Some(Change::Added(added.users)),
         Content::MemberRemoved(removed) => Some(Change::Gone(removed.user)),
         Content::MemberLeft => Some(Change::Gone(entry.sender)),

@@ -225,9 +225,9 @@ fn too_fast(wait: Duration) -> Error {
 }
 
 fn requests_allowed(limits: &Limits) -> Allowance {
-    Allowance { rate_per_s: limits.requests_per_s, burst: limits.requests_per_s.saturating_mul(2) }
+    Allowance { rate_per_s: limits.requests_per_s.into(), burst: limits.requests_per_s.saturating_mul(2) }
 }
 
 fn sends_allowed(limits: &Limits) -> Allowance {
-    Allowance { rate_per_s: limits.sends_per_s, burst: limits.sends_per_s.saturating_mul(2) }
+    Allowance { rate_per_s: limits.sends_per_s.into(), burst: limits.sends_per_s.saturating_mul(2) }
 }

@@ -24,9 +24,7 @@ impl Service {
         let Credentials { name, password, device_name } = arguments;
         check_name(&name)?;
         check_device_name(&device_name)?;
-        if !(PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&password.len()) {
-            return refuse(ErrorCode::WeakPassword, "a password has 8 to 128 bytes");
-        }
+        check_password(&password)?;
         let hash = self.passwords.hash(password).await.map_err(password_error)?;
         let made = self.store.create_user(&name, Some(&hash), None, unix_ms()).await.map_err(failed)?;
         match made {
@@ -39,22 +37,27 @@ impl Service {
     pub(super) async fn login(&self, arguments: Credentials) -> Answered {
         let Credentials { name, password, device_name } = arguments;
         check_device_name(&device_name)?;
-        let wrong = "no user has this name and password";
-        if name.len() > NAME_BYTES_MAX || password.len() > PASSWORD_BYTES_MAX {
-            return refuse(ErrorCode::BadCredentials, wrong);
+        let wrong = || refuse(ErrorCode::BadCredentials, "no user has this name and password");
+        if check_name(&name).is_err() || password.len() > PASSWORD_BYTES_MAX {
+            return wrong();
         }
+        self.logins.guess(self.clock.now(), &name)?;
         let user = self.store.user_by_name(&name).await.map_err(failed)?;
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-        let matches = self.passwords.verify(password, hash).await.map_err(password_error)?;
-        match user {
-            Some(user) if matches => self.open_device(user.user, &device_name).await,
-            Some(_) | None => refuse(ErrorCode::BadCredentials, wrong),
+        let matches = self.passwords.verify(password, hash.clone()).await.map_err(password_error)?;
+        let (Some(user), Some(hash), true) = (user, hash, matches) else { return wrong() };
+        self.logins.guessed(&name);
+        let device_name = named(&device_name);
+        let device = self.store.login_device(user.user, &hash, device_name, unix_ms()).await;
+        match device.map_err(failed)? {
+            Some(device) => self.tokens_for(device).await,
+            // It was changed meanwhile.
+            None => wrong(),
         }
     }
 
     async fn open_device(&self, user: UserId, name: &str) -> Answered {
-        let name = if name.is_empty() { DEVICE_NAME } else { name };
-        let device = self.store.create_device(user, name, unix_ms()).await.map_err(failed)?;
+        let device = self.store.create_device(user, named(name), unix_ms()).await.map_err(failed)?;
         self.tokens_for(device).await
     }
 
@@ -98,9 +101,7 @@ impl Service {
 
     /// Revokes the calling device: its tokens are worth nothing, its sessions end.
     pub(super) async fn logout(&self, session: &SessionInfo) -> Answered {
-        self.store.revoke_device(session.device).await.map_err(failed)?;
-        self.end_sessions(session.user, Some(session.device));
-        Ok(Reply::Done)
+        self.revoke_device(session, session.device).await
     }
 
     /// Opens or renews the session of a connection.
@@ -160,8 +161,10 @@ impl Service {
             return refuse(ErrorCode::BadToken, "the bot's token is unknown or revoked");
         };
         let instance = if instance.is_empty() { INSTANCE_NAME } else { instance };
-        let device = self.store.bot_device(bot.user, instance, unix_ms()).await.map_err(failed)?;
-        Ok(SessionInfo { user: bot.user, device, inbox: bot.inbox })
+        match self.store.bot_device(bot.user, instance, unix_ms()).await.map_err(failed)? {
+            Some(device) => Ok(SessionInfo { user: bot.user, device, inbox: bot.inbox }),
+            None => refuse(ErrorCode::BadToken, "this instance was logged out; name another one"),
+        }
     }
 
     /// Makes a bot of the caller's.
@@ -183,12 +186,15 @@ impl Service {
             return refuse(ErrorCode::NotFound, "you have no such bot");
         }
         self.store.revoke_bot(bot).await.map_err(failed)?;
-        self.end_sessions(bot, None);
+        self.end_sessions(bot, |_| true);
         Ok(Reply::Done)
     }
 
     /// Finds a user by his name.
     pub(super) async fn find_user(&self, name: &str) -> Answered {
+        if check_name(name).is_err() {
+            return refuse(ErrorCode::NotFound, "no user has this name");
+        }
         match self.store.user_by_name(name).await.map_err(failed)? {
             Some(row) => Ok(Reply::User(User { user: row.user, name: row.name })),
             None => refuse(ErrorCode::NotFound, "no user has this name"),
@@ -206,6 +212,19 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// A password that shall be kept.
+pub(super) fn check_password(password: &str) -> Result<(), Error> {
+    if !(PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&password.len()) {
+        return refuse(ErrorCode::WeakPassword, "a password has 8 to 128 bytes");
+    }
+    Ok(())
+}
+
+/// What a device is called that may have no name.
+fn named(device_name: &str) -> &str {
+    if device_name.is_empty() { DEVICE_NAME } else { device_name }
+}
+
 fn check_device_name(name: &str) -> Result<(), Error> {
     if name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
         return refuse(ErrorCode::BadName, "a device's name has at most 64 bytes and no control characters");
@@ -213,7 +232,7 @@ fn check_device_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn password_error(failure: PasswordError) -> Error {
+pub(super) fn password_error(failure: PasswordError) -> Error {
     match failure {
         PasswordError::Busy => {
             let error = Error::new(ErrorCode::RateLimited, "too many are logging in; try again shortly");

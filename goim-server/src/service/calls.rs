@@ -40,7 +40,8 @@ impl Service {
     async fn call(&self, connection: &Arc<Connection>, call: Call) -> Answered {
         match call {
             Call::Register(_) | Call::Login(_) | Call::Refresh(_) => {
-                self.pay_for_login(connection)?;
+                let address = connection.quic.remote_address().ip();
+                self.logins.pay(self.clock.now(), address)?;
                 self.account_call(call).await
             }
             Call::Authenticate(arguments) => {
@@ -72,10 +73,6 @@ impl Service {
         call: Call,
     ) -> Answered {
         match call {
-            Call::Logout => self.logout(session).await,
-            Call::CreateBot(arguments) => self.create_bot(session, &arguments.name).await,
-            Call::RevokeBot(arguments) => self.revoke_bot(session, arguments.user).await,
-            Call::FindUser(arguments) => self.find_user(&arguments.name).await,
             Call::OpenDirect(arguments) => self.open_direct(session, arguments.user).await,
             Call::CreateGroup(arguments) => self.create_group(session, arguments).await,
             Call::AddMembers(arguments) => self.add_members(session, arguments).await,
@@ -83,10 +80,47 @@ impl Service {
             Call::Leave(arguments) => self.leave_group(session, arguments.conversation).await,
             Call::Rename(arguments) => self.rename(session, arguments).await,
             Call::ListMembers(arguments) => self.list_members(session, arguments).await,
+            Call::GroupInfo(arguments) => self.group_info(session, arguments.conversation).await,
+            Call::FindGroup(arguments) => self.find_group(session, arguments.number).await,
+            Call::UpdateGroup(arguments) => self.update_group(session, arguments).await,
+            Call::SetRole(arguments) => self.set_role(session, arguments).await,
+            Call::MuteMember(arguments) => self.mute_member(session, arguments).await,
+            Call::TransferGroup(arguments) => self.transfer_group(session, arguments).await,
+            Call::DismissGroup(arguments) => self.dismiss_group(session, arguments).await,
+            Call::JoinGroup(arguments) => self.join_group(session, arguments).await,
+            Call::ApplyToGroup(arguments) => self.apply_to_group(session, arguments).await,
+            Call::AnswerApplication(arguments) => self.answer_application(session, arguments).await,
+            Call::ListApplications(arguments) => self.list_applications(session, arguments).await,
             Call::Sync(arguments) => self.sync(connection, session, arguments).await,
             Call::Heads(arguments) => self.heads(connection, session, arguments).await,
             Call::Commit(arguments) => self.commit(session, arguments).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
+            call => self.people_call(session, call).await,
+        }
+    }
+
+    async fn people_call(&self, session: &SessionInfo, call: Call) -> Answered {
+        match call {
+            Call::Logout => self.logout(session).await,
+            Call::CreateBot(arguments) => self.create_bot(session, &arguments.name).await,
+            Call::RevokeBot(arguments) => self.revoke_bot(session, arguments.user).await,
+            Call::FindUser(arguments) => self.find_user(&arguments.name).await,
+            Call::Profiles(arguments) => self.profiles(&arguments.users).await,
+            Call::UpdateProfile(update) => self.update_profile(session, update).await,
+            Call::SearchUsers(arguments) => self.search_users(arguments).await,
+            Call::ChangePassword(arguments) => self.change_password(session, arguments).await,
+            Call::ListDevices(arguments) => self.list_devices(session, arguments).await,
+            Call::RevokeDevice(arguments) => self.revoke_device(session, arguments.device).await,
+            Call::RequestFriend(arguments) => self.request_friend(session, arguments).await,
+            Call::AnswerFriend(arguments) => self.answer_friend(session, arguments).await,
+            Call::ListFriendRequests(arguments) => self.list_friend_requests(session, arguments).await,
+            Call::ListFriends(arguments) => self.list_friends(session, arguments).await,
+            Call::SetRemark(arguments) => self.set_remark(session, arguments).await,
+            Call::DeleteFriend(arguments) => self.delete_friend(session, arguments.user).await,
+            Call::Block(arguments) => self.set_block(session, arguments.user, true).await,
+            Call::Unblock(arguments) => self.set_block(session, arguments.user, false).await,
+            Call::ListBlocked(arguments) => self.list_blocked(session, arguments).await,
+            Call::UpdateSettings(update) => self.update_settings(session, update).await,
             _ => unknown(),
         }
     }
@@ -135,17 +169,4 @@ pub(super) fn encoded(id: u64, reply: Reply) -> Result<Bytes, Error> {
 
 fn unknown() -> Answered {
     refuse(ErrorCode::UnknownCall, "this server does not know the call")
-}
-
-impl Service {
-    /// Passwords are expensive to check and tempting to guess.
-    fn pay_for_login(&self, connection: &Connection) -> Result<(), Error> {
-        let address = connection.quic.remote_address().ip();
-        self.logins.take(self.clock.now(), address).map_err(|wait| {
-            let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-            let error =
-                Error::new(ErrorCode::RateLimited, "too many logins from your address; try again later");
-            Error { retry_after_ms: Some(retry_after_ms), ..error }
-        })
-    }
 }

@@ -14,26 +14,28 @@ use tokio::sync::oneshot;
 use super::accounts::check_name;
 use super::answers::sent;
 use super::draft::check_id;
+use super::friends::check_opens_direct;
 use super::{Answered, Refusal, Service, Ticket, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{Effect, EntryDraft, EntryKind, NewConversation, derived_id};
 
 /// An entry that says what happened to a conversation.
-struct Happening {
-    conversation: ConversationId,
-    client_msg_id: ClientMsgId,
-    kind: i16,
-    content: Content,
-    effect: Effect,
+pub(super) struct Happening {
+    pub(super) conversation: ConversationId,
+    pub(super) client_msg_id: ClientMsgId,
+    pub(super) kind: i16,
+    pub(super) content: Content,
+    pub(super) effect: Effect,
 }
 
 impl Service {
     /// Finds or makes the direct chat with a user.
     pub(super) async fn open_direct(&self, session: &SessionInfo, other: UserId) -> Answered {
-        if other == session.user {
-            return refuse(ErrorCode::BadArgument, "a direct chat needs somebody else");
+        let relation = self.relation(session, other).await?;
+        if let Some(direct) = relation.direct {
+            return Ok(Reply::Conversation(self.info(direct).await?));
         }
-        self.check_users(&[other]).await?;
+        check_opens_direct(&relation)?;
         self.check_conversation_count(session.user).await?;
         let conversation = self.store.direct_chat(session.user, other).await.map_err(failed)?;
         let info = self.info(conversation).await?;
@@ -69,6 +71,7 @@ impl Service {
         check_id(client_msg_id)?;
         members.retain(|member| *member != session.user);
         let members = self.distinct(members).await?;
+        self.check_adds(session, &members).await?;
         self.check_conversation_count(session.user).await?;
         if members.len() >= self.limits.group_members_max {
             return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
@@ -101,8 +104,20 @@ impl Service {
         if users.is_empty() {
             return refuse(ErrorCode::BadArgument, "name at least one user");
         }
-        self.check_reads(session, conversation).await?;
-        self.check_group_size(conversation, users.len()).await?;
+        let group = self.managed_group(session, conversation).await?;
+        self.check_group_size(&group, users.len())?;
+        self.check_adds(session, &users).await?;
+        self.add(session, conversation, users, client_msg_id).await.map(Reply::Sent)
+    }
+
+    /// Adds users who exist and may be added.
+    pub(super) async fn add(
+        &self,
+        session: &SessionInfo,
+        conversation: ConversationId,
+        users: Vec<UserId>,
+        client_msg_id: ClientMsgId,
+    ) -> Result<Sent, Error> {
         let joined = users.iter().map(|user| (*user, Role::Member)).collect();
         let happening = Happening {
             conversation,
@@ -111,7 +126,7 @@ impl Service {
             content: Content::MembersAdded(MembersAdded { users }),
             effect: Effect::Join { users: joined },
         };
-        self.append(session, happening).await.map(Reply::Sent)
+        self.append(session, happening).await
     }
 
     /// Removes a member from a group.
@@ -162,13 +177,17 @@ impl Service {
         let limit = if limit == 0 { PULL_LIMIT_MAX } else { limit.min(PULL_LIMIT_MAX) };
         let rows = self.store.members(conversation, after, limit).await.map_err(failed)?;
         let more = rows.len() >= limit as usize;
-        let members =
-            rows.into_iter().map(|row| MemberInfo { user: row.user, role: row.role, since: row.since });
+        let members = rows.into_iter().map(|row| MemberInfo {
+            user: row.user,
+            role: row.role,
+            since: row.since,
+            muted: row.muted,
+        });
         Ok(Reply::Members(MemberPage { members: members.collect(), more }))
     }
 
     /// Appends an entry and waits for its fate.
-    async fn append(&self, session: &SessionInfo, happening: Happening) -> Result<Sent, Error> {
+    pub(super) async fn append(&self, session: &SessionInfo, happening: Happening) -> Result<Sent, Error> {
         self.check_takes_sends()?;
         let Happening { conversation, client_msg_id, kind, content, effect } = happening;
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
@@ -230,7 +249,7 @@ impl Service {
         Ok(())
     }
 
-    async fn check_conversation_count(&self, user: UserId) -> Result<(), Error> {
+    pub(super) async fn check_conversation_count(&self, user: UserId) -> Result<(), Error> {
         let count = self.store.memberships(user).await.map_err(failed)?.len();
         if count >= self.limits.conversations_per_user_max {
             return refuse(ErrorCode::TooLarge, "you are in as many conversations as this server allows");
@@ -238,21 +257,15 @@ impl Service {
         Ok(())
     }
 
-    async fn check_group_size(&self, conversation: ConversationId, more: usize) -> Result<(), Error> {
-        let members_max = self.limits.group_members_max;
-        let limit = u32::try_from(members_max).unwrap_or(u32::MAX);
-        let members = self.store.members(conversation, UserId::default(), limit).await.map_err(failed)?;
-        if members.len() + more > members_max {
-            return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
+    async fn check_reads(&self, session: &SessionInfo, conversation: ConversationId) -> Result<(), Error> {
+        if !self.is_in(session.user, conversation).await? {
+            return refuse(ErrorCode::NotMember, "you are not a member of this conversation");
         }
         Ok(())
     }
 
-    async fn check_reads(&self, session: &SessionInfo, conversation: ConversationId) -> Result<(), Error> {
-        let ranges = self.store.ranges(session.user, conversation).await.map_err(failed)?;
-        if ranges.last().is_none_or(|range| range.until.is_some()) {
-            return refuse(ErrorCode::NotMember, "you are not a member of this conversation");
-        }
-        Ok(())
+    /// Whether a user is a member now.
+    pub(super) async fn is_in(&self, user: UserId, conversation: ConversationId) -> Result<bool, Error> {
+        self.store.is_member(user, conversation).await.map_err(failed)
     }
 }

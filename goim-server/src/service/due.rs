@@ -74,21 +74,25 @@ impl Service {
 
 fn offer(row: &DueRow, ticket: Ticket) -> Offer<EntryDraft, Ticket> {
     let place = Place { conversation: row.conversation, seq: row.seq };
-    let content = if row.kind.0 == 65 { Content::RemovedFrom(place) } else { Content::AddedTo(place) };
-    let parts = [
-        row.user.as_u64(),
-        row.conversation.as_u64(),
-        row.seq.as_u64(),
-        u64::from(row.kind.0.unsigned_abs()),
-    ];
+    let (user, kind) = (row.user.as_u64(), u64::from(row.kind.0.unsigned_abs()));
+    let (id, body) = match &row.body {
+        // No entry tells it from others, but the row's number does, which is never used again.
+        Some(body) => (derived_id(row.at_ms, &[user, row.id.unsigned_abs(), kind]), body.clone()),
+        None => {
+            let parts = [user, place.conversation.as_u64(), place.seq.as_u64(), kind];
+            let content =
+                if row.kind.0 == 65 { Content::RemovedFrom(place) } else { Content::AddedTo(place) };
+            (derived_id(row.at_ms, &parts), content.encode())
+        }
+    };
     Offer {
         ticket,
         conversation: row.inbox,
         sender: row.sender,
         device: NO_DEVICE,
-        client_msg_id: derived_id(row.at_ms, &parts),
+        client_msg_id: id,
         after: None,
         retry: false,
-        entry: EntryDraft { kind: row.kind, body: content.encode(), effect: Effect::None },
+        entry: EntryDraft { kind: row.kind, body, effect: Effect::None },
     }
 }

@@ -13,8 +13,8 @@ pub(crate) const PASSWORD_BYTES_MIN: usize = 8;
 pub(crate) const PASSWORD_BYTES_MAX: usize = 128;
 
 /// What is verified when there is no such user, so that the answer takes as long.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IGZvciBub2JvZHk$\
-                      bm9ib2R5IGhhcyB0aGlzIGhhc2ggaW4gdGhpcyBzdG9yZQ";
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdCBmb3Igbm9ib2R5Lg$\
+                      bm9ib2R5IGhhcyB0aGlzIGhhc2ggaW4gYSBzdG9yZS4";
 
 /// The hasher of one node.
 #[derive(Debug, Clone)]
@@ -89,6 +89,18 @@ mod tests {
         assert_eq!(passwords.verify("correct horse".into(), Some(phc.clone())).await, Ok(true));
         assert_eq!(passwords.verify("battery staple".into(), Some(phc)).await, Ok(false));
         assert_eq!(passwords.verify("correct horse".into(), None).await, Ok(false));
+    }
+
+    /// Otherwise the time of an answer would tell whether there is such a user.
+    #[tokio::test]
+    async fn nobody_s_password_is_checked_at_the_cost_of_anybody_s() {
+        let phc = Passwords::new(1).hash("correct horse".into()).await.unwrap();
+        let cost = |phc: &str| {
+            let hash = argon2::PasswordHash::new(phc).unwrap();
+            let salt = hash.salt.map(|salt| salt.len());
+            (hash.version, hash.params.to_string(), salt, hash.hash.map(|hash| hash.len()))
+        };
+        assert_eq!(cost(NOBODY), cost(&phc));
     }
 
     #[tokio::test]

@@ -2,15 +2,18 @@
 //! ask, with the state as of the entry before, so there is no moment in which a removed member's
 //! message slips in behind his removal.
 
+mod group;
+
 use goim_core::lane::{Fold, Rules};
 use goim_core::{Seq, UserId};
-use goim_proto::{ConversationKind, Error, ErrorCode, Role};
+use goim_proto::{ConversationKind, Error, ErrorCode, GroupChange, Role};
 
 use crate::store::{Effect, EntryDraft, EntryKind, Member, Settings};
 
 /// The content codes that rules tell apart.
 const GROUP_CREATED: EntryKind = EntryKind(32);
 const DIRECT_OPENED: EntryKind = EntryKind(37);
+const MEMBER_JOINED: EntryKind = EntryKind(43);
 const INBOX_BEGIN: EntryKind = EntryKind(64);
 
 /// What an entry holds in memory besides its body and its list of users.
@@ -23,6 +26,9 @@ pub enum Refusal {
     /// The sender is not a member.
     #[error("you are not a member of the conversation")]
     NotMember,
+    /// The other one in a direct chat blocks the sender.
+    #[error("the user takes no messages from you")]
+    Blocked,
     /// The sender's role does not allow it.
     #[error("your role in the conversation does not allow this")]
     Forbidden,
@@ -35,8 +41,17 @@ pub enum Refusal {
     /// The conversation has its first entry.
     #[error("the conversation is open already")]
     AlreadyOpened,
+    /// The sender, or everybody but owner and admins, is muted.
+    #[error("you are muted in this group; ask its owner or an admin")]
+    Muted,
+    /// The group was dismissed.
+    #[error("the group was dismissed; nothing is written there any more")]
+    Dismissed,
+    /// The group is not open to whoever wants to join.
+    #[error("the group is not open to everybody any more; look it up again")]
+    NotOpen,
     /// A group keeps its owner.
-    #[error("the owner cannot leave the group")]
+    #[error("the owner cannot leave the group; hand it over or dismiss it first")]
     OwnerStays,
 }
 
@@ -46,7 +61,12 @@ impl Refusal {
     pub fn into_error(self) -> Error {
         let code = match self {
             Self::NotMember => ErrorCode::NotMember,
-            Self::Forbidden | Self::OwnerStays => ErrorCode::Forbidden,
+            Self::Blocked
+            | Self::Forbidden
+            | Self::Muted
+            | Self::Dismissed
+            | Self::NotOpen
+            | Self::OwnerStays => ErrorCode::Forbidden,
             Self::AlreadyMember | Self::AlreadyOpened => ErrorCode::BadArgument,
             Self::NoSuchMember => ErrorCode::NotFound,
         };
@@ -69,8 +89,11 @@ impl Rules for ChatRules {
     fn involved(&self, entry: &EntryDraft, users: &mut Vec<UserId>) {
         match &entry.effect {
             Effect::Join { users: joining } => users.extend(joining.iter().map(|(user, _)| *user)),
-            Effect::Part { user } => users.push(*user),
-            Effect::None | Effect::Retitle { .. } => {}
+            Effect::Part { user }
+            | Effect::SetRole { user, .. }
+            | Effect::SetMuted { user, .. }
+            | Effect::Transfer { to: user } => users.push(*user),
+            Effect::None | Effect::Retitle { .. } | Effect::Change(_) | Effect::Dismiss => {}
         }
     }
 
@@ -81,25 +104,20 @@ impl Rules for ChatRules {
             let told = inbox && entry.kind >= INBOX_BEGIN && entry.effect == Effect::None;
             return if told { Ok(()) } else { Err(Refusal::Forbidden) };
         }
+        if fold.settings.closed_to.contains(&sender) {
+            return Err(Refusal::Blocked);
+        }
         if entry.kind == GROUP_CREATED || entry.kind == DIRECT_OPENED {
             return judge_opening(fold, sender, entry);
         }
-        let role = fold.member(sender).ok_or(Refusal::NotMember)?.role;
-        let manages = matches!(role, Role::Owner | Role::Admin);
-        let group = fold.settings.kind == ConversationKind::Group;
-        match &entry.effect {
-            Effect::None => Ok(()),
-            Effect::Join { .. } | Effect::Part { .. } | Effect::Retitle { .. } if !group => {
-                Err(Refusal::Forbidden)
-            }
-            Effect::Join { users } => judge_join(fold, manages, users),
-            Effect::Retitle { .. } if manages => Ok(()),
-            Effect::Retitle { .. } => Err(Refusal::Forbidden),
-            Effect::Part { user } if *user == sender => match role {
-                Role::Owner => Err(Refusal::OwnerStays),
-                Role::Admin | Role::Member | _ => Ok(()),
-            },
-            Effect::Part { user } => judge_removal(fold, role, *user),
+        if entry.kind == MEMBER_JOINED {
+            return group::judge_joining(fold, sender, &entry.effect);
+        }
+        let role = group::role(fold, sender).ok_or(Refusal::NotMember)?;
+        match (fold.settings.kind, &entry.effect) {
+            (ConversationKind::Group, effect) => group::judge(fold, sender, role, effect),
+            (_, Effect::None) => Ok(()),
+            _ => Err(Refusal::Forbidden),
         }
     }
 
@@ -107,16 +125,31 @@ impl Rules for ChatRules {
         entry.effect != Effect::None
     }
 
-    fn apply(&self, fold: &mut ChatFold, _seq: Seq, _sender: UserId, entry: &EntryDraft) {
+    fn apply(&self, fold: &mut ChatFold, _seq: Seq, sender: UserId, entry: &EntryDraft) {
         match &entry.effect {
             Effect::None | Effect::Retitle { .. } => {}
             Effect::Join { users } => {
                 fold.settings.opened = true;
                 for (user, role) in users {
-                    fold.set_member(*user, Some(Member { role: *role }));
+                    let muted = group::is_muted(fold, *user);
+                    fold.set_member(*user, Some(Member { role: Some(*role), muted }));
                 }
             }
-            Effect::Part { user } => fold.set_member(*user, None),
+            Effect::Part { user } => {
+                let muted = group::is_muted(fold, *user);
+                fold.set_member(*user, muted.then_some(Member { role: None, muted }));
+            }
+            Effect::SetRole { user, role } => group::set_role(fold, *user, *role),
+            Effect::SetMuted { user, muted } => {
+                let member = fold.member(*user).map(|member| Member { muted: *muted, ..*member });
+                fold.set_member(*user, member);
+            }
+            Effect::Transfer { to } => {
+                group::set_role(fold, sender, Role::Admin);
+                group::set_role(fold, *to, Role::Owner);
+            }
+            Effect::Change(change) => group::change(&mut fold.settings.group, change),
+            Effect::Dismiss => fold.settings.group.dismissed = true,
         }
     }
 
@@ -128,7 +161,15 @@ impl Rules for ChatRules {
         let listed = match &entry.effect {
             Effect::Join { users } => size_of_val(users.as_slice()),
             Effect::Retitle { title } => title.len(),
-            Effect::None | Effect::Part { .. } => 0,
+            Effect::Change(GroupChange { avatar, announcement, .. }) => {
+                [avatar, announcement].into_iter().flatten().map(String::len).sum()
+            }
+            Effect::None
+            | Effect::Part { .. }
+            | Effect::SetRole { .. }
+            | Effect::SetMuted { .. }
+            | Effect::Transfer { .. }
+            | Effect::Dismiss => 0,
         };
         ENTRY_BYTES + entry.body.len() + listed
     }
@@ -149,106 +190,5 @@ fn judge_opening(fold: &ChatFold, sender: UserId, entry: &EntryDraft) -> Result<
     if own && joins { Ok(()) } else { Err(Refusal::Forbidden) }
 }
 
-fn judge_join(fold: &ChatFold, manages: bool, users: &[(UserId, Role)]) -> Result<(), Refusal> {
-    if !manages || users.iter().any(|(_, role)| *role != Role::Member) {
-        return Err(Refusal::Forbidden);
-    }
-    if users.iter().any(|(user, _)| fold.member(*user).is_some()) {
-        return Err(Refusal::AlreadyMember);
-    }
-    Ok(())
-}
-
-fn judge_removal(fold: &ChatFold, remover: Role, user: UserId) -> Result<(), Refusal> {
-    let removed = match (remover, fold.member(user)) {
-        (Role::Owner | Role::Admin, None) => return Err(Refusal::NoSuchMember),
-        (Role::Owner | Role::Admin, Some(member)) => member.role,
-        _ => return Err(Refusal::Forbidden),
-    };
-    match (remover, removed) {
-        (Role::Owner, _) | (Role::Admin, Role::Member) => Ok(()),
-        _ => Err(Refusal::Forbidden),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    const OWNER: UserId = UserId::new(1);
-    const ADMIN: UserId = UserId::new(2);
-    const MEMBER: UserId = UserId::new(3);
-    const STRANGER: UserId = UserId::new(4);
-
-    fn group() -> ChatFold {
-        let settings = Settings { kind: ConversationKind::Group, creator: OWNER, opened: true };
-        let mut fold = Fold::new(settings);
-        for (user, role) in [(OWNER, Role::Owner), (ADMIN, Role::Admin), (MEMBER, Role::Member)] {
-            fold.set_member(user, Some(Member { role }));
-        }
-        fold.set_member(STRANGER, None);
-        fold
-    }
-
-    fn entry(kind: i16, effect: Effect) -> EntryDraft {
-        EntryDraft { kind: EntryKind(kind), body: Bytes::new(), effect }
-    }
-
-    fn judge(sender: UserId, kind: i16, effect: Effect) -> Result<(), Refusal> {
-        ChatRules.judge(&group(), sender, &entry(kind, effect))
-    }
-
-    fn join(user: UserId, role: Role) -> Effect {
-        Effect::Join { users: vec![(user, role)] }
-    }
-
-    #[test]
-    fn only_members_write() {
-        assert_eq!(judge(MEMBER, 1, Effect::None), Ok(()));
-        assert_eq!(judge(STRANGER, 1, Effect::None), Err(Refusal::NotMember));
-    }
-
-    #[test]
-    fn nobody_writes_what_only_the_server_says() {
-        assert_eq!(judge(OWNER, 64, Effect::None), Err(Refusal::Forbidden));
-        let settings = Settings { kind: ConversationKind::Inbox, creator: OWNER, opened: true };
-        let mut inbox = Fold::new(settings);
-        inbox.set_member(OWNER, Some(Member { role: Role::Member }));
-        assert_eq!(ChatRules.judge(&inbox, OWNER, &entry(1, Effect::None)), Err(Refusal::Forbidden));
-        assert_eq!(ChatRules.judge(&inbox, ADMIN, &entry(64, Effect::None)), Ok(()));
-    }
-
-    #[test]
-    fn roles_decide_who_adds_and_removes() {
-        assert_eq!(judge(ADMIN, 33, join(STRANGER, Role::Member)), Ok(()));
-        assert_eq!(judge(ADMIN, 33, join(STRANGER, Role::Owner)), Err(Refusal::Forbidden));
-        assert_eq!(judge(ADMIN, 33, join(MEMBER, Role::Member)), Err(Refusal::AlreadyMember));
-        assert_eq!(judge(MEMBER, 33, join(STRANGER, Role::Member)), Err(Refusal::Forbidden));
-        assert_eq!(judge(ADMIN, 34, Effect::Part { user: MEMBER }), Ok(()));
-        assert_eq!(judge(ADMIN, 34, Effect::Part { user: OWNER }), Err(Refusal::Forbidden));
-        assert_eq!(judge(OWNER, 34, Effect::Part { user: STRANGER }), Err(Refusal::NoSuchMember));
-        assert_eq!(judge(MEMBER, 35, Effect::Part { user: MEMBER }), Ok(()));
-        assert_eq!(judge(OWNER, 35, Effect::Part { user: OWNER }), Err(Refusal::OwnerStays));
-    }
-
-    #[test]
-    fn a_conversation_is_opened_once_and_by_its_own() {
-        let settings = Settings { kind: ConversationKind::Group, creator: OWNER, opened: false };
-        let mut fold = ChatFold::new(settings);
-        let open = |sender| entry(32, Effect::Join { users: vec![(sender, Role::Owner)] });
-        assert_eq!(ChatRules.judge(&fold, STRANGER, &open(STRANGER)), Err(Refusal::Forbidden));
-        assert_eq!(ChatRules.judge(&fold, OWNER, &open(OWNER)), Ok(()));
-        ChatRules.apply(&mut fold, Seq::FIRST, OWNER, &open(OWNER));
-        assert_eq!(ChatRules.judge(&fold, OWNER, &open(OWNER)), Err(Refusal::AlreadyOpened));
-        assert_eq!(ChatRules.judge(&fold, OWNER, &entry(1, Effect::None)), Ok(()));
-    }
-
-    #[test]
-    fn a_removed_member_is_out_from_the_next_entry_on() {
-        let mut fold = group();
-        ChatRules.apply(&mut fold, Seq::new(9), OWNER, &entry(34, Effect::Part { user: MEMBER }));
-        assert_eq!(ChatRules.judge(&fold, MEMBER, &entry(1, Effect::None)), Err(Refusal::NotMember));
-    }
-}
+mod tests;

@@ -8,9 +8,10 @@ use goim_proto::{Error, ErrorCode, PROTOCOL_VERSION, SessionInfo, Welcome};
 
 use tokio::sync::Notify;
 
+use super::logins::Logins;
 use super::offsets::Offsets;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
-use crate::access::{AddressBuckets, Allowance, Budget, Connection, Ending, Hub, Outgoing};
+use crate::access::{Budget, Connection, Ending, Hub, Outgoing};
 use crate::clock::{Clock, unix_ms};
 use crate::commit::Committer;
 use crate::config::{Config, Limits};
@@ -19,8 +20,6 @@ use crate::telemetry::Metrics;
 
 /// When clients come back after the store went back, in milliseconds.
 const EPOCH_RETRY_MS: u64 = 100;
-/// Seconds of its rate of logins that an address may use at once.
-const LOGIN_BURST_S: u32 = 16;
 
 /// The rules of one node over its store, its lanes and its hub.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ pub(crate) struct Service {
     pub(crate) budget: Arc<Budget>,
     pub(super) passwords: Passwords,
     pub(super) tokens: Tokens,
-    pub(super) logins: AddressBuckets,
+    pub(super) logins: Logins,
     /// Something was committed that owes an entry to inboxes.
     pub(super) due_now: Notify,
     stopping: AtomicBool,
@@ -60,9 +59,7 @@ impl Service {
         let limits = config.limits.clone();
         let passwords = Passwords::new(limits.password_hashes_max);
         let budget = Arc::new(Budget::new(limits.node_send_bytes_in_flight_max));
-        let rate_per_s = limits.logins_per_s;
-        let burst = rate_per_s.saturating_mul(LOGIN_BURST_S);
-        let logins = AddressBuckets::new(Allowance { rate_per_s, burst });
+        let logins = Logins::new(&limits);
         let offsets = Arc::default();
         Self {
             config,
@@ -136,12 +133,10 @@ impl Service {
         }
     }
 
-    /// Ends the sessions of a user, on all his devices or on one.
-    pub(super) fn end_sessions(&self, user: UserId, device: Option<DeviceId>) {
+    /// Ends the sessions of those of a user's devices that were revoked.
+    pub(super) fn end_sessions(&self, user: UserId, revoked: impl Fn(DeviceId) -> bool) {
         for connection in self.hub.connections_of(user) {
-            if device
-                .is_none_or(|device| connection.session().is_some_and(|session| session.device == device))
-            {
+            if connection.session().is_some_and(|session| revoked(session.device)) {
                 end_session(&connection, "the device or the token was revoked");
             }
         }

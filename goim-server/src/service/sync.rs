@@ -120,13 +120,9 @@ impl Service {
         if arguments.conversations.len() > SYNC_LIMIT_MAX as usize {
             return refuse(ErrorCode::TooLarge, "at most 1,000 conversations in one call");
         }
-        let mut items = Vec::with_capacity(arguments.conversations.len());
-        for conversation in arguments.conversations {
-            let before = ConversationId::new(conversation.as_u64().saturating_sub(1));
-            let (user, device) = (session.user, session.device);
-            let states = self.store.reader_states(user, device, &[], before, 1).await.map_err(failed)?;
-            items.extend(states.iter().filter(|state| state.conversation == conversation).map(item));
-        }
+        let (user, device) = (session.user, session.device);
+        let states = self.store.reader_states_of(user, device, &arguments.conversations).await;
+        let items = states.map_err(failed)?.iter().map(item).collect();
         Ok(Reply::Heads(HeadList { items, epoch: connection.epoch() }))
     }
 

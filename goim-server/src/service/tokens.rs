@@ -16,6 +16,9 @@ use sha2::{Digest, Sha256};
 use crate::access::write_secret;
 
 const KEY_FILE: &str = "token.key";
+/// A second key that is taken and signs nothing. Whoever renames [`KEY_FILE`] to this rotates the
+/// key: the next start makes a new one, and tokens of before hold until they end.
+const PREVIOUS_KEY_FILE: &str = "token.previous.key";
 const KEY_BYTES: usize = 32;
 const SECRET_BYTES: usize = 32;
 /// user, device, expiry: three big-endian u64.
@@ -62,6 +65,7 @@ pub(crate) enum TokenError {
 /// Signs and checks tokens.
 pub(crate) struct Tokens {
     mac: Hmac<Sha256>,
+    previous: Option<Hmac<Sha256>>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -77,12 +81,9 @@ impl Tokens {
         if !path.exists() {
             write_secret(&path, &rand::random::<[u8; KEY_BYTES]>())?;
         }
-        let key = fs::read(&path)?;
-        if key.len() < KEY_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the token key is shorter than 32 bytes"));
-        }
-        let mac = Hmac::new_from_slice(&key).map_err(io::Error::other)?;
-        Ok(Self { mac })
+        let previous = data_dir.join(PREVIOUS_KEY_FILE);
+        let previous = if previous.exists() { Some(keyed(&previous)?) } else { None };
+        Ok(Self { mac: keyed(&path)?, previous })
     }
 
     pub(crate) fn access(&self, claim: Claim) -> String {
@@ -122,8 +123,10 @@ impl Tokens {
         let bytes: [u8; CLAIM_BYTES + SIGNATURE_BYTES] = read(hex).ok_or(TokenError::Malformed)?;
         let (body, signature) = bytes.split_at(CLAIM_BYTES);
         // Compares in constant time.
-        let genuine = self.mac.clone().chain_update(body).verify_slice(signature);
-        genuine.map_err(|_| TokenError::Malformed)?;
+        let signed = |mac: &Hmac<Sha256>| mac.clone().chain_update(body).verify_slice(signature).is_ok();
+        if !signed(&self.mac) && !self.previous.as_ref().is_some_and(signed) {
+            return Err(TokenError::Malformed);
+        }
         let number =
             |at: usize| body[at..at + 8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte));
         let claim =
@@ -133,6 +136,14 @@ impl Tokens {
         }
         Ok(claim)
     }
+}
+
+fn keyed(path: &Path) -> io::Result<Hmac<Sha256>> {
+    let key = fs::read(path)?;
+    if key.len() < KEY_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a token key is shorter than 32 bytes"));
+    }
+    Hmac::new_from_slice(&key).map_err(io::Error::other)
 }
 
 impl Secret {
@@ -182,6 +193,22 @@ mod tests {
         // The key is kept: a restarted server takes the tokens of before.
         let again = Tokens::keep(dir.path()).unwrap();
         assert_eq!(again.present(&token, 999), Ok(Presented::Access(claim())));
+    }
+
+    #[test]
+    fn a_rotated_key_signs_nothing_new_and_its_tokens_hold_until_they_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Tokens::keep(dir.path()).unwrap();
+        let token = old.access(claim());
+        fs::rename(dir.path().join(KEY_FILE), dir.path().join(PREVIOUS_KEY_FILE)).unwrap();
+        let rotated = Tokens::keep(dir.path()).unwrap();
+        assert_eq!(rotated.present(&token, 999), Ok(Presented::Access(claim())));
+        assert_eq!(rotated.present(&token, 1_000), Err(TokenError::Expired));
+        assert_eq!(old.present(&rotated.access(claim()), 999), Err(TokenError::Malformed));
+        fs::remove_file(dir.path().join(PREVIOUS_KEY_FILE)).unwrap();
+        let done = Tokens::keep(dir.path()).unwrap();
+        assert_eq!(done.present(&token, 999), Err(TokenError::Malformed));
+        assert_eq!(done.present(&rotated.access(claim()), 999), Ok(Presented::Access(claim())));
     }
 
     #[test]

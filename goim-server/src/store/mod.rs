@@ -10,16 +10,22 @@
 mod shared;
 
 mod error;
+mod friends;
 mod gate;
+mod groups;
 mod open;
 mod postgres;
+mod profiles;
 mod ranges;
 mod sqlite;
 mod traits;
 mod types;
 
 pub use error::{StoreError, StoreResult};
+pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;
+pub use groups::{Applications, Groups};
 pub use open::{Options, open};
+pub use profiles::{Profiles, SearchKey, folded};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
 pub use types::*;

@@ -9,14 +9,16 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{EpochGate, StoreError, StoreResult};
+use super::{EpochGate, Friends, Groups, Profiles, StoreError, StoreResult};
 
-/// A store: logs, readers' positions and accounts.
+/// A store: logs, readers' positions, accounts and people.
 ///
 /// All but [`Store::epoch`] and [`Store::new_epoch`] fail with [`StoreError::WentBack`] while the
 /// store's epoch is not the one that is [served](EpochGate::serve).
 #[async_trait]
-pub trait Store: Accounts + LaneStore + Log + Readers + fmt::Debug + 'static {
+pub trait Store:
+    Accounts + Friends + Groups + LaneStore + Log + Profiles + Readers + fmt::Debug + 'static
+{
     /// The life of the store.
     async fn epoch(&self) -> StoreResult<Epoch>;
 
@@ -99,6 +101,9 @@ pub trait Readers: Send + Sync {
     /// The ranges of a conversation that a user may see, in order; empty if he never was a member.
     async fn ranges(&self, user: UserId, conversation: ConversationId) -> StoreResult<Vec<Range>>;
 
+    /// Whether a user is a member now.
+    async fn is_member(&self, user: UserId, conversation: ConversationId) -> StoreResult<bool>;
+
     /// What a user may see after an offset.
     ///
     /// # Errors
@@ -145,11 +150,20 @@ pub trait Readers: Send + Sync {
         limit: u32,
     ) -> StoreResult<Vec<ReaderState>>;
 
-    /// Moves offsets forward, never back, durably. Returns what was refused.
+    /// The same for those of these conversations that the user may see.
+    async fn reader_states_of(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        conversations: &[ConversationId],
+    ) -> StoreResult<Vec<ReaderState>>;
+
+    /// Moves offsets forward, never back, durably. Returns what was refused: what lies beyond the
+    /// highest seq that its reader may see, among others.
     async fn commit_offsets(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>>;
 
-    /// Moves a read marker forward, never back and never beyond the head. Returns where it is now
-    /// if it moved.
+    /// Moves a read marker forward, never back and never beyond the highest seq that the user may
+    /// see. Returns where it is now if it moved.
     ///
     /// # Errors
     ///
@@ -194,8 +208,8 @@ pub trait Accounts: Send + Sync {
     /// Makes a device of a person.
     async fn create_device(&self, user: UserId, name: &str, now_ms: u64) -> StoreResult<DeviceId>;
 
-    /// Finds or makes the device of a bot's instance.
-    async fn bot_device(&self, bot: UserId, instance: &str, now_ms: u64) -> StoreResult<DeviceId>;
+    /// Finds or makes the device of a bot's instance; `None` if it was revoked.
+    async fn bot_device(&self, bot: UserId, instance: &str, now_ms: u64) -> StoreResult<Option<DeviceId>>;
 
     /// Finds a device.
     async fn device(&self, device: DeviceId) -> StoreResult<Option<DeviceRow>>;

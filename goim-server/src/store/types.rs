@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use goim_core::lane::{Batch, LoadRequest, Loaded};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, Role};
+use goim_proto::{ConversationKind, ErrorCode, GroupChange, JoinPolicy, Role};
 
 /// An entry to append: what readers get, and what it does to the fold's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,29 @@ pub enum Effect {
         /// Who.
         user: UserId,
     },
+    /// A member has another role.
+    SetRole {
+        /// Who.
+        user: UserId,
+        /// Which.
+        role: Role,
+    },
+    /// A member's messages are refused, or taken again.
+    SetMuted {
+        /// Whose.
+        user: UserId,
+        /// Whether they are refused.
+        muted: bool,
+    },
+    /// The group has a new owner; the sender, who was it, is an admin.
+    Transfer {
+        /// Who.
+        to: UserId,
+    },
+    /// The group shows or allows something else.
+    Change(GroupChange),
+    /// Nobody writes any more.
+    Dismiss,
     /// The conversation has a new title.
     Retitle {
         /// Which.
@@ -60,13 +83,30 @@ pub struct Settings {
     pub creator: UserId,
     /// Whether its first entry is there.
     pub opened: bool,
+    /// Who is blocked by the other one, in a direct chat: up to two, the rest is nobody.
+    pub closed_to: [UserId; 2],
+    /// What it allows, if it is a group.
+    pub group: GroupSettings,
 }
 
-/// A member's row in the fold.
+/// What a group allows, as far as rules look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// Who gets in uninvited.
+    pub policy: JoinPolicy,
+    /// Whether only the owner and admins write.
+    pub muted: bool,
+    /// Whether nobody writes any more.
+    pub dismissed: bool,
+}
+
+/// What the fold says of a member, or of somebody who was one and is muted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// What he may do.
-    pub role: Role,
+    /// What he may do; nothing once he is out.
+    pub role: Option<Role>,
+    /// Whether his messages are refused. Nobody escapes that by leaving and coming back.
+    pub muted: bool,
 }
 
 /// A batch of this server's entries.
@@ -213,6 +253,8 @@ pub struct MemberRow {
     pub role: Role,
     /// The entry that let him in.
     pub since: Seq,
+    /// Whether his messages are refused.
+    pub muted: bool,
 }
 
 /// A conversation to make.
@@ -229,7 +271,7 @@ pub struct NewConversation {
 }
 
 /// An entry that is owed to a user's inbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueRow {
     /// The row.
     pub id: i64,
@@ -239,7 +281,7 @@ pub struct DueRow {
     pub user: UserId,
     /// The content's code.
     pub kind: EntryKind,
-    /// The entry that owes it: where.
+    /// The entry that owes it: where. 0 if it is owed because of none.
     pub conversation: ConversationId,
     /// The entry that owes it: its place.
     pub seq: Seq,
@@ -247,4 +289,6 @@ pub struct DueRow {
     pub sender: UserId,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// The encoded content of what is owed because of no entry.
+    pub body: Option<Bytes>,
 }

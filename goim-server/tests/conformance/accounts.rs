@@ -50,13 +50,13 @@ async fn devices(backend: &Backend) {
     assert_ne!(phone, laptop);
     let bot = store.create_user("anna-bot", None, Some(anna), 1).await.expect("an answer").expect("a bot");
     assert_eq!(bot.owner, Some(anna));
-    let instance = store.bot_device(bot.user, "one", 1).await.expect("a device");
+    let instance = store.bot_device(bot.user, "one", 1).await.expect("an answer").expect("a device");
     assert_eq!(
-        store.bot_device(bot.user, "one", 2).await.expect("a device"),
-        instance,
+        store.bot_device(bot.user, "one", 2).await.expect("an answer"),
+        Some(instance),
         "it finds its offsets again"
     );
-    assert_ne!(store.bot_device(bot.user, "two", 2).await.expect("a device"), instance);
+    assert_ne!(store.bot_device(bot.user, "two", 2).await.expect("an answer"), Some(instance));
     store.put_refresh_token(b"of the phone", phone, 1_000).await.expect("kept");
     store.revoke_device(phone).await.expect("revoked");
     assert!(store.device(phone).await.expect("an answer").is_some_and(|device| device.revoked));
@@ -66,6 +66,7 @@ async fn devices(backend: &Backend) {
     assert_eq!(revoked, [phone, gone]);
     store.revoke_bot(bot.user).await.expect("revoked");
     assert_eq!(store.revoked_devices(&[instance]).await.expect("an answer"), [instance]);
+    assert_eq!(store.bot_device(bot.user, "one", 3).await.expect("an answer"), None);
 }
 
 async fn tokens(backend: &Backend) {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use goim_core::lane::Offer;
-use goim_core::{ConversationId, DeviceId, Epoch, Seq};
+use goim_core::{ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::ErrorCode;
-use goim_server::store::{OffsetCommit, StoreError, StoreResult};
+use goim_server::store::{EntryKind, Notice, OffsetCommit, StoreError, StoreResult};
 use tokio::time::timeout;
 
 use crate::backend::Backend;
@@ -135,6 +136,13 @@ async fn in_another_epoch(backend: &Backend) {
             .map(drop),
     );
     went_back(store.lane_connection().await.map(drop));
+    went_back(store.friends(user, UserId::default(), 1).await.map(drop));
+    went_back(store.delete_friend(user, user).await.map(drop));
+    went_back(store.group(conversation, user).await.map(drop));
+    let notice = Notice { kind: EntryKind(0), body: Bytes::new() };
+    went_back(store.reject_application(conversation, user, user, &notice, 0).await.map(drop));
+    went_back(store.profiles(&[user]).await.map(drop));
+    went_back(store.change_password(user, device, "", "").await.map(drop));
     store.gate().serve(epoch);
     assert_eq!(store.entries(conversation, Seq::ZERO, 1, 1_000).await.expect("entries").len(), 1);
     store.lane_connection().await.expect("a connection");

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use goim_core::lane::{AppendResult, Batch, Expect, Row};
-use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
+use goim_core::lane::{AppendResult, Batch, Expect, Lane, LaneLimits, Offer, Row};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
 use goim_proto::{Content, ConversationKind, Role};
-use goim_server::store::{Effect, EntryBatch, EntryDraft, EntryKind, NewConversation, Store};
+use goim_server::ChatRules;
+use goim_server::store::{Effect, EntryBatch, EntryDraft, EntryKind, Load, NewConversation, Store};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -132,4 +133,21 @@ pub(crate) async fn append_texts(
 pub(crate) fn random_text(rng: &mut StdRng) -> EntryDraft {
     let length = if rng.random_ratio(1, 50) { 5_000 } else { rng.random_range(1..80) };
     text(&"x".repeat(length))
+}
+
+/// What a lane asks the store when it knows nothing and a user wants to write.
+pub(crate) fn asked_for(conversation: ConversationId, sender: UserId) -> Load {
+    let mut lane = Lane::new(ChatRules, LaneLimits::default());
+    let offer = Offer {
+        ticket: (),
+        conversation,
+        sender,
+        device: NO_DEVICE,
+        client_msg_id: new_id(),
+        after: None,
+        retry: false,
+        entry: text("hello"),
+    };
+    assert!(lane.offer(Time::ZERO, offer).is_ok());
+    lane.poll_load().expect("a load")
 }

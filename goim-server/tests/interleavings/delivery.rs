@@ -63,13 +63,13 @@ pub(crate) fn g5_inboxes_get_what_they_are_owed_once(case: &Case<'_>) {
             let (kind, users): (i16, Vec<UserId>) = match &draft.effect {
                 Effect::Join { users } => (64, users.iter().map(|(user, _)| *user).collect()),
                 Effect::Part { user } => (65, vec![*user]),
-                Effect::None | Effect::Retitle { .. } => continue,
+                _ => continue,
             };
             for user in users {
                 let inbox = case.history.inboxes[&user];
                 let (conversation, seq, sender) = (*conversation, entry.seq, entry.sender);
                 let (kind, at_ms) = (EntryKind(kind), entry.at_ms);
-                let row = DueRow { id: 0, inbox, user, kind, conversation, seq, sender, at_ms };
+                let row = DueRow { id: 0, inbox, user, kind, conversation, seq, sender, at_ms, body: None };
                 let (key, entry) = owed(&row);
                 expected.entry(inbox).or_default().insert((key.1, key.2, entry.body));
             }

@@ -35,6 +35,12 @@ impl State {
                 Some(removed) => manages && (*role == Role::Owner || *removed == Role::Member),
                 None => false,
             },
+            // Nobody in the cast does any of these.
+            Effect::SetRole { .. }
+            | Effect::SetMuted { .. }
+            | Effect::Transfer { .. }
+            | Effect::Change(_)
+            | Effect::Dismiss => false,
         }
     }
 }
@@ -80,7 +86,13 @@ impl Replay {
 
     fn apply(&mut self, state: &mut State, seq: Seq, effect: &Effect) {
         match effect {
-            Effect::None | Effect::Retitle { .. } => {}
+            Effect::None
+            | Effect::Retitle { .. }
+            | Effect::SetRole { .. }
+            | Effect::SetMuted { .. }
+            | Effect::Transfer { .. }
+            | Effect::Change(_)
+            | Effect::Dismiss => {}
             Effect::Join { users } => {
                 state.opened = true;
                 for (user, role) in users {

@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use futures_util::FutureExt as _;
 use goim_core::room::Look;
 use goim_core::{BoxLimits, ClientMsgId, DeviceId, Entry};
-use goim_proto::SessionInfo;
+use goim_proto::{Content, SessionInfo};
 use quinn::{ClientConfig, Endpoint, ServerConfig};
 use rustls::RootCertStore;
 
@@ -37,6 +37,13 @@ impl Node {
 
     /// A connection of a user of its own that is registered for the conversation.
     async fn registered(&self, user: u64) -> Arc<Connection> {
+        let connection = self.entered(user).await;
+        self.hub.register(&connection, C);
+        connection
+    }
+
+    /// A connection of a user of its own.
+    async fn entered(&self, user: u64) -> Arc<Connection> {
         let address = self.endpoint.local_addr().unwrap();
         let connecting = self.endpoint.connect(address, "localhost").unwrap();
         let accepting = async { self.endpoint.accept().await.unwrap().await };
@@ -46,7 +53,6 @@ impl Node {
         connection.authenticate(&SessionInfo { user, device, inbox }, u64::MAX);
         connection.listen();
         self.hub.enter(user, &connection);
-        self.hub.register(&connection, C);
         connection
     }
 
@@ -110,6 +116,32 @@ async fn g9_who_read_when_entries_were_passed_over_is_served_nothing_until_looke
     assert_eq!(node.invited(), Some(vec![Invitation { user: UserId::new(101), conversation: C }]));
     assert!(node.hub.look_and_announce(NOW, &one, C, member(15)));
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), Some(Seq::new(15))));
+}
+
+/// He need not wait for his inbox to tell him of it, and a removal behind it finds him.
+#[tokio::test]
+async fn g9_who_joins_by_himself_reads_from_his_entry_on() {
+    let node = Node::new();
+    let (one, two) = (node.registered(101).await, node.entered(102).await);
+    node.hub.look(NOW, &one, C, member(10));
+    let publish = |seq: u64, content: Content| {
+        let entry = Entry {
+            seq: Seq::new(seq),
+            sender: UserId::new(102),
+            client_msg_id: ClientMsgId::mint(seq, &[0; 10]),
+            at_ms: 0,
+            count: 0,
+            body: content.encode(),
+        };
+        node.hub.publish(NOW, EPOCH, vec![Published { conversation: C, entry }]);
+    };
+    publish(11, Content::MemberJoined);
+    assert_eq!((two.reading_from(C), announced(&two)), (Some(Seq::new(11)), Some(Seq::new(11))));
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), Some(Seq::new(11))));
+    publish(12, Content::MemberLeft);
+    publish(13, Content::text("behind his back"));
+    assert_eq!(announced(&one), Some(Seq::new(13)));
+    assert_eq!((two.reading_from(C), announced(&two)), (None, Some(Seq::new(12))));
 }
 
 /// The room would begin at a head of the log that is no more, and its readers hear nothing until the

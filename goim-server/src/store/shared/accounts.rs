@@ -43,8 +43,9 @@ macro_rules! accounts {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
                 let user: Option<(i64,)> = sqlx::query_as(
-                    "INSERT INTO users (name, password_hash, owner, inbox, created_at) \
-                     VALUES ($1, $2, $3, 0, $4) ON CONFLICT (name) DO NOTHING RETURNING id",
+                    "INSERT INTO users (name, password_hash, owner, inbox, created_at, direct_from) \
+                     VALUES ($1, $2, $3, 0, $4, CASE WHEN $3 IS NULL THEN 1 ELSE 2 END) \
+                     ON CONFLICT (name) DO NOTHING RETURNING id",
                 )
                 .bind(name)
                 .bind(password_hash)
@@ -134,19 +135,19 @@ macro_rules! accounts {
                 bot: goim_core::UserId,
                 instance: &str,
                 now_ms: u64,
-            ) -> $crate::store::StoreResult<goim_core::DeviceId> {
+            ) -> $crate::store::StoreResult<Option<goim_core::DeviceId>> {
                 let mut connection = self.write().await?;
                 // The no-op update makes the row come back when it is there already.
-                let (id,): (i64,) = sqlx::query_as(
+                let (id, revoked): (i64, bool) = sqlx::query_as(
                     "INSERT INTO devices (user_id, name, instance, created_at) VALUES ($1, $2, $2, $3) \
-                     ON CONFLICT (user_id, instance) DO UPDATE SET name = excluded.name RETURNING id",
+                     ON CONFLICT (user_id, instance) DO UPDATE SET name = excluded.name RETURNING id, revoked",
                 )
                 .bind(bot.as_i64())
                 .bind(instance)
                 .bind($crate::store::shared::rows::column(now_ms))
                 .fetch_one(&mut *connection)
                 .await?;
-                Ok(goim_core::DeviceId::from_i64(id))
+                Ok((!revoked).then(|| goim_core::DeviceId::from_i64(id)))
             }
 
             async fn device(

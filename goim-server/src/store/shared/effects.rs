@@ -11,6 +11,23 @@ macro_rules! effects {
                     $crate::store::Effect::None => {}
                     $crate::store::Effect::Join { users } => join(connection, row, users).await?,
                     $crate::store::Effect::Part { user } => part(connection, row, *user).await?,
+                    $crate::store::Effect::SetRole { user, role } => {
+                        set_role(connection, row, *user, *role).await?;
+                    }
+                    $crate::store::Effect::SetMuted { user, muted } => {
+                        set_muted(connection, row, *user, *muted).await?;
+                    }
+                    $crate::store::Effect::Transfer { to } => {
+                        set_role(connection, row, row.sender, goim_proto::Role::Admin).await?;
+                        set_role(connection, row, *to, goim_proto::Role::Owner).await?;
+                    }
+                    $crate::store::Effect::Change(change) => change_group(connection, row, change).await?,
+                    $crate::store::Effect::Dismiss => {
+                        sqlx::query("UPDATE group_settings SET dismissed = true WHERE conversation = $1")
+                            .bind(row.conversation.as_i64())
+                            .execute(&mut *connection)
+                            .await?;
+                    }
                     $crate::store::Effect::Retitle { title } => {
                         sqlx::query("UPDATE conversations SET title = $2 WHERE id = $1")
                             .bind(row.conversation.as_i64())
@@ -38,7 +55,11 @@ macro_rules! effects {
                     continue;
                 }
                 sqlx::query(concat!(
-                    "INSERT INTO members (conversation, user_id, from_seq, role) SELECT $2, u.id, $3, $4 FROM ",
+                    "INSERT INTO members (conversation, user_id, from_seq, role, muted, visible_from) \
+                     SELECT $2, u.id, $3, $4, EXISTS (SELECT 1 FROM members m \
+                         WHERE m.conversation = $2 AND m.user_id = u.id AND m.muted), \
+                     CASE WHEN EXISTS (SELECT 1 FROM group_settings \
+                         WHERE conversation = $2 AND history = 2) THEN 1 END FROM ",
                     $list!("$1"),
                     " u"
                 ))
@@ -49,7 +70,71 @@ macro_rules! effects {
                 .execute(&mut *connection)
                 .await?;
                 owe(connection, row, &ids, ADDED_TO).await?;
+                // Whatever lets an applicant in accepts his application.
+                sqlx::query(concat!(
+                    "UPDATE group_applications SET state = 2 WHERE conversation = $2 AND state = 1 \
+                     AND user_id IN ",
+                    $list!("$1")
+                ))
+                .bind($bind(&ids))
+                .bind(row.conversation.as_i64())
+                .execute(&mut *connection)
+                .await?;
             }
+            Ok(())
+        }
+
+        async fn set_role(
+            connection: &mut $connection,
+            row: &EffectRow,
+            user: goim_core::UserId,
+            role: goim_proto::Role,
+        ) -> Result<(), sqlx::Error> {
+            sqlx::query(
+                "UPDATE members SET role = $3 WHERE conversation = $1 AND user_id = $2 AND until_seq IS NULL",
+            )
+            .bind(row.conversation.as_i64())
+            .bind(user.as_i64())
+            .bind($crate::store::shared::rows::role_column(role))
+            .execute(connection)
+            .await?;
+            Ok(())
+        }
+
+        async fn set_muted(
+            connection: &mut $connection,
+            row: &EffectRow,
+            user: goim_core::UserId,
+            muted: bool,
+        ) -> Result<(), sqlx::Error> {
+            // In all ranges that he had: who comes back is muted if he is in any of them.
+            sqlx::query("UPDATE members SET muted = $3 WHERE conversation = $1 AND user_id = $2")
+                .bind(row.conversation.as_i64())
+                .bind(user.as_i64())
+                .bind(muted)
+                .execute(connection)
+                .await?;
+            Ok(())
+        }
+
+        async fn change_group(
+            connection: &mut $connection,
+            row: &EffectRow,
+            change: &goim_proto::GroupChange,
+        ) -> Result<(), sqlx::Error> {
+            sqlx::query(
+                "UPDATE group_settings SET avatar = COALESCE($2, avatar), \
+                     announcement = COALESCE($3, announcement), policy = COALESCE($4, policy), \
+                     history = COALESCE($5, history), muted = COALESCE($6, muted) WHERE conversation = $1",
+            )
+            .bind(row.conversation.as_i64())
+            .bind(change.avatar.as_deref())
+            .bind(change.announcement.as_deref())
+            .bind(change.policy.map(|policy| $crate::store::shared::rows::code_column(policy.code())))
+            .bind(change.history.map(|history| $crate::store::shared::rows::code_column(history.code())))
+            .bind(change.muted)
+            .execute(connection)
+            .await?;
             Ok(())
         }
 

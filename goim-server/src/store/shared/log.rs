@@ -1,6 +1,6 @@
 /// The methods of `Log` that both engines say in the same words, as inherent ones.
 macro_rules! log {
-    ($store:ty, $list:ident, $bind:path) => {
+    ($store:ty, $connection:ty, $list:ident, $bind:path) => {
         impl $store {
             async fn load_state(
                 &self,
@@ -9,20 +9,33 @@ macro_rules! log {
                 let mut connection = self.read().await?;
                 // The head before everything else: a state newer than its head is found stale by
                 // the append, an older one would not be.
-                let head: Option<(i64, i64, i64, i16, i64)> =
-                    sqlx::query_as("SELECT head, count, rev, kind, creator FROM conversations WHERE id = $1")
-                        .bind(load.conversation.as_i64())
-                        .fetch_optional(&mut *connection)
-                        .await?;
-                let Some((head, count, rev, kind, creator)) = head else { return Ok(None) };
-                let roles: Vec<(i64, i16)> = if load.members.is_empty() {
+                let head: Option<(i64, i64, i64, i16, i64, Option<i16>, Option<bool>, Option<bool>)> = sqlx::query_as(
+                    "SELECT c.head, c.count, c.rev, c.kind, c.creator, g.policy, g.muted, g.dismissed \
+                     FROM conversations c LEFT JOIN group_settings g ON g.conversation = c.id WHERE c.id = $1",
+                )
+                .bind(load.conversation.as_i64())
+                .fetch_optional(&mut *connection)
+                .await?;
+                let Some((head, count, rev, kind, creator, policy, muted, dismissed)) = head else {
+                    return Ok(None);
+                };
+                let group = $crate::store::shared::rows::group_settings((policy, muted, dismissed));
+                // After the revision, which a block raises: what is newer here is found stale too.
+                let closed_to = if $crate::store::shared::rows::kind(kind) == goim_proto::ConversationKind::Direct {
+                    Self::closed_to(&mut *connection, load.conversation).await?
+                } else {
+                    Default::default()
+                };
+                let rows: Vec<(i64, Option<i16>, bool)> = if load.members.is_empty() {
                     Vec::new()
                 } else {
                     let users: Vec<i64> = load.members.iter().map(|user| user.as_i64()).collect();
                     sqlx::query_as(concat!(
-                        "SELECT user_id, role FROM members WHERE conversation = $1 AND until_seq IS NULL \
-                         AND user_id IN ",
-                        $list!("$2")
+                        "SELECT user_id, max(role) FILTER (WHERE until_seq IS NULL), \
+                             count(*) FILTER (WHERE muted) > 0 \
+                         FROM members WHERE conversation = $1 AND (until_seq IS NULL OR muted) AND user_id IN ",
+                        $list!("$2"),
+                        " GROUP BY user_id"
                     ))
                     .bind(load.conversation.as_i64())
                     .bind($bind(&users))
@@ -31,9 +44,10 @@ macro_rules! log {
                 };
                 let found = Self::find_ids(&mut *connection, load).await?;
                 let member = |user: &goim_core::UserId| {
-                    let row = roles.iter().find(|(id, _)| *id == user.as_i64());
-                    row.map(|(_, role)| $crate::store::Member {
-                        role: $crate::store::shared::rows::role(*role),
+                    let row = rows.iter().find(|(id, ..)| *id == user.as_i64());
+                    row.map(|(_, role, muted)| $crate::store::Member {
+                        role: role.map($crate::store::shared::rows::role),
+                        muted: *muted,
                     })
                 };
                 Ok(Some($crate::store::LoadedState {
@@ -44,10 +58,30 @@ macro_rules! log {
                         kind: $crate::store::shared::rows::kind(kind),
                         creator: goim_core::UserId::from_i64(creator),
                         opened: head > 0,
+                        closed_to,
+                        group,
                     },
                     members: load.members.iter().map(|user| (*user, member(user))).collect(),
                     found,
                 }))
+            }
+
+            /// Who of the two in a direct chat is blocked by the other.
+            async fn closed_to(
+                connection: &mut $connection,
+                conversation: goim_core::ConversationId,
+            ) -> $crate::store::StoreResult<[goim_core::UserId; 2]> {
+                let rows: Vec<(i64,)> = sqlx::query_as(
+                    "SELECT b.blocked_id FROM direct_chats d \
+                     JOIN blocks b ON b.user_id = d.low AND b.blocked_id = d.high WHERE d.conversation = $1 \
+                     UNION ALL SELECT b.blocked_id FROM direct_chats d \
+                     JOIN blocks b ON b.user_id = d.high AND b.blocked_id = d.low WHERE d.conversation = $1",
+                )
+                .bind(conversation.as_i64())
+                .fetch_all(connection)
+                .await?;
+                let user = |at: usize| rows.get(at).map_or(0, |(user,): &(i64,)| *user);
+                Ok([user(0), user(1)].map(goim_core::UserId::from_i64))
             }
         }
 
@@ -61,9 +95,18 @@ macro_rules! log {
                 bytes_max: usize,
             ) -> $crate::store::StoreResult<Vec<$crate::store::StoredEntry>> {
                 let mut connection = self.read().await?;
-                let window = (after, goim_core::Seq::MAX);
-                let (entries, _) =
-                    Self::read_window(&mut *connection, conversation, window, limit, bytes_max).await?;
+                let window = [(after, after.plus(limit.into()))];
+                let mut entries = Vec::new();
+                Self::read_windows(
+                    &mut *connection,
+                    Self::ENTRIES,
+                    conversation,
+                    &window,
+                    limit,
+                    bytes_max,
+                    &mut entries,
+                )
+                .await?;
                 Ok(entries)
             }
 
@@ -118,6 +161,16 @@ macro_rules! log {
                         id
                     }
                 };
+                if new.kind == goim_proto::ConversationKind::Group {
+                    // Before its first entry, so every opened group has them.
+                    sqlx::query(
+                        "INSERT INTO group_settings (conversation) VALUES ($1) \
+                         ON CONFLICT (conversation) DO NOTHING",
+                    )
+                    .bind(id)
+                    .execute(&mut *connection)
+                    .await?;
+                }
                 Ok(goim_core::ConversationId::from_i64(id))
             }
 
@@ -180,14 +233,14 @@ macro_rules! log {
 
             async fn due(&self, limit: u32) -> $crate::store::StoreResult<Vec<$crate::store::DueRow>> {
                 let mut connection = self.read().await?;
-                let rows: Vec<(i64, i64, i64, i16, i64, i64, i64, i64)> = sqlx::query_as(
-                    "SELECT d.id, u.inbox, d.user_id, d.kind, d.conversation, d.seq, d.sender, d.at \
+                let rows: Vec<(i64, i64, i64, i16, i64, i64, i64, i64, Option<Vec<u8>>)> = sqlx::query_as(
+                    "SELECT d.id, u.inbox, d.user_id, d.kind, d.conversation, d.seq, d.sender, d.at, d.body \
                      FROM due d JOIN users u ON u.id = d.user_id ORDER BY d.id LIMIT $1",
                 )
                 .bind(i64::from(limit))
                 .fetch_all(&mut *connection)
                 .await?;
-                let row = |(id, inbox, user, kind, conversation, seq, sender, at)| $crate::store::DueRow {
+                let row = |(id, inbox, user, kind, conversation, seq, sender, at, body): (_, _, _, _, _, _, _, _, Option<Vec<u8>>)| $crate::store::DueRow {
                     id,
                     inbox: goim_core::ConversationId::from_i64(inbox),
                     user: goim_core::UserId::from_i64(user),
@@ -196,6 +249,7 @@ macro_rules! log {
                     seq: goim_core::Seq::from_i64(seq),
                     sender: goim_core::UserId::from_i64(sender),
                     at_ms: $crate::store::shared::rows::number(at),
+                    body: body.map(bytes::Bytes::from),
                 };
                 Ok(rows.into_iter().map(row).collect())
             }

@@ -8,7 +8,13 @@ mod accounts;
 #[macro_use]
 mod effects;
 #[macro_use]
+mod friends;
+#[macro_use]
+mod groups;
+#[macro_use]
 mod log;
+#[macro_use]
+mod profiles;
 #[macro_use]
 mod readers;
 pub(super) mod rows;

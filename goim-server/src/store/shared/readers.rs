@@ -1,58 +1,96 @@
+/// Where the conversations stand that some memberships of the user `$1` are in, for the device `$2`.
+macro_rules! reader_states {
+    ($($which:expr),+) => {
+        concat!(
+            "SELECT g.conversation, c.kind, CASE WHEN g.open = 1 THEN c.head ELSE g.until END, \
+             COALESCE(e.count, c.count), COALESCE(o.seq, 0), COALESCE(r.seq, 0) \
+             FROM (SELECT conversation, max(CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END) AS open, \
+                   max(until_seq) AS until FROM members WHERE user_id = $1 AND ",
+            $($which,)+
+            ") g \
+             JOIN conversations c ON c.id = g.conversation \
+             LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
+             LEFT JOIN offsets o ON o.device = $2 AND o.conversation = g.conversation \
+             LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation \
+             ORDER BY g.conversation"
+        )
+    };
+}
+
+/// Reads from windows of the log of the conversation `$1`, of which `$2` and `$3` are the ends.
+macro_rules! window_entries {
+    ($windows:ident, $which:literal) => {
+        concat!(
+            "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, m.body FROM ",
+            $windows!("$2", "$3"),
+            " w CROSS JOIN messages m WHERE m.conversation = $1 AND m.seq > w.behind AND m.seq <= w.until ",
+            $which,
+            " LIMIT $4"
+        )
+    };
+}
+
 /// `Readers` for both engines, but for the bulk commit of offsets.
 macro_rules! readers {
-    ($store:ty, $connection:ty) => {
+    ($store:ty, $connection:ty, $list:ident, $windows:ident, $bind:path) => {
         impl $store {
-            /// Reads a window of a log in order, up to the limits; the flag says that nothing of
-            /// the window was left.
-            async fn read_window(
+            /// Everything in some windows of a log, oldest first.
+            const ENTRIES: &str = window_entries!($windows, "ORDER BY m.seq");
+            /// The messages in some windows of a log, newest first.
+            const MESSAGES: &str = window_entries!($windows, "AND m.kind < 32 ORDER BY m.seq DESC");
+            /// What a member may be handed of the conversation `$1`.
+            const PULLED: &str = "SELECT from_seq, until_seq FROM members \
+                 WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq";
+            /// What he may scroll back to.
+            const SHOWN: &str = "SELECT COALESCE(visible_from, from_seq), until_seq FROM members \
+                 WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq";
+
+            /// Adds entries from windows of a log until there are `limit`, or all bodies together
+            /// would have more than `bytes_max` bytes; whether it was for the bytes.
+            async fn read_windows(
                 connection: &mut $connection,
+                sql: &'static str,
                 conversation: goim_core::ConversationId,
-                (behind, until): (goim_core::Seq, goim_core::Seq),
+                windows: &[(goim_core::Seq, goim_core::Seq)],
                 limit: u32,
                 bytes_max: usize,
-            ) -> $crate::store::StoreResult<(Vec<$crate::store::StoredEntry>, bool)> {
+                entries: &mut Vec<$crate::store::StoredEntry>,
+            ) -> $crate::store::StoreResult<bool> {
                 use futures_util::TryStreamExt as _;
-                let mut rows = sqlx::query_as(
-                    "SELECT seq, sender, client_msg_id, at, count, body FROM messages \
-                     WHERE conversation = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
-                )
-                .bind(conversation.as_i64())
-                .bind(behind.as_i64())
-                .bind(until.as_i64())
-                .bind(i64::from(limit))
-                .fetch(connection);
-                let mut entries = Vec::new();
-                let mut bytes = 0;
+                let ends = |end: fn(&(goim_core::Seq, goim_core::Seq)) -> goim_core::Seq| {
+                    $bind(&windows.iter().map(|window| end(window).as_i64()).collect::<Vec<i64>>())
+                };
+                let have = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+                let mut rows = sqlx::query_as(sql)
+                    .bind(conversation.as_i64())
+                    .bind(ends(|(behind, _)| *behind))
+                    .bind(ends(|(_, until)| *until))
+                    .bind(i64::from(limit).saturating_sub(have))
+                    .fetch(connection);
+                let mut bytes: usize = entries.iter().map(|entry| entry.body.len()).sum();
                 while let Some(columns) = rows.try_next().await? {
                     let entry = $crate::store::shared::rows::entry(columns);
                     bytes += entry.body.len();
                     if bytes > bytes_max && !entries.is_empty() {
-                        return Ok((entries, false));
+                        return Ok(true);
                     }
                     entries.push(entry);
                 }
-                let whole = entries.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-                Ok((entries, whole))
+                Ok(false)
             }
 
             async fn read_ranges(
                 connection: &mut $connection,
+                sql: &'static str,
                 user: goim_core::UserId,
                 conversation: goim_core::ConversationId,
             ) -> $crate::store::StoreResult<Vec<$crate::store::Range>> {
-                let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
-                    "SELECT from_seq, until_seq FROM members WHERE conversation = $1 AND user_id = $2 \
-                     ORDER BY from_seq",
-                )
-                .bind(conversation.as_i64())
-                .bind(user.as_i64())
-                .fetch_all(connection)
-                .await?;
-                let range = |(from, until): (i64, Option<i64>)| $crate::store::Range {
-                    from: goim_core::Seq::from_i64(from),
-                    until: until.map(goim_core::Seq::from_i64),
-                };
-                Ok(rows.into_iter().map(range).collect())
+                let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(sql)
+                    .bind(conversation.as_i64())
+                    .bind(user.as_i64())
+                    .fetch_all(connection)
+                    .await?;
+                Ok(rows.into_iter().map($crate::store::shared::rows::range).collect())
             }
 
             /// How far a reader may look, and where. The head comes first: whoever is in when the
@@ -60,6 +98,7 @@ macro_rules! readers {
             /// be put out before it is read.
             async fn read_view(
                 connection: &mut $connection,
+                sql: &'static str,
                 user: goim_core::UserId,
                 conversation: goim_core::ConversationId,
             ) -> $crate::store::StoreResult<(goim_core::Seq, Vec<$crate::store::Range>)> {
@@ -67,9 +106,11 @@ macro_rules! readers {
                     .bind(conversation.as_i64())
                     .fetch_optional(&mut *connection)
                     .await?;
-                let ranges = Self::read_ranges(connection, user, conversation).await?;
+                let ranges = Self::read_ranges(connection, sql, user, conversation).await?;
                 match head {
-                    Some((head,)) if !ranges.is_empty() => Ok((goim_core::Seq::from_i64(head), ranges)),
+                    Some((head,)) if !ranges.is_empty() => {
+                        Ok((goim_core::Seq::from_i64(head), $crate::store::ranges::merged(ranges.into_iter())))
+                    }
                     _ => Err($crate::store::StoreError::NotMember),
                 }
             }
@@ -83,7 +124,24 @@ macro_rules! readers {
                 conversation: goim_core::ConversationId,
             ) -> $crate::store::StoreResult<Vec<$crate::store::Range>> {
                 let mut connection = self.read().await?;
-                Self::read_ranges(&mut *connection, user, conversation).await
+                Self::read_ranges(&mut *connection, Self::PULLED, user, conversation).await
+            }
+
+            async fn is_member(
+                &self,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+            ) -> $crate::store::StoreResult<bool> {
+                let mut connection = self.read().await?;
+                let (is_member,): (bool,) = sqlx::query_as(
+                    "SELECT EXISTS (SELECT 1 FROM members \
+                     WHERE conversation = $1 AND user_id = $2 AND until_seq IS NULL)",
+                )
+                .bind(conversation.as_i64())
+                .bind(user.as_i64())
+                .fetch_one(&mut *connection)
+                .await?;
+                Ok(is_member)
             }
 
             async fn pull(
@@ -95,25 +153,24 @@ macro_rules! readers {
                 bytes_max: usize,
             ) -> Result<$crate::store::Page, $crate::store::StoreError> {
                 let mut connection = self.read().await?;
-                let (head, ranges) = Self::read_view(&mut *connection, user, conversation).await?;
-                let (mut entries, mut bytes, mut whole) = (Vec::new(), 0, true);
-                for window in $crate::store::ranges::windows(&ranges, head, after) {
-                    let left = limit.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
-                    whole = left > 0 && bytes < bytes_max;
-                    if !whole {
-                        break;
-                    }
-                    let part =
-                        Self::read_window(&mut *connection, conversation, window, left, bytes_max - bytes);
-                    let (read, all) = part.await?;
-                    bytes += read.iter().map(|entry: &$crate::store::StoredEntry| entry.body.len()).sum::<usize>();
-                    entries.extend(read);
-                    whole = all;
-                    if !all {
-                        break;
-                    }
-                }
-                Ok($crate::store::ranges::page(&ranges, head, after, entries, whole))
+                let (head, ranges) =
+                    Self::read_view(&mut *connection, Self::PULLED, user, conversation).await?;
+                let windows = $crate::store::ranges::first_of(&ranges, head, after, limit.into());
+                let mut entries = Vec::new();
+                let cut = Self::read_windows(
+                    &mut *connection,
+                    Self::ENTRIES,
+                    conversation,
+                    &windows,
+                    limit,
+                    bytes_max,
+                    &mut entries,
+                )
+                .await?;
+                let end = if cut { entries.last().map(|entry| entry.seq) } else { windows.last().map(|(_, end)| *end) };
+                let end = end.unwrap_or(after);
+                let more = $crate::store::ranges::windows(&ranges, head, end).next().is_some();
+                Ok($crate::store::ranges::page(&ranges, head, after, entries, more.then_some(end)))
             }
 
             async fn history(
@@ -124,35 +181,29 @@ macro_rules! readers {
                 limit: u32,
                 bytes_max: usize,
             ) -> Result<Vec<$crate::store::StoredEntry>, $crate::store::StoreError> {
-                use futures_util::TryStreamExt as _;
                 let mut connection = self.read().await?;
-                let (head, ranges) = Self::read_view(&mut *connection, user, conversation).await?;
-                let (mut entries, mut bytes) = (Vec::new(), 0);
-                for (behind, until) in
-                    $crate::store::ranges::windows(&ranges, head, goim_core::Seq::ZERO).rev()
-                {
-                    let left = i64::from(limit) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
-                    if left <= 0 || bytes > bytes_max {
+                let (head, ranges) =
+                    Self::read_view(&mut *connection, Self::SHOWN, user, conversation).await?;
+                let (mut entries, mut before, mut seqs) = (Vec::new(), before, u64::from(limit));
+                // Not every entry is a message: twice as many are looked through each time, so that a
+                // page takes few statements however its messages and the reader's ranges lie.
+                while entries.len() < limit as usize {
+                    let windows = $crate::store::ranges::last_of(&ranges, head, before, seqs);
+                    let Some((oldest, _)) = windows.last() else { break };
+                    let cut = Self::read_windows(
+                        &mut *connection,
+                        Self::MESSAGES,
+                        conversation,
+                        &windows,
+                        limit,
+                        bytes_max,
+                        &mut entries,
+                    )
+                    .await?;
+                    if cut {
                         break;
                     }
-                    let mut rows = sqlx::query_as(
-                        "SELECT seq, sender, client_msg_id, at, count, body FROM messages \
-                         WHERE conversation = $1 AND seq > $2 AND seq <= $3 AND kind < 32 \
-                         ORDER BY seq DESC LIMIT $4",
-                    )
-                    .bind(conversation.as_i64())
-                    .bind(behind.as_i64())
-                    .bind(until.min(before.prev()).as_i64())
-                    .bind(left)
-                    .fetch(&mut *connection);
-                    while let Some(columns) = rows.try_next().await? {
-                        let entry = $crate::store::shared::rows::entry(columns);
-                        bytes += entry.body.len();
-                        if bytes > bytes_max && !entries.is_empty() {
-                            break;
-                        }
-                        entries.push(entry);
-                    }
+                    (before, seqs) = (oldest.next(), seqs.saturating_mul(2));
                 }
                 Ok(entries)
             }
@@ -219,19 +270,9 @@ macro_rules! readers {
                 limit: u32,
             ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
                 let mut connection = self.read().await?;
-                let rows: Vec<(i64, i16, i64, i64, i64, i64)> = sqlx::query_as(
-                    "SELECT g.conversation, c.kind, CASE WHEN g.open = 1 THEN c.head ELSE g.until END, \
-                     COALESCE(e.count, c.count), COALESCE(o.seq, 0), COALESCE(r.seq, 0) \
-                     FROM (SELECT conversation, max(CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END) AS open, \
-                           max(until_seq) AS until FROM members \
-                           WHERE user_id = $1 AND conversation > $3 \
-                           GROUP BY conversation ORDER BY conversation LIMIT $4) g \
-                     JOIN conversations c ON c.id = g.conversation \
-                     LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
-                     LEFT JOIN offsets o ON o.device = $2 AND o.conversation = g.conversation \
-                     LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation \
-                     ORDER BY g.conversation",
-                )
+                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(reader_states!(
+                    "conversation > $3 GROUP BY conversation ORDER BY conversation LIMIT $4"
+                ))
                 .bind(user.as_i64())
                 .bind(device.as_i64())
                 .bind(after.as_i64())
@@ -240,19 +281,32 @@ macro_rules! readers {
                 .await?;
                 let own: std::collections::HashMap<_, _> =
                     own.iter().map(|position| (position.conversation, position.seq)).collect();
-                let state = |(conversation, kind, head, count, offset, marker)| {
-                    let conversation = goim_core::ConversationId::from_i64(conversation);
-                    let committed = goim_core::Seq::from_i64(offset);
-                    $crate::store::ReaderState {
-                        conversation,
-                        kind: $crate::store::shared::rows::kind(kind),
-                        head: goim_core::Seq::from_i64(head),
-                        count: $crate::store::shared::rows::number(count),
-                        offset: own.get(&conversation).copied().unwrap_or(committed),
-                        read_marker: goim_core::Seq::from_i64(marker),
-                    }
-                };
-                Ok(rows.into_iter().map(state).collect())
+                let mut states: Vec<_> = rows.into_iter().map($crate::store::shared::rows::state).collect();
+                for state in &mut states {
+                    state.offset = own.get(&state.conversation).copied().unwrap_or(state.offset);
+                }
+                Ok(states)
+            }
+
+            async fn reader_states_of(
+                &self,
+                user: goim_core::UserId,
+                device: goim_core::DeviceId,
+                conversations: &[goim_core::ConversationId],
+            ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
+                let mut connection = self.read().await?;
+                let ids = $crate::store::shared::rows::conversations(conversations);
+                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(reader_states!(
+                    "conversation IN ",
+                    $list!("$3"),
+                    " GROUP BY conversation"
+                ))
+                .bind(user.as_i64())
+                .bind(device.as_i64())
+                .bind($bind(&ids))
+                .fetch_all(&mut *connection)
+                .await?;
+                Ok(rows.into_iter().map($crate::store::shared::rows::state).collect())
             }
 
             async fn commit_offsets(
@@ -274,9 +328,10 @@ macro_rules! readers {
                 let mut connection = self.write().await?;
                 let moved: Option<(i64,)> = sqlx::query_as(
                     "INSERT INTO read_markers (user_id, conversation, seq) \
-                     SELECT $1, id, CASE WHEN head < $3 THEN head ELSE $3 END FROM conversations \
-                     WHERE id = $2 AND EXISTS \
-                         (SELECT 1 FROM members WHERE conversation = $2 AND user_id = $1) \
+                     SELECT $1, $2, CASE WHEN r.head < $3 THEN r.head ELSE $3 END FROM \
+                         (SELECT max(COALESCE(m.until_seq, c.head)) AS head \
+                          FROM members m JOIN conversations c ON c.id = m.conversation \
+                          WHERE m.conversation = $2 AND m.user_id = $1) r WHERE r.head IS NOT NULL \
                      ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq \
                      WHERE read_markers.seq < excluded.seq RETURNING seq",
                 )
@@ -285,7 +340,7 @@ macro_rules! readers {
                 .bind(seq.as_i64())
                 .fetch_optional(&mut *connection)
                 .await?;
-                if moved.is_none() && Self::read_ranges(&mut *connection, user, conversation).await?.is_empty() {
+                if moved.is_none() && Self::read_ranges(&mut *connection, Self::PULLED, user, conversation).await?.is_empty() {
                     return Err($crate::store::StoreError::NotMember);
                 }
                 Ok(moved.map(|(seq,)| goim_core::Seq::from_i64(seq)))
@@ -298,8 +353,8 @@ macro_rules! readers {
                 limit: u32,
             ) -> $crate::store::StoreResult<Vec<$crate::store::MemberRow>> {
                 let mut connection = self.read().await?;
-                let rows: Vec<(i64, i16, i64)> = sqlx::query_as(
-                    "SELECT user_id, role, from_seq FROM members \
+                let rows: Vec<(i64, i16, i64, bool)> = sqlx::query_as(
+                    "SELECT user_id, role, from_seq, muted FROM members \
                      WHERE conversation = $1 AND until_seq IS NULL AND user_id > $2 ORDER BY user_id LIMIT $3",
                 )
                 .bind(conversation.as_i64())
@@ -307,10 +362,11 @@ macro_rules! readers {
                 .bind(i64::from(limit))
                 .fetch_all(&mut *connection)
                 .await?;
-                let member = |(user, role, since)| $crate::store::MemberRow {
+                let member = |(user, role, since, muted)| $crate::store::MemberRow {
                     user: goim_core::UserId::from_i64(user),
                     role: $crate::store::shared::rows::role(role),
                     since: goim_core::Seq::from_i64(since),
+                    muted,
                 };
                 Ok(rows.into_iter().map(member).collect())
             }

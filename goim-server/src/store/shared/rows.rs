@@ -2,9 +2,13 @@
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, Role};
+use goim_proto::{
+    Application, Audience, ConversationKind, ErrorCode, FriendRequest, Gender, GroupInfo, HistoryFrom,
+    JoinPolicy, Profile, RequestState, Role,
+};
 
-use crate::store::types::{OffsetRefusal, StoredEntry};
+use crate::store::Relation;
+use crate::store::types::{GroupSettings, OffsetRefusal, Range, ReaderState, StoredEntry};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
 pub(in crate::store) type EntryColumns = (i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
@@ -18,6 +22,26 @@ pub(in crate::store) fn entry((seq, sender, id, at, count, body): EntryColumns) 
         count: number(count),
         body: Bytes::from(body),
     }
+}
+
+/// What `reader_states` selects.
+pub(in crate::store) type StateColumns = (i64, i16, i64, i64, i64, i64);
+
+pub(in crate::store) fn state(columns: StateColumns) -> ReaderState {
+    let (conversation, kind_of, head, count, offset, marker) = columns;
+    ReaderState {
+        conversation: ConversationId::from_i64(conversation),
+        kind: kind(kind_of),
+        head: Seq::from_i64(head),
+        count: number(count),
+        offset: Seq::from_i64(offset),
+        read_marker: Seq::from_i64(marker),
+    }
+}
+
+/// A range's columns: its first seq, and its last if it is closed.
+pub(in crate::store) fn range((from, until): (i64, Option<i64>)) -> Range {
+    Range { from: Seq::from_i64(from), until: until.map(Seq::from_i64) }
 }
 
 /// Why an offset was refused whose reader may or may not be a member, and whose log is or is not the
@@ -41,22 +65,131 @@ pub(in crate::store) fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// The code of a wire enum, as a column holds it.
+pub(in crate::store) fn code(column: i16) -> u64 {
+    number(i64::from(column))
+}
+
+/// The code of a wire enum as a column; services keep those only that they know, which are small.
+pub(in crate::store) fn code_column(code: u64) -> i16 {
+    i16::try_from(code).unwrap_or(i16::MAX)
+}
+
 pub(in crate::store) fn kind(column: i16) -> ConversationKind {
-    ConversationKind::from_code(number(i64::from(column)))
+    ConversationKind::from_code(code(column))
 }
 
 pub(in crate::store) fn kind_column(kind: ConversationKind) -> i16 {
-    i16::try_from(kind.code()).unwrap_or(i16::MAX)
+    code_column(kind.code())
 }
 
 pub(in crate::store) fn role(column: i16) -> Role {
-    Role::from_code(number(i64::from(column)))
+    Role::from_code(code(column))
 }
 
 pub(in crate::store) fn role_column(role: Role) -> i16 {
-    i16::try_from(role.code()).unwrap_or(i16::MAX)
+    code_column(role.code())
 }
 
 pub(in crate::store) fn conversations(ids: &[ConversationId]) -> Vec<i64> {
     ids.iter().map(|id| id.as_i64()).collect()
+}
+
+/// A profile's columns: id, name, nickname, avatar, gender, bio, version, whether it is a bot.
+pub(in crate::store) type ProfileColumns = (i64, String, String, String, i16, String, i64, bool);
+
+pub(in crate::store) fn profile(columns: ProfileColumns) -> Profile {
+    let (user, name, nickname, avatar, gender, bio, version, bot) = columns;
+    Profile {
+        user: UserId::from_i64(user),
+        name,
+        nickname,
+        avatar,
+        gender: Gender::from_code(code(gender)),
+        bio,
+        version: number(version),
+        bot,
+    }
+}
+
+pub(in crate::store) fn audience(column: i16) -> Audience {
+    Audience::from_code(code(column))
+}
+
+/// How a user stands to another one, in the order of the fields of [`Relation`].
+pub(in crate::store) type RelationColumns = (bool, bool, bool, bool, bool, bool, i16, Option<i64>);
+
+pub(in crate::store) fn relation(columns: RelationColumns) -> Relation {
+    let (friends, blocks, blocked, asked, is_asked, owns, direct_from, direct) = columns;
+    let direct_from = audience(direct_from);
+    let direct = direct.map(ConversationId::from_i64);
+    Relation { friends, blocks, blocked, asked, is_asked, owns, direct_from, direct }
+}
+
+/// A group's columns: conversation, title, avatar, announcement, policy, history, muted, dismissed,
+/// owner, members, role.
+pub(in crate::store) type GroupColumns =
+    (i64, String, String, String, i16, i16, bool, bool, i64, i64, Option<i16>);
+
+pub(in crate::store) fn group(columns: GroupColumns) -> GroupInfo {
+    let (id, name, avatar, announcement, policy, history, muted, dismissed, owner, members, role_of) =
+        columns;
+    GroupInfo {
+        conversation: ConversationId::from_i64(id),
+        number: 0,
+        name,
+        avatar,
+        announcement,
+        policy: JoinPolicy::from_code(code(policy)),
+        history: HistoryFrom::from_code(code(history)),
+        muted,
+        dismissed,
+        owner: UserId::from_i64(owner),
+        members: number(members),
+        role: role_of.map_or(Role::default(), role),
+    }
+}
+
+/// What a group allows, from its policy, muted and dismissed; other conversations have none of it.
+pub(in crate::store) fn group_settings(columns: (Option<i16>, Option<bool>, Option<bool>)) -> GroupSettings {
+    let (policy, muted, dismissed) = columns;
+    GroupSettings {
+        policy: policy.map_or(JoinPolicy::InviteOnly, |policy| JoinPolicy::from_code(code(policy))),
+        muted: muted.unwrap_or(false),
+        dismissed: dismissed.unwrap_or(false),
+    }
+}
+
+/// An application's columns: id, conversation, user, comment, state, at.
+pub(in crate::store) type ApplicationColumns = (i64, i64, i64, String, i16, i64);
+
+pub(in crate::store) fn application(columns: ApplicationColumns) -> Application {
+    let (id, conversation, user, comment, state, at) = columns;
+    Application {
+        number: number(id),
+        conversation: ConversationId::from_i64(conversation),
+        user: UserId::from_i64(user),
+        comment,
+        state: RequestState::from_code(code(state)),
+        at_ms: number(at),
+    }
+}
+
+/// A request's columns: id, the other side, greeting, state, at.
+pub(in crate::store) type FriendRequestColumns = (i64, i64, String, i16, i64);
+
+pub(in crate::store) fn friend_request(columns: FriendRequestColumns) -> FriendRequest {
+    let (id, user, greeting, state, at) = columns;
+    FriendRequest {
+        number: number(id),
+        user: UserId::from_i64(user),
+        greeting,
+        state: RequestState::from_code(code(state)),
+        at_ms: number(at),
+    }
+}
+
+/// Behind all texts that begin like this and have none of the last character there is.
+pub(in crate::store) fn prefix_end(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }

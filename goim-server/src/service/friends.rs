@@ -1,0 +1,215 @@
+//! Friends, requests to be friends, blocks, and what an account allows others.
+
+use goim_core::UserId;
+use goim_proto::content::{FriendAnswered, FriendRequested};
+use goim_proto::limits::GREETING_BYTES_MAX;
+use goim_proto::{
+    AnswerFriend, Audience, BlockedPage, Content, Error, ErrorCode, FriendPage, FriendRequestPage,
+    ListFriendRequests, ListUsers, Reply, RequestFriend, SessionInfo, SetRemark, SettingsUpdate,
+};
+
+use super::accounts::check_name;
+use super::profiles::{check_lines, page_limit};
+use super::{Answered, Service, failed, refuse};
+use crate::clock::unix_ms;
+use crate::store::{EntryKind, Notice, Relation};
+
+impl Service {
+    /// Asks a user to be friends; somebody whose own request is open is accepted instead.
+    pub(super) async fn request_friend(&self, session: &SessionInfo, arguments: RequestFriend) -> Answered {
+        let RequestFriend { user: other, greeting } = arguments;
+        check_lines(&greeting, GREETING_BYTES_MAX)?;
+        let relation = self.relation(session, other).await?;
+        if relation.friends {
+            return refuse(ErrorCode::BadArgument, "you are friends already");
+        }
+        if relation.blocks {
+            return refuse(ErrorCode::BadArgument, "you block this user; unblock first");
+        }
+        if relation.is_asked {
+            return self.answer_friend(session, AnswerFriend { user: other, accept: true }).await;
+        }
+        if relation.asked {
+            return Ok(Reply::Done);
+        }
+        if self.store.open_requests(session.user).await.map_err(failed)? >= self.limits.open_requests_max {
+            return refuse(ErrorCode::TooLarge, "too many of your requests are not answered; wait for some");
+        }
+        let content = Content::FriendRequested(FriendRequested { greeting: greeting.clone() });
+        let notice = Notice { kind: EntryKind(66), body: content.encode() };
+        // Whom the other one blocks must not be able to tell.
+        let notice = (!relation.blocked).then_some(&notice);
+        let (from, now_ms) = (session.user, unix_ms());
+        self.store.request_friend(from, other, &greeting, notice, now_ms).await.map_err(failed)?;
+        self.due_now.notify_one();
+        Ok(Reply::Done)
+    }
+
+    /// Answers a user's request.
+    pub(super) async fn answer_friend(&self, session: &SessionInfo, arguments: AnswerFriend) -> Answered {
+        let AnswerFriend { user: from, accept } = arguments;
+        if accept {
+            for user in [session.user, from] {
+                if self.store.friend_count(user).await.map_err(failed)? >= self.limits.friends_max {
+                    let message = "one of you has as many friends as this server allows";
+                    return refuse(ErrorCode::TooLarge, message);
+                }
+            }
+        }
+        let content = Content::FriendAnswered(FriendAnswered { accepted: accept });
+        let notice = Notice { kind: EntryKind(67), body: content.encode() };
+        let answered = self.store.answer_friend(session.user, from, accept, &notice, unix_ms()).await;
+        if !answered.map_err(failed)? {
+            return refuse(ErrorCode::NotFound, "this user has no open request to you");
+        }
+        self.due_now.notify_one();
+        Ok(Reply::Done)
+    }
+
+    /// Lists requests that the caller sent or was sent.
+    pub(super) async fn list_friend_requests(
+        &self,
+        session: &SessionInfo,
+        arguments: ListFriendRequests,
+    ) -> Answered {
+        let ListFriendRequests { sent, before, limit } = arguments;
+        let limit = page_limit(limit);
+        let before = if before == 0 { u64::MAX } else { before };
+        let requests = self.store.friend_requests(session.user, sent, before, limit).await.map_err(failed)?;
+        let more = requests.len() >= limit as usize;
+        Ok(Reply::FriendRequests(FriendRequestPage { requests, more }))
+    }
+
+    /// Lists the caller's friends.
+    pub(super) async fn list_friends(&self, session: &SessionInfo, arguments: ListUsers) -> Answered {
+        let limit = page_limit(arguments.limit);
+        let friends = self.store.friends(session.user, arguments.after, limit).await.map_err(failed)?;
+        let more = friends.len() >= limit as usize;
+        Ok(Reply::Friends(FriendPage { friends, more }))
+    }
+
+    /// Notes what the caller calls a friend.
+    pub(super) async fn set_remark(&self, session: &SessionInfo, arguments: SetRemark) -> Answered {
+        let SetRemark { user: friend, remark } = arguments;
+        if !remark.is_empty() {
+            check_name(&remark)?;
+        }
+        done_to_friend(self.store.set_remark(session.user, friend, &remark).await.map_err(failed)?)
+    }
+
+    /// Ends a friendship.
+    pub(super) async fn delete_friend(&self, session: &SessionInfo, friend: UserId) -> Answered {
+        done_to_friend(self.store.delete_friend(session.user, friend).await.map_err(failed)?)
+    }
+
+    /// Takes no direct messages from a user any more, or takes them again.
+    pub(super) async fn set_block(&self, session: &SessionInfo, other: UserId, block: bool) -> Answered {
+        let relation = self.relation(session, other).await?;
+        if relation.blocks == block {
+            return Ok(Reply::Done);
+        }
+        if block && self.store.block_count(session.user).await.map_err(failed)? >= self.limits.friends_max {
+            return refuse(ErrorCode::TooLarge, "you block as many users as this server allows");
+        }
+        // Made if there is none: whoever opens it at this moment is judged by its revision too.
+        let direct = self.store.direct_chat(session.user, other).await.map_err(failed)?;
+        self.store.set_block(session.user, other, direct, block).await.map_err(failed)?;
+        Ok(Reply::Done)
+    }
+
+    /// Lists whom the caller blocks.
+    pub(super) async fn list_blocked(&self, session: &SessionInfo, arguments: ListUsers) -> Answered {
+        let limit = page_limit(arguments.limit);
+        let users = self.store.blocked(session.user, arguments.after, limit).await.map_err(failed)?;
+        let more = users.len() >= limit as usize;
+        Ok(Reply::Blocked(BlockedPage { users, more }))
+    }
+
+    /// Changes what the caller's account allows others.
+    pub(super) async fn update_settings(&self, session: &SessionInfo, update: SettingsUpdate) -> Answered {
+        let SettingsUpdate { direct_from, groups_from } = update;
+        if [direct_from, groups_from].into_iter().flatten().any(|one| matches!(one, Audience::Unknown(_))) {
+            return refuse(ErrorCode::BadArgument, "allow it to friends (1) or to everybody (2)");
+        }
+        match self.store.update_settings(session.user, &update).await.map_err(failed)? {
+            Some(settings) => Ok(Reply::Settings(settings)),
+            None => refuse(ErrorCode::NotFound, "there is no such user any more"),
+        }
+    }
+
+    /// Refuses to add users to a group some of whom do not take that from the caller.
+    pub(super) async fn check_adds(&self, session: &SessionInfo, users: &[UserId]) -> Result<(), Error> {
+        if self.store.keeps_out_of_groups(session.user, users).await.map_err(failed)? {
+            // One sentence for those who chose their audience and those who block: a block is not told.
+            let message = "one of the users is not added to groups by you; let the user join or apply";
+            return refuse(ErrorCode::Forbidden, message);
+        }
+        Ok(())
+    }
+
+    /// How the caller stands to somebody else.
+    pub(super) async fn relation(&self, session: &SessionInfo, other: UserId) -> Result<Relation, Error> {
+        if other == session.user {
+            return refuse(ErrorCode::BadArgument, "this takes somebody else");
+        }
+        match self.store.relation(session.user, other).await.map_err(failed)? {
+            Some(relation) => Ok(relation),
+            None => refuse(ErrorCode::NotFound, "there is no such user"),
+        }
+    }
+}
+
+/// Whether a user may open a direct chat with somebody to whom he stands like this.
+pub(super) fn check_opens_direct(relation: &Relation) -> Result<(), Error> {
+    if relation.blocks {
+        return refuse(ErrorCode::Forbidden, "you block this user; unblock first");
+    }
+    let open = relation.friends || relation.owns || relation.direct_from == Audience::Everybody;
+    if relation.blocked || !open {
+        // One sentence for both: a block is not told.
+        return refuse(
+            ErrorCode::Forbidden,
+            "this user chats with friends only; send a friend request first",
+        );
+    }
+    Ok(())
+}
+
+fn done_to_friend(done: bool) -> Answered {
+    if done { Ok(Reply::Done) } else { refuse(ErrorCode::NotFound, "you have no such friend") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strangers() -> Relation {
+        Relation {
+            friends: false,
+            blocks: false,
+            blocked: false,
+            asked: false,
+            is_asked: false,
+            owns: false,
+            direct_from: Audience::Friends,
+            direct: None,
+        }
+    }
+
+    #[test]
+    fn a_direct_chat_is_opened_by_friends_owners_and_whom_the_settings_allow() {
+        let code = |relation: Relation| check_opens_direct(&relation).map_err(|error| error.code);
+        assert_eq!(code(strangers()), Err(ErrorCode::Forbidden));
+        assert_eq!(code(Relation { asked: true, is_asked: true, ..strangers() }), Err(ErrorCode::Forbidden));
+        for open in [
+            Relation { friends: true, ..strangers() },
+            Relation { owns: true, ..strangers() },
+            Relation { direct_from: Audience::Everybody, ..strangers() },
+        ] {
+            assert_eq!(code(open), Ok(()));
+            assert_eq!(code(Relation { blocks: true, ..open }), Err(ErrorCode::Forbidden));
+            let told = check_opens_direct(&Relation { blocked: true, ..open }).unwrap_err();
+            assert_eq!(told, check_opens_direct(&strangers()).unwrap_err(), "a block is not told");
+        }
+    }
+}

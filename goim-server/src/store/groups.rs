@@ -1,0 +1,59 @@
+//! What a store knows of groups besides their logs and members.
+
+use async_trait::async_trait;
+use goim_core::{ConversationId, UserId};
+use goim_proto::{Application, GroupInfo};
+
+use super::{Notice, StoreResult};
+
+/// Whose applications are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applications {
+    /// Those to a group.
+    To(ConversationId),
+    /// Those of a user.
+    Of(UserId),
+}
+
+/// What groups show, and who wants to get in.
+#[async_trait]
+pub trait Groups: Send + Sync {
+    /// What there is to know of an opened group, but for its public number, with the user's role;
+    /// `None` if there is no such group.
+    async fn group(&self, conversation: ConversationId, user: UserId) -> StoreResult<Option<GroupInfo>>;
+
+    /// How many applications of a user's are open.
+    async fn open_applications(&self, user: UserId) -> StoreResult<u64>;
+
+    /// Whether a user's application to a group is open.
+    async fn applies(&self, conversation: ConversationId, user: UserId) -> StoreResult<bool>;
+
+    /// Keeps an application unless one is open, and owes the notice to the group's owner and admins,
+    /// up to a bound.
+    async fn apply_to_group(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        comment: &str,
+        notice: &Notice,
+        now_ms: u64,
+    ) -> StoreResult<()>;
+
+    /// Rejects a user's open application and owes him the notice; whether one was open.
+    async fn reject_application(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+        by: UserId,
+        notice: &Notice,
+        now_ms: u64,
+    ) -> StoreResult<bool>;
+
+    /// Applications, newest first.
+    async fn applications(
+        &self,
+        which: Applications,
+        before: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<Application>>;
+}

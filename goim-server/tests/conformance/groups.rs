@@ -1,0 +1,182 @@
+//! What the entries of groups do to the tables, and applications.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use goim_core::lane::AppendResult;
+use goim_core::{ConversationId, Seq, UserId};
+use goim_proto::{GroupChange, HistoryFrom, JoinPolicy, RequestState, Role};
+use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, Notice, Store};
+
+use crate::backend::Backend;
+use crate::fixtures::{addition, append, asked_for, batch, group, new_id, removal, text, users};
+use crate::ledger::Ledger;
+use crate::on_both_stores;
+
+/// Appends entries of the first user's behind a head; returns the new head.
+async fn happen(
+    store: &Arc<dyn Store>,
+    conversation: ConversationId,
+    head: u64,
+    sender: UserId,
+    effects: impl IntoIterator<Item = Effect>,
+) -> u64 {
+    let entries: Vec<_> = effects
+        .into_iter()
+        .map(|effect| (new_id(), EntryDraft { kind: EntryKind(38), body: Bytes::new(), effect }))
+        .collect();
+    let next = head + entries.len() as u64;
+    append(store, &batch(conversation, Seq::new(head), 0, sender, entries)).await;
+    next
+}
+
+async fn effects(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(3);
+    let [owner, one, other] = users[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &users).await;
+    let fresh = store.group(conversation, one).await.expect("an answer").expect("a group");
+    assert_eq!((fresh.owner, fresh.members, fresh.role), (owner, 3, Role::Member));
+    assert_eq!((fresh.policy, fresh.history), (JoinPolicy::InviteOnly, HistoryFrom::Joining));
+    assert_eq!(
+        store.group(conversation, UserId::new(7)).await.expect("an answer").map(|g| g.role),
+        Some(Role::default())
+    );
+    let change = GroupChange {
+        avatar: Some("img".into()),
+        announcement: Some("hear".into()),
+        policy: Some(JoinPolicy::Open),
+        history: None,
+        muted: Some(true),
+    };
+    let head = happen(
+        &store,
+        conversation,
+        1,
+        owner,
+        [
+            Effect::SetRole { user: one, role: Role::Admin },
+            Effect::SetMuted { user: other, muted: true },
+            Effect::Change(change),
+            Effect::Change(GroupChange { announcement: Some(String::new()), ..GroupChange::default() }),
+        ],
+    )
+    .await;
+    let row = store.group(conversation, one).await.expect("an answer").expect("a group");
+    assert_eq!((row.avatar.as_str(), row.announcement.as_str(), row.role), ("img", "", Role::Admin));
+    assert_eq!((row.policy, row.muted, row.dismissed), (JoinPolicy::Open, true, false));
+    let loaded = store.load(&asked_for(conversation, other)).await.expect("an answer").expect("a group");
+    assert_eq!((loaded.settings.group.policy, loaded.settings.group.muted), (JoinPolicy::Open, true));
+    assert!(loaded.members[0].1.is_some_and(|member| member.muted));
+    let members = store.members(conversation, UserId::new(0), 10).await.expect("members");
+    assert_eq!(
+        members.iter().map(|m| (m.role, m.muted)).collect::<Vec<_>>(),
+        [(Role::Owner, false), (Role::Admin, false), (Role::Member, true)]
+    );
+    // A stale batch does nothing.
+    let mut lane = store.lane_connection().await.expect("a connection");
+    let dismiss = || EntryDraft { kind: EntryKind(42), body: Bytes::new(), effect: Effect::Dismiss };
+    let stale = lane.append(&batch(conversation, Seq::new(1), 0, owner, [(new_id(), dismiss())])).await;
+    assert_eq!(stale, AppendResult::Written { stale: vec![conversation] });
+    assert!(!store.group(conversation, one).await.expect("an answer").expect("a group").dismissed);
+    happen(&store, conversation, head, owner, [Effect::Transfer { to: one }, Effect::Dismiss]).await;
+    let row = store.group(conversation, owner).await.expect("an answer").expect("a group");
+    assert_eq!((row.owner, row.role, row.dismissed), (one, Role::Admin, true));
+    assert_eq!(store.group(ConversationId::new(4_711), owner).await.expect("an answer"), None);
+}
+
+/// Whoever joins while the history is read from the start sees all of it by `history`, and nothing of
+/// before by pulls.
+async fn history(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(3);
+    let [owner, early, late] = users[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &[owner]).await;
+    let entries = vec![(new_id(), text("one")), (new_id(), addition(&[early])), (new_id(), removal(early))];
+    append(&store, &batch(conversation, Seq::FIRST, 0, owner, entries)).await;
+    let from_start = GroupChange { history: Some(HistoryFrom::Start), ..GroupChange::default() };
+    let head = happen(&store, conversation, 4, owner, [Effect::Change(from_start)]).await;
+    let entries =
+        vec![(new_id(), text("two")), (new_id(), addition(&[early, late])), (new_id(), removal(late))];
+    append(&store, &batch(conversation, Seq::new(head), 1, owner, entries)).await;
+    append(&store, &batch(conversation, Seq::new(head + 3), 2, owner, [(new_id(), text("three"))])).await;
+    let seen = async |user| {
+        let page = store.history(user, conversation, Seq::MAX, 100, 1 << 20).await.expect("history");
+        page.iter().map(|entry| entry.seq.as_u64()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(early).await, [9, 6, 2], "each once, though his first stay lies within his second");
+    assert_eq!(seen(late).await, [6, 2], "up to his removal");
+    let pulled = store.pull(late, conversation, Seq::ZERO, 100, 1 << 20).await.expect("a page");
+    assert_eq!(pulled.entries.iter().map(|entry| entry.seq.as_u64()).collect::<Vec<_>>(), [7, 8]);
+}
+
+/// What a lane loads, and what members are shown, of somebody who left and came back.
+async fn muted_again(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(2);
+    let [owner, one] = users[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &users).await;
+    let loaded = async || {
+        let loaded = store.load(&asked_for(conversation, one)).await.expect("an answer").expect("a group");
+        loaded.members[0].1
+    };
+    let mut head = 1;
+    for muted in [true, false] {
+        let back = Effect::Join { users: vec![(one, Role::Member)] };
+        let mute = Effect::SetMuted { user: one, muted };
+        head = happen(&store, conversation, head, owner, [mute, Effect::Part { user: one }]).await;
+        assert_eq!(loaded().await, muted.then_some(Member { role: None, muted }));
+        head = happen(&store, conversation, head, owner, [back]).await;
+        assert_eq!(loaded().await, Some(Member { role: Some(Role::Member), muted }));
+        let members = store.members(conversation, owner, 1).await.expect("members");
+        assert_eq!((members[0].user, members[0].muted), (one, muted));
+    }
+}
+
+async fn applications(backend: &Backend) {
+    let store = backend.open().await;
+    let mut people = Vec::new();
+    for name in ["owner", "admin", "member", "applicant"] {
+        people.push(store.create_user(name, None, None, 1).await.expect("an answer").expect("a user").user);
+    }
+    let [owner, admin, member, applicant] = people[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &[owner, admin, member]).await;
+    let head =
+        happen(&store, conversation, 1, owner, [Effect::SetRole { user: admin, role: Role::Admin }]).await;
+    let rows = store.due(100).await.expect("due rows");
+    store.due_done(&rows.iter().map(|row| row.id).collect::<Vec<_>>()).await.expect("an answer");
+    let notice = |kind| Notice { kind: EntryKind(kind), body: Bytes::from_static(b"notice") };
+    let apply = async || {
+        store.apply_to_group(conversation, applicant, "please", &notice(68), 5).await.expect("applied");
+    };
+    tokio::join!(apply(), apply(), apply());
+    let owed = async || {
+        let rows = store.due(100).await.expect("due rows");
+        rows.iter().map(|row| (row.user, row.sender, row.kind.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(owed().await, [(owner, applicant, 68), (admin, applicant, 68)], "once, to those who decide");
+    assert!(store.applies(conversation, applicant).await.expect("an answer"));
+    assert_eq!(store.open_applications(applicant).await.expect("a number"), 1);
+    let reject = async || {
+        store.reject_application(conversation, applicant, admin, &notice(69), 6).await.expect("an answer")
+    };
+    assert!(reject().await);
+    assert!(!reject().await, "it was answered");
+    assert_eq!(owed().await[2..], [(applicant, admin, 69)]);
+    apply().await;
+    append(&store, &batch(conversation, Seq::new(head), 0, admin, [(new_id(), addition(&[applicant]))]))
+        .await;
+    for which in [Applications::To(conversation), Applications::Of(applicant)] {
+        let list = store.applications(which, u64::MAX, 10).await.expect("applications");
+        let states: Vec<_> = list.iter().map(|one| (one.user, one.conversation, one.state)).collect();
+        assert_eq!(states, [(applicant, conversation, RequestState::Accepted)], "whatever let him in");
+        assert_eq!(store.applications(which, list[0].number, 10).await.expect("applications"), []);
+    }
+}
+
+on_both_stores! {
+    super::effects as entries_of_groups_change_what_they_show_and_allow,
+    super::history as g9_a_history_from_the_start_is_read_up_to_the_removal,
+    super::muted_again as g9_a_mute_outlives_leaving_and_coming_back,
+    super::applications as an_application_is_open_once_and_accepted_by_joining,
+}

@@ -1,0 +1,23 @@
+//! Accounts, profiles, friends and groups, seen by clients, on both stores; and who may make which
+//! call.
+//!
+//! PostgreSQL comes from `scripts/postgres.sh`, or from `DATABASE_URL`; where there is none, the
+//! suite fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+mod accounts;
+#[path = "../conformance/backend.rs"]
+#[allow(dead_code, reason = "the stores' own suite uses all of it")]
+mod backend;
+#[path = "../conformance/common.rs"]
+#[allow(dead_code, reason = "the stores' own suite uses all of it")]
+mod common;
+mod features;
+mod friends;
+mod groups;
+#[path = "../support/mod.rs"]
+mod support;
+mod walk;
+mod world;
+
+pub(crate) use common::on_both_stores;

@@ -1,0 +1,335 @@
+//! Who may make which call: every call, made by everybody, and what each is answered.
+
+use std::collections::BTreeSet;
+
+use goim_core::{ConversationId, Epoch, Seq, UserId};
+use goim_proto::{
+    AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword, Commit,
+    Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, ErrorCode, FindGroup, FindUser,
+    GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy, ListApplications,
+    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MuteMember, Position,
+    ProfileUpdate, Pull, Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send,
+    ServerFrame, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
+};
+
+use crate::backend::Backend;
+use crate::on_both_stores;
+use crate::support::{RawClient, TestServer, credentials, mint, unique};
+use crate::world::{instance, server};
+
+/// Who calls, in the order of the table's columns.
+const CALLERS: [&str; 9] =
+    ["nobody", "revoked", "stranger", "blocked", "removed", "muted", "member", "admin", "owner"];
+
+/// What a call may name: made anew after each call that was allowed, so that none meets what another
+/// left.
+struct Scene {
+    /// Of the owner, the admin, the members and the target; the removed one was in it. It takes
+    /// applications, and the outsider's is open.
+    group: ConversationId,
+    /// Its public number.
+    number: u64,
+    /// The owner's own group, which is open.
+    lounge: ConversationId,
+    /// The owner's own group, by invitation only.
+    club: ConversationId,
+    /// Between the owner and the member.
+    direct: ConversationId,
+    /// A plain member.
+    target: UserId,
+    /// Somebody who is in no conversation, blocks the blocked one, and asked the member to be friends.
+    outsider: UserId,
+    /// Somebody who chats with friends only, and has none.
+    hermit: UserId,
+    owner: UserId,
+    /// Between the owner and whom he blocks.
+    closed: ConversationId,
+}
+
+/// A call's name, how it is made, and what everybody is answered:
+/// `.` done, `U` Unauthenticated, `M` NotMember, `F` Forbidden, `N` NotFound, `A` BadArgument,
+/// `T` BadToken.
+type Row = (&'static str, fn(&Scene) -> Call, &'static str);
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    //                                                                      no re st bl rm mu me ad ow
+    ("Register",       |_| Call::Register(credentials(&unique("walker"))), ". . . . . . . . ."),
+    ("Login",          |_| Call::Login(credentials("factory")),            ". . . . . . . . ."),
+    ("Refresh",        |_| Call::Refresh(Refresh::default()),              "T T T T T T T T T"),
+    ("Logout",         |_| Call::Logout,                                   "U U . . . . . . ."),
+    ("Authenticate",   |_| Call::Authenticate(Authenticate::default()),    "T T T T T T T T T"),
+    ("CreateBot",      |_| Call::CreateBot(CreateBot { name: unique("bot") }), "U U . . . . . . ."),
+    ("RevokeBot",      |s| Call::RevokeBot(UserArgument { user: s.target }),   "U U N N N N N N N"),
+    ("FindUser",       |_| Call::FindUser(FindUser { name: "factory".into() }), "U U . . . . . . ."),
+    ("Profiles",       |s| Call::Profiles(UserList { users: vec![s.target] }), "U U . . . . . . ."),
+    ("UpdateProfile",  |_| Call::UpdateProfile(ProfileUpdate::default()),  "U U . . . . . . ."),
+    ("SearchUsers",    |_| Call::SearchUsers(SearchUsers { prefix: "f".into(), ..SearchUsers::default() }), "U U . . . . . . ."),
+    ("ChangePassword", |_| Call::ChangePassword(new_password()),           "U U F F F F F F F"),
+    ("ListDevices",    |_| Call::ListDevices(ListDevices::default()),      "U U . . . . . . ."),
+    ("RevokeDevice",   |_| Call::RevokeDevice(DeviceArgument::default()),  "U U N N N N N N N"),
+    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.outsider }), "U U . F . . . . ."),
+    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.hermit }),   "U U F F F F F F F"),
+    ("OpenDirect",     |s| Call::OpenDirect(UserArgument { user: s.owner }),    "U U . . . . . . A"),
+    ("CreateGroup",    |s| Call::CreateGroup(create(s)),                   "U U . . . . . . ."),
+    ("AddMembers",     |s| Call::AddMembers(add(s)),                       "U U M M M F F . ."),
+    ("RemoveMember",   |s| Call::RemoveMember(remove(s)),                  "U U M M M F F . ."),
+    ("Leave",          |s| Call::Leave(ConversationArgument { conversation: s.group }), "U U M M M . . . F"),
+    ("Rename",         |s| Call::Rename(rename(s)),                        "U U M M M F F . ."),
+    ("ListMembers",    |s| Call::ListMembers(ListMembers { conversation: s.group, ..ListMembers::default() }), "U U M M M . . . ."),
+    ("GroupInfo",      |s| Call::GroupInfo(ConversationArgument { conversation: s.group }), "U U M M M . . . ."),
+    ("FindGroup",      |s| Call::FindGroup(FindGroup { number: s.number }), "U U . . . . . . ."),
+    ("UpdateGroup",    |s| Call::UpdateGroup(update(s)),                   "U U M M M F F . ."),
+    ("SetRole",        |s| Call::SetRole(promote(s)),                      "U U M M M F F F ."),
+    ("MuteMember",     |s| Call::MuteMember(mute(s.group, s.target)),      "U U M M M F F . ."),
+    ("MuteMember",     |s| Call::MuteMember(mute(s.group, s.owner)),       "U U M M M F F F F"),
+    ("TransferGroup",  |s| Call::TransferGroup(remove(s)),                 "U U M M M F F F ."),
+    ("DismissGroup",   |s| Call::DismissGroup(act(s.group)),               "U U M M M F F F ."),
+    ("JoinGroup",      |s| Call::JoinGroup(act(s.lounge)),                 "U U . . . . . . A"),
+    ("JoinGroup",      |s| Call::JoinGroup(act(s.club)),                   "U U N N N N N N A"),
+    ("ApplyToGroup",   |s| Call::ApplyToGroup(apply(s.group)),             "U U . . . A A A A"),
+    ("ApplyToGroup",   |s| Call::ApplyToGroup(apply(s.club)),              "U U N N N N N N A"),
+    ("AnswerApplication", |s| Call::AnswerApplication(answer_to(s, true)), "U U M M M F F . ."),
+    ("AnswerApplication", |s| Call::AnswerApplication(answer_to(s, false)), "U U M M M F F . ."),
+    ("ListApplications", |s| Call::ListApplications(ListApplications { conversation: s.group, ..ListApplications::default() }), "U U M M M F F . ."),
+    ("ListApplications", |_| Call::ListApplications(ListApplications::default()), "U U . . . . . . ."),
+    ("Sync",           |_| Call::Sync(Sync::default()),                    "U U . . . . . . ."),
+    ("Heads",          |s| Call::Heads(Heads { conversations: vec![s.group] }), "U U . . . . . . ."),
+    ("Send",           |s| Call::Send(text(s.group)),                      "U U M M M F . . ."),
+    ("Send",           |s| Call::Send(text(s.direct)),                     "U U M M M M . M ."),
+    ("Send",           |s| Call::Send(text(s.closed)),                     "U U M F M M M M ."),
+    ("Pull",           |s| Call::Pull(Pull { conversation: s.group, ..Pull::default() }), "U U M M . . . . ."),
+    ("Pull",           |s| Call::Pull(Pull { conversation: s.direct, ..Pull::default() }), "U U M M M M . M ."),
+    ("History",        |s| Call::History(History { conversation: s.group, ..History::default() }), "U U M M . . . . ."),
+    ("Commit",         |s| Call::Commit(commit(s)),                        "U U . . . . . . ."),
+    ("MarkRead",       |s| Call::MarkRead(Position { conversation: s.group, seq: Seq::FIRST }), "U U M M . . . . ."),
+    ("Ping",           |_| Call::Ping,                                     ". . . . . . . . ."),
+    ("RequestFriend",  |s| Call::RequestFriend(RequestFriend { user: s.outsider, ..RequestFriend::default() }), "U U . . . . . . ."),
+    ("AnswerFriend",   |s| Call::AnswerFriend(AnswerFriend { user: s.outsider, accept: true }), "U U N N N N . N N"),
+    ("ListFriendRequests", |_| Call::ListFriendRequests(ListFriendRequests::default()), "U U . . . . . . ."),
+    ("ListFriends",    |_| Call::ListFriends(ListUsers::default()),        "U U . . . . . . ."),
+    ("SetRemark",      |s| Call::SetRemark(SetRemark { user: s.owner, remark: "boss".into() }), "U U N N N N . N N"),
+    ("DeleteFriend",   |s| Call::DeleteFriend(UserArgument { user: s.owner }), "U U N N N N . N N"),
+    ("Block",          |s| Call::Block(UserArgument { user: s.target }),   "U U . . . . . . ."),
+    ("Unblock",        |s| Call::Unblock(UserArgument { user: s.target }), "U U . . . . . . ."),
+    ("ListBlocked",    |_| Call::ListBlocked(ListUsers::default()),        "U U . . . . . . ."),
+    ("UpdateSettings", |_| Call::UpdateSettings(SettingsUpdate::default()), "U U . . . . . . ."),
+];
+
+fn new_password() -> ChangePassword {
+    ChangePassword { password: "correct horse".into(), new_password: "battery staple".into() }
+}
+
+fn create(scene: &Scene) -> CreateGroup {
+    CreateGroup { name: "another".into(), members: vec![scene.target], client_msg_id: mint() }
+}
+
+fn add(scene: &Scene) -> Members {
+    Members { conversation: scene.group, users: vec![scene.outsider], client_msg_id: mint() }
+}
+
+fn remove(scene: &Scene) -> Member {
+    Member { conversation: scene.group, user: scene.target, client_msg_id: mint() }
+}
+
+fn rename(scene: &Scene) -> Rename {
+    Rename { conversation: scene.group, name: "renamed".into(), client_msg_id: mint() }
+}
+
+fn update(scene: &Scene) -> UpdateGroup {
+    let change = GroupChange { announcement: Some("hear".into()), ..GroupChange::default() };
+    UpdateGroup { conversation: scene.group, client_msg_id: mint(), change }
+}
+
+fn promote(scene: &Scene) -> SetRole {
+    SetRole { conversation: scene.group, user: scene.target, role: Role::Admin, client_msg_id: mint() }
+}
+
+fn mute(conversation: ConversationId, user: UserId) -> MuteMember {
+    MuteMember { conversation, user, muted: true, client_msg_id: mint() }
+}
+
+fn act(conversation: ConversationId) -> GroupAct {
+    GroupAct { conversation, client_msg_id: mint() }
+}
+
+fn apply(conversation: ConversationId) -> ApplyToGroup {
+    ApplyToGroup { conversation, comment: String::new() }
+}
+
+fn answer_to(scene: &Scene, accept: bool) -> AnswerApplication {
+    let (conversation, user) = (scene.group, scene.outsider);
+    AnswerApplication { conversation, user, accept, client_msg_id: mint() }
+}
+
+fn text(conversation: ConversationId) -> Send {
+    let body = Content::text("hello").encode();
+    Send { conversation, client_msg_id: mint(), body, ..Send::default() }
+}
+
+fn commit(scene: &Scene) -> Commit {
+    let offsets = vec![Position { conversation: scene.group, seq: Seq::FIRST }];
+    Commit { offsets, epoch: Epoch::default() }
+}
+
+async fn answer(client: &mut RawClient, call: Call) -> &'static str {
+    let asked = client.request(call).await;
+    loop {
+        match client.frame().await {
+            ServerFrame::Reply(ReplyTo { id, reply }) if id == asked => return letter(&reply),
+            // Whoever logs out is answered and said good-bye to in either order.
+            ServerFrame::GoAway(away) if away.reason == GoAwayReason::SessionEnded => return ".",
+            ServerFrame::Notification(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn letter(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Error(error) => match error.code {
+            ErrorCode::Unauthenticated => "U",
+            ErrorCode::NotMember => "M",
+            ErrorCode::Forbidden => "F",
+            ErrorCode::NotFound => "N",
+            ErrorCode::BadArgument => "A",
+            ErrorCode::BadToken => "T",
+            other => panic!("the table has no letter for {other:?}: {error}"),
+        },
+        _ => ".",
+    }
+}
+
+fn opened(conversation: ConversationId, policy: JoinPolicy) -> UpdateGroup {
+    let change = GroupChange { policy: Some(policy), ..GroupChange::default() };
+    UpdateGroup { conversation, client_msg_id: mint(), change }
+}
+
+/// A caller's column.
+fn at(name: &str) -> usize {
+    CALLERS.iter().position(|caller| *caller == name).unwrap()
+}
+
+/// Everybody who acts: bots, which need no password, all of one factory.
+struct Cast<'a> {
+    server: &'a TestServer,
+    factory: RawClient,
+    owner: RawClient,
+    hermit: UserId,
+    /// Between the owner and whom he blocks.
+    closed: ConversationId,
+    lounge: ConversationId,
+    club: ConversationId,
+    /// The user and the token of each caller but nobody.
+    callers: Vec<(UserId, String)>,
+}
+
+impl<'a> Cast<'a> {
+    async fn gather(server: &'a TestServer) -> Self {
+        let mut factory = RawClient::user(server.addr(), "factory").await;
+        let mut callers = Vec::new();
+        for name in &CALLERS[1..] {
+            callers.push(Self::made(&mut factory, name).await);
+        }
+        let revoke = Call::RevokeBot(UserArgument { user: callers[0].0 });
+        assert_eq!(factory.call(revoke).await.unwrap(), Reply::Done);
+        let caller = |name: &str| &callers[at(name) - 1];
+        let mut owner = instance(server, &caller("owner").1, "the scene").await;
+        let mut member = instance(server, &caller("member").1, "the scene").await;
+        owner.befriend(&mut member).await;
+        let blocked = caller("blocked").0;
+        let closed = owner.direct(blocked).await.unwrap();
+        owner.call(Call::Block(UserArgument { user: blocked })).await.unwrap();
+        let (lounge, club) = (owner.group(vec![]).await, owner.group(vec![]).await);
+        owner.call(Call::UpdateGroup(opened(lounge, JoinPolicy::Open))).await.unwrap();
+        let (hermit, token) = Self::made(&mut factory, "hermit").await;
+        let friends_only = SettingsUpdate { direct_from: Some(Audience::Friends), groups_from: None };
+        instance(server, &token, "").await.call(Call::UpdateSettings(friends_only)).await.unwrap();
+        Self { server, factory, owner, hermit, closed, lounge, club, callers }
+    }
+
+    async fn made(factory: &mut RawClient, name: &str) -> (UserId, String) {
+        let made = factory.call(Call::CreateBot(CreateBot { name: unique(name) })).await.unwrap();
+        let Reply::BotToken(bot) = made else { panic!("{made:?}") };
+        (bot.user, bot.token)
+    }
+
+    fn user(&self, name: &str) -> UserId {
+        self.callers[at(name) - 1].0
+    }
+
+    async fn scene(&mut self) -> Scene {
+        let (target, _) = Self::made(&mut self.factory, "target").await;
+        let (outsider, token) = Self::made(&mut self.factory, "outsider").await;
+        let mut client = instance(self.server, &token, "").await;
+        client.call(Call::Block(UserArgument { user: self.user("blocked") })).await.unwrap();
+        let request = RequestFriend { user: self.user("member"), ..RequestFriend::default() };
+        client.call(Call::RequestFriend(request)).await.unwrap();
+        let [removed, muted, member, admin] =
+            ["removed", "muted", "member", "admin"].map(|name| self.user(name));
+        let group = self.owner.group(vec![removed, muted, member, admin, target]).await;
+        let role = SetRole { conversation: group, user: admin, role: Role::Admin, client_msg_id: mint() };
+        let gone = Member { conversation: group, user: removed, client_msg_id: mint() };
+        for call in [
+            Call::SetRole(role),
+            Call::MuteMember(mute(group, muted)),
+            Call::RemoveMember(gone),
+            Call::UpdateGroup(opened(group, JoinPolicy::Approval)),
+        ] {
+            self.owner.call(call).await.unwrap();
+        }
+        client.call(Call::ApplyToGroup(apply(group))).await.unwrap();
+        let info = self.owner.call(Call::GroupInfo(ConversationArgument { conversation: group })).await;
+        let Ok(Reply::Group(GroupInfo { number, .. })) = info else { panic!("{info:?}") };
+        let direct = self.owner.direct(member).await.unwrap();
+        let Self { hermit, closed, lounge, club, .. } = *self;
+        let owner = self.user("owner");
+        Scene { group, number, lounge, club, direct, target, outsider, hermit, owner, closed }
+    }
+
+    /// A connection of a caller's, on a device that nobody else has.
+    async fn connection(&self, caller: usize) -> RawClient {
+        match caller.checked_sub(1) {
+            None => RawClient::hello(self.server.addr()).await,
+            Some(at) => instance(self.server, &self.callers[at].1, &unique("device")).await,
+        }
+    }
+}
+
+async fn walk(backend: &Backend) {
+    let server = server(backend, |_| {}).await;
+    let mut cast = Cast::gather(&server).await;
+    let mut wrong = Vec::new();
+    let mut scene = cast.scene().await;
+    for (name, call, expected) in TABLE {
+        let mut answered = Vec::new();
+        for at in 0..CALLERS.len() {
+            let call = call(&scene);
+            assert!(format!("{call:?}").starts_with(name), "{name} makes {call:?}");
+            let mut connection = cast.connection(at).await;
+            let answer = answer(&mut connection, call).await;
+            answered.push(answer);
+            if answer == "." {
+                scene = cast.scene().await;
+            }
+        }
+        if answered.join(" ") != *expected {
+            wrong.push(format!("{name:<16} expected {expected}, answered {}", answered.join(" ")));
+        }
+    }
+    assert!(wrong.is_empty(), "not as in the table: {CALLERS:?}\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_call_is_in_the_table() {
+    let walked: BTreeSet<_> = TABLE.iter().map(|(name, ..)| *name).collect();
+    let known: BTreeSet<_> = Call::<bytes::Bytes>::CODES.iter().map(|(_, name)| *name).collect();
+    assert_eq!(walked, known);
+    for (name, _, expected) in TABLE {
+        assert_eq!(expected.split(' ').count(), CALLERS.len(), "{name}");
+    }
+}
+
+on_both_stores! {
+    super::walk as g9_every_call_by_everybody_is_answered_as_in_the_table,
+}
