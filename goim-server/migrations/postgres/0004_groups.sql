@@ -8,9 +8,12 @@ CREATE TABLE group_settings (
     -- From where on those read the history who join: 1 the entry that lets them in, 2 the start.
     history      smallint NOT NULL DEFAULT 1,
     muted        boolean  NOT NULL DEFAULT false,
-    dismissed    boolean  NOT NULL DEFAULT false
+    dismissed    boolean  NOT NULL DEFAULT false,
+    -- How many rows of `members` are open.
+    members      bigint   NOT NULL DEFAULT 0
 );
-INSERT INTO group_settings (conversation) SELECT id FROM conversations WHERE kind = 2;
+INSERT INTO group_settings (conversation, members) SELECT id,
+    (SELECT count(*) FROM members WHERE conversation = id AND until_seq IS NULL) FROM conversations WHERE kind = 2;
 
 ALTER TABLE members
     ADD COLUMN muted boolean NOT NULL DEFAULT false,

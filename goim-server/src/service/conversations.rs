@@ -74,7 +74,8 @@ impl Service {
         self.check_adds(session, &members).await?;
         self.check_conversation_count(session.user).await?;
         if members.len() >= self.limits.group_members_max {
-            return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
+            // (Before there is a conversation.)
+            return Err(Refusal::TooManyMembers.into_error());
         }
         let new = NewConversation {
             kind: ConversationKind::Group,
@@ -104,20 +105,8 @@ impl Service {
         if users.is_empty() {
             return refuse(ErrorCode::BadArgument, "name at least one user");
         }
-        let group = self.managed_group(session, conversation).await?;
-        self.check_group_size(&group, users.len())?;
+        self.managed_group(session, conversation).await?;
         self.check_adds(session, &users).await?;
-        self.add(session, conversation, users, client_msg_id).await.map(Reply::Sent)
-    }
-
-    /// Adds users who exist and may be added.
-    pub(super) async fn add(
-        &self,
-        session: &SessionInfo,
-        conversation: ConversationId,
-        users: Vec<UserId>,
-        client_msg_id: ClientMsgId,
-    ) -> Result<Sent, Error> {
         let joined = users.iter().map(|user| (*user, Role::Member)).collect();
         let happening = Happening {
             conversation,
@@ -126,7 +115,7 @@ impl Service {
             content: Content::MembersAdded(MembersAdded { users }),
             effect: Effect::Join { users: joined },
         };
-        self.append(session, happening).await
+        self.append(session, happening).await.map(Reply::Sent)
     }
 
     /// Removes a member from a group.

@@ -28,8 +28,9 @@ pub trait Groups: Send + Sync {
     /// Whether a user's application to a group is open.
     async fn applies(&self, conversation: ConversationId, user: UserId) -> StoreResult<bool>;
 
-    /// Keeps an application unless one is open, and owes the notice to the group's owner and admins,
-    /// up to a bound.
+    /// Keeps an application unless one is open or the user is a member, and owes the notice to the
+    /// group's owner and admins, up to a bound. An application is part of the fold: each change of it
+    /// raises the group's revision in its transaction.
     async fn apply_to_group(
         &self,
         conversation: ConversationId,

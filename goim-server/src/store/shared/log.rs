@@ -9,33 +9,36 @@ macro_rules! log {
                 let mut connection = self.read().await?;
                 // The head before everything else: a state newer than its head is found stale by
                 // the append, an older one would not be.
-                let head: Option<(i64, i64, i64, i16, i64, Option<i16>, Option<bool>, Option<bool>)> = sqlx::query_as(
-                    "SELECT c.head, c.count, c.rev, c.kind, c.creator, g.policy, g.muted, g.dismissed \
+                let head: Option<(i64, i64, i64, i16, i64, Option<i16>, Option<bool>, Option<bool>, Option<i64>)> = sqlx::query_as(
+                    "SELECT c.head, c.count, c.rev, c.kind, c.creator, g.policy, g.muted, g.dismissed, g.members \
                      FROM conversations c LEFT JOIN group_settings g ON g.conversation = c.id WHERE c.id = $1",
                 )
                 .bind(load.conversation.as_i64())
                 .fetch_optional(&mut *connection)
                 .await?;
-                let Some((head, count, rev, kind, creator, policy, muted, dismissed)) = head else {
+                let Some((head, count, rev, kind, creator, policy, muted, dismissed, size)) = head else {
                     return Ok(None);
                 };
-                let group = $crate::store::shared::rows::group_settings((policy, muted, dismissed));
-                // After the revision, which a block raises: what is newer here is found stale too.
+                let group = $crate::store::shared::rows::group_settings((policy, muted, dismissed, size));
+                // After the revision, which blocks and applications raise: what is newer here is found
+                // stale too.
                 let closed_to = if $crate::store::shared::rows::kind(kind) == goim_proto::ConversationKind::Direct {
                     Self::closed_to(&mut *connection, load.conversation).await?
                 } else {
                     Default::default()
                 };
-                let rows: Vec<(i64, Option<i16>, bool)> = if load.members.is_empty() {
+                let rows: Vec<$crate::store::shared::rows::FoldMemberColumns> = if load.members.is_empty() {
                     Vec::new()
                 } else {
                     let users: Vec<i64> = load.members.iter().map(|user| user.as_i64()).collect();
                     sqlx::query_as(concat!(
-                        "SELECT user_id, max(role) FILTER (WHERE until_seq IS NULL), \
-                             count(*) FILTER (WHERE muted) > 0 \
-                         FROM members WHERE conversation = $1 AND (until_seq IS NULL OR muted) AND user_id IN ",
+                        "SELECT u.id, max(m.role) FILTER (WHERE m.until_seq IS NULL), \
+                             count(*) FILTER (WHERE m.muted) > 0, count(m.user_id), \
+                             EXISTS (SELECT 1 FROM group_applications a \
+                                 WHERE a.conversation = $1 AND a.user_id = u.id AND a.state = 1) \
+                         FROM ",
                         $list!("$2"),
-                        " GROUP BY user_id"
+                        " u LEFT JOIN members m ON m.conversation = $1 AND m.user_id = u.id GROUP BY u.id"
                     ))
                     .bind(load.conversation.as_i64())
                     .bind($bind(&users))
@@ -43,13 +46,6 @@ macro_rules! log {
                     .await?
                 };
                 let found = Self::find_ids(&mut *connection, load).await?;
-                let member = |user: &goim_core::UserId| {
-                    let row = rows.iter().find(|(id, ..)| *id == user.as_i64());
-                    row.map(|(_, role, muted)| $crate::store::Member {
-                        role: role.map($crate::store::shared::rows::role),
-                        muted: *muted,
-                    })
-                };
                 Ok(Some($crate::store::LoadedState {
                     head: goim_core::Seq::from_i64(head),
                     count: $crate::store::shared::rows::number(count),
@@ -61,9 +57,22 @@ macro_rules! log {
                         closed_to,
                         group,
                     },
-                    members: load.members.iter().map(|user| (*user, member(user))).collect(),
+                    members: rows.into_iter().map($crate::store::shared::rows::fold_member).collect(),
                     found,
                 }))
+            }
+
+            /// Says that the fold changes without an entry. It comes before the change: it takes the
+            /// lock that an append takes first, so that each sees the other's change or waits for it.
+            async fn raise_revision(
+                connection: &mut $connection,
+                conversation: goim_core::ConversationId,
+            ) -> Result<(), sqlx::Error> {
+                sqlx::query("UPDATE conversations SET rev = rev + 1 WHERE id = $1")
+                    .bind(conversation.as_i64())
+                    .execute(connection)
+                    .await?;
+                Ok(())
             }
 
             /// Who of the two in a direct chat is blocked by the other.
