@@ -79,8 +79,11 @@ pub struct Limits {
     /// Password checks, registrations and refreshes a second from one address, after a burst of
     /// sixteen times as many. Argon2id takes about 20 ms of a core each.
     pub logins_per_s: u32,
-    /// Wrong passwords a minute for one account, after a burst of as many, from wherever they come.
-    /// At 10 a guesser has 5 million a year, and whoever is guessed at waits for 6 s at most.
+    /// Wrong passwords a minute for one account from one address (of IPv6: from one /64), after a
+    /// burst of as many, and ten times as many from wherever they come; the same from its own
+    /// sessions. Passwords that are right, or were not checked, cost nothing. At 10 whoever guesses
+    /// from one address has 5 million a year. Whoever has ten addresses or more has 53 million, and
+    /// can keep the account's owner from logging in while he goes on.
     pub wrong_passwords_per_min: u32,
     /// Password hashes computed at once; each takes 19 MiB.
     pub password_hashes_max: usize,

@@ -1,5 +1,6 @@
 //! Accounts: people, their devices and sessions, and bots.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use goim_core::{DeviceId, UserId};
@@ -34,19 +35,21 @@ impl Service {
     }
 
     /// Checks a password and makes a device.
-    pub(super) async fn login(&self, arguments: Credentials) -> Answered {
+    pub(super) async fn login(&self, address: IpAddr, arguments: Credentials) -> Answered {
         let Credentials { name, password, device_name } = arguments;
         check_device_name(&device_name)?;
         let wrong = || refuse(ErrorCode::BadCredentials, "no user has this name and password");
         if check_name(&name).is_err() || password.len() > PASSWORD_BYTES_MAX {
             return wrong();
         }
-        self.logins.guess(self.clock.now(), &name)?;
+        let guess = self.logins.guess(self.clock.now(), address, &name)?;
         let user = self.store.user_by_name(&name).await.map_err(failed)?;
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let matches = self.passwords.verify(password, hash.clone()).await.map_err(password_error)?;
-        let (Some(user), Some(hash), true) = (user, hash, matches) else { return wrong() };
-        self.logins.guessed(&name);
+        let (Some(user), Some(hash), true) = (user, hash, matches) else {
+            guess.was_wrong();
+            return wrong();
+        };
         let device_name = named(&device_name);
         let device = self.store.login_device(user.user, &hash, device_name, unix_ms()).await;
         match device.map_err(failed)? {

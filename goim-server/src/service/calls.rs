@@ -5,6 +5,7 @@
     reason = "calls are dispatched in steps, each of which takes its own"
 )]
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -42,7 +43,7 @@ impl Service {
             Call::Register(_) | Call::Login(_) | Call::Refresh(_) => {
                 let address = connection.quic.remote_address().ip();
                 self.logins.pay(self.clock.now(), address)?;
-                self.account_call(call).await
+                self.account_call(address, call).await
             }
             Call::Authenticate(arguments) => {
                 let session = self.authenticate(connection, &arguments).await?;
@@ -57,10 +58,10 @@ impl Service {
         }
     }
 
-    async fn account_call(&self, call: Call) -> Answered {
+    async fn account_call(&self, address: IpAddr, call: Call) -> Answered {
         match call {
             Call::Register(arguments) => self.register(arguments).await,
-            Call::Login(arguments) => self.login(arguments).await,
+            Call::Login(arguments) => self.login(address, arguments).await,
             Call::Refresh(arguments) => self.refresh(&arguments.refresh_token).await,
             _ => unknown(),
         }

@@ -153,7 +153,7 @@ async fn revoked_elsewhere(backend: &Backend) {
 async fn guesses(backend: &Backend) {
     let server = server(backend, |config| config.limits.wrong_passwords_per_min = 3).await;
     let mut client = RawClient::hello(server.addr()).await;
-    client.register("alice").await;
+    let alice = client.register("alice").await;
     client.register("bob").await;
     for _ in 0..5 {
         assert!(client.call(login("bob", PASSWORD)).await.is_ok(), "who knows the password is not limited");
@@ -174,6 +174,10 @@ async fn guesses(backend: &Backend) {
         assert!(limited.retry_after_ms.is_some_and(|wait| wait <= 20_000));
     }
     assert!(client.call(login("bob", PASSWORD)).await.is_ok(), "others are not");
+    client.authenticate(&alice.access_token).await;
+    let (password, new_password) = (PASSWORD.into(), "battery staple".into());
+    let change = Call::ChangePassword(ChangePassword { password, new_password });
+    assert_eq!(client.call(change).await, Ok(Reply::Done), "nor is who has a session");
 }
 
 async fn logged_out_bot(backend: &Backend) {
