@@ -110,6 +110,8 @@ pub struct Limits {
     pub conversations_per_user_max: usize,
     /// Friends of one user, and likewise users whom he blocks.
     pub friends_max: u64,
+    /// Bots that one person ever makes: each is an account that needed no password to be hashed.
+    pub bots_max: u64,
     /// Requests of one user to be friends that are not answered, and likewise applications to groups.
     pub open_requests_max: u64,
 }
@@ -132,6 +134,7 @@ impl Default for Limits {
             group_members_max: 10_000,
             conversations_per_user_max: 10_000,
             friends_max: 5_000,
+            bots_max: 100,
             open_requests_max: 500,
         }
     }

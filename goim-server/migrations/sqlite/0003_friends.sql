@@ -4,6 +4,8 @@ UPDATE users SET direct_from = 2 WHERE owner IS NOT NULL;
 -- Who may add a user to groups, by the same numbers.
 ALTER TABLE users ADD COLUMN groups_from integer NOT NULL DEFAULT 2;
 
+CREATE INDEX users_by_owner ON users (owner) WHERE owner IS NOT NULL;
+
 -- Two rows for each friendship, so that each side has its own list.
 CREATE TABLE friends (
     user_id   integer NOT NULL,

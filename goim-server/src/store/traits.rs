@@ -205,11 +205,20 @@ pub trait Accounts: Send + Sync {
     /// Which of these users exist.
     async fn existing_users(&self, users: &[UserId]) -> StoreResult<Vec<UserId>>;
 
+    /// How many bots a person has made, revoked ones included.
+    async fn bot_count(&self, owner: UserId) -> StoreResult<u64>;
+
     /// Makes a device of a person.
     async fn create_device(&self, user: UserId, name: &str, now_ms: u64) -> StoreResult<DeviceId>;
 
-    /// Finds or makes the device of a bot's instance; `None` if it was revoked.
-    async fn bot_device(&self, bot: UserId, instance: &str, now_ms: u64) -> StoreResult<Option<DeviceId>>;
+    /// Finds or makes the device of an instance of the bot that a token is for; `None` if it is for
+    /// none. In one statement with the look at the token: no device outlives [`Accounts::revoke_bot`].
+    async fn bot_device(
+        &self,
+        token_hash: &[u8],
+        instance: &str,
+        now_ms: u64,
+    ) -> StoreResult<Option<DeviceRow>>;
 
     /// Finds a device.
     async fn device(&self, device: DeviceId) -> StoreResult<Option<DeviceRow>>;
@@ -228,9 +237,6 @@ pub trait Accounts: Send + Sync {
 
     /// Keeps a bot token's hash.
     async fn put_bot_token(&self, hash: &[u8], bot: UserId) -> StoreResult<()>;
-
-    /// The bot that a token is for.
-    async fn bot_by_token(&self, hash: &[u8]) -> StoreResult<Option<UserRow>>;
 
     /// Revokes a bot's tokens and devices.
     async fn revoke_bot(&self, bot: UserId) -> StoreResult<()>;

@@ -194,6 +194,16 @@ async fn logged_out_bot(backend: &Backend) {
     assert!(instance(&server, &bot.token, "two").await.session.is_some(), "the token is good");
 }
 
+async fn bots(backend: &Backend) {
+    let server = server(backend, |config| config.limits.bots_max = 2).await;
+    let mut alice = RawClient::user(server.addr(), "alice").await;
+    let mut bot = alice.bot(server.addr(), "one").await;
+    let create = |name: &str| Call::CreateBot(CreateBot { name: name.into() });
+    assert_eq!(code(bot.call(create("child")).await), ErrorCode::Forbidden, "it would outlive its parent");
+    let Ok(Reply::BotToken(_)) = alice.call(create("two")).await else { panic!() };
+    assert_eq!(code(alice.call(create("three")).await), ErrorCode::TooLarge);
+}
+
 on_both_stores! {
     super::a_profile as a_profile_is_changed_by_its_owner_and_read_by_all,
     super::a_search as a_search_finds_each_once_in_pages,
@@ -201,5 +211,6 @@ on_both_stores! {
     super::devices as a_device_is_listed_and_revoked_by_its_owner_alone,
     super::revoked_elsewhere as a_device_revoked_through_another_node_is_out,
     super::guesses as a_login_tells_nothing_of_who_exists_and_is_limited,
+    super::bots as a_person_makes_so_many_bots_and_bots_make_none,
     super::logged_out_bot as an_instance_of_a_bot_that_logs_out_is_out,
 }

@@ -59,7 +59,7 @@ const TABLE: &[Row] = &[
     ("Refresh",        |_| Call::Refresh(Refresh::default()),              "T T T T T T T T T"),
     ("Logout",         |_| Call::Logout,                                   "U U . . . . . . ."),
     ("Authenticate",   |_| Call::Authenticate(Authenticate::default()),    "T T T T T T T T T"),
-    ("CreateBot",      |_| Call::CreateBot(CreateBot { name: unique("bot") }), "U U . . . . . . ."),
+    ("CreateBot",      |_| Call::CreateBot(CreateBot { name: unique("bot") }), "U U F F F F F F F"),
     ("RevokeBot",      |s| Call::RevokeBot(UserArgument { user: s.target }),   "U U N N N N N N N"),
     ("FindUser",       |_| Call::FindUser(FindUser { name: "factory".into() }), "U U . . . . . . ."),
     ("Profiles",       |s| Call::Profiles(UserList { users: vec![s.target] }), "U U . . . . . . ."),

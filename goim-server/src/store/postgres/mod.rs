@@ -46,7 +46,7 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
     ids.to_vec()
 }
 
-accounts!(PostgresStore, PgConnection, list, bind_list);
+accounts!(PostgresStore, PgConnection, list, bind_list, " FOR SHARE");
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);

@@ -59,7 +59,7 @@ fn bind_list(ids: &[i64]) -> String {
     json
 }
 
-accounts!(SqliteStore, SqliteConnection, list, bind_list);
+accounts!(SqliteStore, SqliteConnection, list, bind_list, "");
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
