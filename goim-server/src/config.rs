@@ -106,7 +106,7 @@ pub struct Limits {
     pub msg_box_bytes_max: usize,
     /// Members of a group.
     pub group_members_max: usize,
-    /// Conversations that one user is a member of.
+    /// Conversations that one user is a member of, whoever let him in; his inbox is one.
     pub conversations_per_user_max: usize,
     /// Friends of one user, and likewise users whom he blocks.
     pub friends_max: u64,

@@ -36,7 +36,7 @@ impl Service {
             return Ok(Reply::Conversation(self.info(direct).await?));
         }
         check_opens_direct(&relation)?;
-        self.check_conversation_count(session.user).await?;
+        self.check_conversation_counts(&[session.user, other]).await?;
         let conversation = self.store.direct_chat(session.user, other).await.map_err(failed)?;
         let info = self.info(conversation).await?;
         if info.head > Seq::ZERO {
@@ -72,7 +72,7 @@ impl Service {
         members.retain(|member| *member != session.user);
         let members = self.distinct(members).await?;
         self.check_adds(session, &members).await?;
-        self.check_conversation_count(session.user).await?;
+        self.check_conversation_counts(&[&[session.user], members.as_slice()].concat()).await?;
         if members.len() >= self.limits.group_members_max {
             // (Before there is a conversation.)
             return Err(Refusal::TooManyMembers.into_error());
@@ -107,6 +107,7 @@ impl Service {
         }
         self.managed_group(session, conversation).await?;
         self.check_adds(session, &users).await?;
+        self.check_conversation_counts(&users).await?;
         let joined = users.iter().map(|user| (*user, Role::Member)).collect();
         let happening = Happening {
             conversation,
@@ -238,10 +239,12 @@ impl Service {
         Ok(())
     }
 
-    pub(super) async fn check_conversation_count(&self, user: UserId) -> Result<(), Error> {
-        let count = self.store.memberships(user).await.map_err(failed)?.len();
-        if count >= self.limits.conversations_per_user_max {
-            return refuse(ErrorCode::TooLarge, "you are in as many conversations as this server allows");
+    /// Refuses more conversations than each of these users may be a member of.
+    pub(super) async fn check_conversation_counts(&self, users: &[UserId]) -> Result<(), Error> {
+        let most = self.limits.conversations_per_user_max as u64;
+        if self.store.are_in_many(users, most).await.map_err(failed)? {
+            let message = "one of you would be in more conversations than this server allows";
+            return refuse(ErrorCode::TooLarge, message);
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ impl Service {
             if group.policy != JoinPolicy::Open {
                 return refuse(ErrorCode::BadArgument, "this group is not open; apply to it");
             }
-            self.check_conversation_count(session.user).await?;
+            self.check_conversation_counts(&[session.user]).await?;
         }
         let effect = Effect::Join { users: vec![(session.user, Role::Member)] };
         self.act(session, conversation, client_msg_id, 43, Content::MemberJoined, effect).await
@@ -140,6 +140,7 @@ impl Service {
         let AnswerApplication { conversation, user, accept, client_msg_id } = arguments;
         check_id(client_msg_id)?;
         if accept {
+            self.check_conversation_counts(&[user]).await?;
             let content = Content::MembersAdded(MembersAdded { users: vec![user] });
             let admitted =
                 self.act(session, conversation, client_msg_id, 33, content, Effect::Admit { user });

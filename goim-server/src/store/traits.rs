@@ -135,6 +135,9 @@ pub trait Readers: Send + Sync {
     /// Where a user is a member now.
     async fn memberships(&self, user: UserId) -> StoreResult<Vec<Membership>>;
 
+    /// Whether somebody of these is a member of `most` conversations or more now.
+    async fn are_in_many(&self, users: &[UserId], most: u64) -> StoreResult<bool>;
+
     /// Fixes where a device starts to read, once: at the heads of this moment, or at the beginning.
     /// An inbox starts at its head in any case.
     async fn start_device(&self, user: UserId, device: DeviceId, start: Start) -> StoreResult<()>;

@@ -3,9 +3,10 @@
 use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::content::{ApplicationMade, ApplicationRejected};
 use goim_proto::{
-    AnswerApplication, Application, ApplyToGroup, Call, Content, ConversationArgument, Error, ErrorCode,
-    FindGroup, GroupAct, GroupChange, GroupInfo, History, HistoryFrom, JoinPolicy, ListApplications, Member,
-    Members, MuteMember, Reply, RequestState, Role, SetRole, UpdateGroup,
+    AnswerApplication, Application, ApplyToGroup, Call, Content, ConversationArgument, CreateGroup, Error,
+    ErrorCode, FindGroup, GroupAct, GroupChange, GroupInfo, History, HistoryFrom, JoinPolicy,
+    ListApplications, Member, Members, MuteMember, Reply, RequestState, Role, SetRole, UpdateGroup,
+    UserArgument,
 };
 
 use crate::backend::Backend;
@@ -274,11 +275,34 @@ async fn bad_changes(backend: &Backend) {
     assert_eq!(code(one.call(change(other, policy(JoinPolicy::Open))).await), ErrorCode::Forbidden);
 }
 
+/// Whoever else lets him in: a user is in so many conversations, his inbox among them.
+async fn full_users(backend: &Backend) {
+    let server = server(backend, |config| config.limits.conversations_per_user_max = 3).await;
+    let [mut owner, mut one, ..] = people(&server).await;
+    let (conversation, full) = (owner.group(vec![]).await, one.me());
+    seq(&mut owner, change(conversation, policy(JoinPolicy::Approval))).await.unwrap();
+    for _ in 0..2 {
+        one.group(vec![]).await;
+    }
+    done(&mut one, Call::ApplyToGroup(ApplyToGroup { conversation, comment: String::new() })).await;
+    let (accept, client_msg_id) = (true, mint());
+    for call in [
+        Call::CreateGroup(CreateGroup { name: "another".into(), members: vec![full], client_msg_id }),
+        Call::AddMembers(Members { conversation, users: vec![full], client_msg_id }),
+        Call::AnswerApplication(AnswerApplication { conversation, user: full, accept, client_msg_id }),
+        Call::OpenDirect(UserArgument { user: full }),
+    ] {
+        assert_eq!(code(owner.call(call.clone()).await), ErrorCode::TooLarge, "{call:?}");
+    }
+    owner.group(vec![]).await;
+}
+
 on_both_stores! {
     super::roles_and_mutes as g9_roles_and_mutes_are_judged_between_two_entries,
     super::policies as a_group_s_policy_says_who_gets_in,
     super::history as a_history_is_read_from_joining_or_from_the_start,
     super::dismissal as a_dismissed_group_is_read_and_left,
     super::join_against_policy as g9_nobody_joins_behind_the_entry_that_closed_the_group,
+    super::full_users as nobody_is_in_more_conversations_than_the_server_allows,
     super::bad_changes as changes_that_make_no_sense_are_refused,
 }
