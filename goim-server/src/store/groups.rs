@@ -29,7 +29,7 @@ pub trait Groups: Send + Sync {
     async fn applies(&self, conversation: ConversationId, user: UserId) -> StoreResult<bool>;
 
     /// Keeps an application unless one is open or the user is a member, and owes the notice to the
-    /// group's owner and admins, up to a bound. An application is part of the fold: each change of it
+    /// group's owner and admins who do not block him, up to a bound. An application is part of the fold: each change of it
     /// raises the group's revision in its transaction.
     async fn apply_to_group(
         &self,

@@ -297,6 +297,23 @@ async fn full_users(backend: &Backend) {
     owner.group(vec![]).await;
 }
 
+/// Whoever blocks an applicant does not hear of him.
+async fn applied_to_a_blocker(backend: &Backend) {
+    let server = server(backend, |_| {}).await;
+    let [mut owner, mut one, mut two, mut three] = people(&server).await;
+    let conversation = owner.group(vec![one.me()]).await;
+    seq(&mut owner, change(conversation, policy(JoinPolicy::Approval))).await.unwrap();
+    let admin = SetRole { conversation, user: one.me(), role: Role::Admin, client_msg_id: mint() };
+    seq(&mut owner, Call::SetRole(admin)).await.unwrap();
+    done(&mut owner, Call::Block(UserArgument { user: two.me() })).await;
+    for client in [&mut two, &mut three] {
+        done(client, Call::ApplyToGroup(ApplyToGroup { conversation, comment: "hear me".into() })).await;
+    }
+    let from = |told: Vec<(UserId, Content)>| told[1..].iter().map(|(user, _)| *user).collect::<Vec<_>>();
+    assert_eq!(from(inbox(&mut one, 3).await), [two.me(), three.me()]);
+    assert_eq!(from(inbox(&mut owner, 2).await), [three.me()]);
+}
+
 on_both_stores! {
     super::roles_and_mutes as g9_roles_and_mutes_are_judged_between_two_entries,
     super::policies as a_group_s_policy_says_who_gets_in,
@@ -304,5 +321,6 @@ on_both_stores! {
     super::dismissal as a_dismissed_group_is_read_and_left,
     super::join_against_policy as g9_nobody_joins_behind_the_entry_that_closed_the_group,
     super::full_users as nobody_is_in_more_conversations_than_the_server_allows,
+    super::applied_to_a_blocker as who_blocks_an_applicant_does_not_hear_of_him,
     super::bad_changes as changes_that_make_no_sense_are_refused,
 }

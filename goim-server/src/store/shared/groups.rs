@@ -86,7 +86,8 @@ macro_rules! groups {
                 sqlx::query(
                     "INSERT INTO due (user_id, kind, conversation, seq, sender, at, body) \
                      SELECT user_id, $2, 0, 0, $3, $4, $5 FROM members \
-                     WHERE conversation = $1 AND until_seq IS NULL AND role IN (1, 2) \
+                     WHERE conversation = $1 AND until_seq IS NULL AND role < 3 AND NOT EXISTS \
+                         (SELECT 1 FROM blocks WHERE blocks.user_id = members.user_id AND blocked_id = $3) \
                      ORDER BY role, user_id LIMIT 64",
                 )
                 .bind(conversation.as_i64())
