@@ -1,7 +1,7 @@
 //! Direct chats and groups. What depends on a conversation's state is judged once more in its
 //! lane, where the state is exact; what is checked here only spares the lane.
 
-use goim_core::lane::{Offer, Outcome};
+use goim_core::lane::{Found, Offer, Outcome};
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
 use goim_proto::content::{DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Renamed};
 use goim_proto::limits::{PULL_LIMIT_MAX, USERS_MAX};
@@ -69,6 +69,9 @@ impl Service {
         let CreateGroup { name, mut members, client_msg_id } = arguments;
         check_name(&name)?;
         check_id(client_msg_id)?;
+        if let Some(made) = self.store.created(session.user, client_msg_id).await.map_err(failed)? {
+            return Ok(Reply::Conversation(self.info(made).await?));
+        }
         members.retain(|member| *member != session.user);
         let members = self.distinct(members).await?;
         self.check_adds(session, &members).await?;
@@ -101,6 +104,9 @@ impl Service {
     pub(super) async fn add_members(&self, session: &SessionInfo, arguments: Members) -> Answered {
         let Members { conversation, users, client_msg_id } = arguments;
         check_id(client_msg_id)?;
+        if let Some(sent) = self.repeated(session, conversation, client_msg_id).await? {
+            return Ok(Reply::Sent(sent));
+        }
         let users = self.distinct(users).await?;
         if users.is_empty() {
             return refuse(ErrorCode::BadArgument, "name at least one user");
@@ -206,6 +212,18 @@ impl Service {
             }
             Err(_) => refuse(ErrorCode::Unavailable, "the server is stopping"),
         }
+    }
+
+    /// What is answered to a call whose entry is there already: whatever has changed since, and would
+    /// refuse it by now, it has been done.
+    pub(super) async fn repeated(
+        &self,
+        session: &SessionInfo,
+        conversation: ConversationId,
+        client_msg_id: ClientMsgId,
+    ) -> Result<Option<Sent>, Error> {
+        let found = self.store.appended(conversation, session.user, client_msg_id).await.map_err(failed)?;
+        Ok(found.map(|Found { seq, count, at_ms, .. }| Sent { seq, duplicate: true, at_ms, count }))
     }
 
     async fn info(&self, conversation: ConversationId) -> Result<ConversationInfo, Error> {

@@ -21,7 +21,7 @@ impl Service {
         check_lines(&greeting, GREETING_BYTES_MAX)?;
         let relation = self.relation(session, other).await?;
         if relation.friends {
-            return refuse(ErrorCode::BadArgument, "you are friends already");
+            return Ok(Reply::Done);
         }
         if relation.blocks {
             return refuse(ErrorCode::BadArgument, "you block this user; unblock first");
@@ -48,7 +48,8 @@ impl Service {
     /// Answers a user's request.
     pub(super) async fn answer_friend(&self, session: &SessionInfo, arguments: AnswerFriend) -> Answered {
         let AnswerFriend { user: from, accept } = arguments;
-        if accept {
+        let is_asked = self.relation(session, from).await?.is_asked;
+        if is_asked && accept {
             for user in [session.user, from] {
                 if self.store.friend_count(user).await.map_err(failed)? >= self.limits.friends_max {
                     let message = "one of you has as many friends as this server allows";
@@ -58,8 +59,14 @@ impl Service {
         }
         let content = Content::FriendAnswered(FriendAnswered { accepted: accept });
         let notice = Notice { kind: EntryKind(67), body: content.encode() };
-        let answered = self.store.answer_friend(session.user, from, accept, &notice, unix_ms()).await;
-        if !answered.map_err(failed)? {
+        let user = session.user;
+        if !is_asked
+            || !self.store.answer_friend(user, from, accept, &notice, unix_ms()).await.map_err(failed)?
+        {
+            // Perhaps it was answered before, and so.
+            if self.relation(session, from).await?.friends == accept {
+                return Ok(Reply::Done);
+            }
             return refuse(ErrorCode::NotFound, "this user has no open request to you");
         }
         self.due_now.notify_one();
@@ -94,12 +101,16 @@ impl Service {
         if !remark.is_empty() {
             check_name(&remark)?;
         }
-        done_to_friend(self.store.set_remark(session.user, friend, &remark).await.map_err(failed)?)
+        if !self.store.set_remark(session.user, friend, &remark).await.map_err(failed)? {
+            return refuse(ErrorCode::NotFound, "you have no such friend");
+        }
+        Ok(Reply::Done)
     }
 
     /// Ends a friendship.
     pub(super) async fn delete_friend(&self, session: &SessionInfo, friend: UserId) -> Answered {
-        done_to_friend(self.store.delete_friend(session.user, friend).await.map_err(failed)?)
+        self.store.delete_friend(session.user, friend).await.map_err(failed)?;
+        Ok(Reply::Done)
     }
 
     /// Takes no direct messages from a user any more, or takes them again.
@@ -173,10 +184,6 @@ pub(super) fn check_opens_direct(relation: &Relation) -> Result<(), Error> {
         );
     }
     Ok(())
-}
-
-fn done_to_friend(done: bool) -> Answered {
-    if done { Ok(Reply::Done) } else { refuse(ErrorCode::NotFound, "you have no such friend") }
 }
 
 #[cfg(test)]

@@ -90,8 +90,11 @@ impl Service {
     /// Joins a group that is open.
     pub(super) async fn join_group(&self, session: &SessionInfo, arguments: GroupAct) -> Answered {
         let GroupAct { conversation, client_msg_id } = arguments;
+        check_id(client_msg_id)?;
+        if let Some(sent) = self.repeated(session, conversation, client_msg_id).await? {
+            return Ok(Reply::Sent(sent));
+        }
         let group = self.shown_group(session, conversation).await?;
-        // (A repetition of a call that succeeded is a member's, and answered by its id.)
         if !is_member(&group) {
             if group.policy != JoinPolicy::Open {
                 return refuse(ErrorCode::BadArgument, "this group is not open; apply to it");
@@ -140,6 +143,9 @@ impl Service {
         let AnswerApplication { conversation, user, accept, client_msg_id } = arguments;
         check_id(client_msg_id)?;
         if accept {
+            if self.repeated(session, conversation, client_msg_id).await?.is_some() {
+                return Ok(Reply::Done);
+            }
             self.check_conversation_counts(&[user]).await?;
             let content = Content::MembersAdded(MembersAdded { users: vec![user] });
             let admitted =
@@ -151,7 +157,7 @@ impl Service {
         let notice = Notice { kind: EntryKind(69), body: content.encode() };
         let by = session.user;
         let rejected = self.store.reject_application(conversation, user, by, &notice, unix_ms()).await;
-        if !rejected.map_err(failed)? {
+        if !rejected.map_err(failed)? && self.is_in(user, conversation).await? {
             return Err(Refusal::NoApplication.into_error());
         }
         self.due_now.notify_one();

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use async_trait::async_trait;
-use goim_core::lane::AppendResult;
+use goim_core::lane::{AppendResult, Found};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::{Position, Start};
 
@@ -77,6 +77,21 @@ pub trait Log: Send + Sync {
 
     /// Where those of these conversations stand that exist, after a look at the epoch.
     async fn heads(&self, conversations: &[ConversationId]) -> StoreResult<Vec<Head>>;
+
+    /// Where an entry stands that its sender gave this id, if it is there.
+    async fn appended(
+        &self,
+        conversation: ConversationId,
+        sender: UserId,
+        client_msg_id: ClientMsgId,
+    ) -> StoreResult<Option<Found>>;
+
+    /// The conversation that a creator made by this id, if its first entry is there.
+    async fn created(
+        &self,
+        creator: UserId,
+        client_msg_id: ClientMsgId,
+    ) -> StoreResult<Option<ConversationId>>;
 
     /// Makes a conversation without entries or members, or finds the one that the same creator
     /// made by the same id.

@@ -297,6 +297,50 @@ async fn full_users(backend: &Backend) {
     owner.group(vec![]).await;
 }
 
+/// What was done is answered as it was, though it would not be allowed by now.
+async fn repeated(backend: &Backend) {
+    let server = server(backend, |config| {
+        config.limits.group_members_max = 3;
+        config.limits.conversations_per_user_max = 4;
+    })
+    .await;
+    let [mut owner, mut one, two, mut three] = people(&server).await;
+    let create =
+        |members| Call::CreateGroup(CreateGroup { name: "group".into(), members, client_msg_id: mint() });
+    let founding = create(vec![one.me()]);
+    let found = async |owner: &mut RawClient| match owner.call(founding.clone()).await {
+        Ok(Reply::Conversation(info)) => info.conversation,
+        other => panic!("{other:?}"),
+    };
+    let conversation = found(&mut owner).await;
+    let add = Call::AddMembers(Members { conversation, users: vec![two.me()], client_msg_id: mint() });
+    let added = seq(&mut owner, add.clone()).await;
+    assert_eq!(seq(&mut owner, add).await, added, "the group is full");
+    for _ in 0..2 {
+        owner.group(vec![]).await;
+    }
+    assert_eq!(code(owner.call(create(vec![])).await), ErrorCode::TooLarge);
+    assert_eq!(found(&mut owner).await, conversation, "its owner is in as many as he may");
+
+    let leave = Call::Leave(ConversationArgument { conversation });
+    seq(&mut one, leave.clone()).await.unwrap();
+    seq(&mut owner, change(conversation, policy(JoinPolicy::Approval))).await.unwrap();
+    done(&mut three, Call::ApplyToGroup(ApplyToGroup { conversation, comment: String::new() })).await;
+    let answer = |accept| {
+        let (user, client_msg_id) = (three.me(), mint());
+        Call::AnswerApplication(AnswerApplication { conversation, user, accept, client_msg_id })
+    };
+    let (accept, reject) = (answer(true), answer(false));
+    for _ in 0..2 {
+        done(&mut owner, accept.clone()).await;
+    }
+    assert_eq!(code(owner.call(reject.clone()).await), ErrorCode::NotFound, "he is in");
+    seq(&mut three, leave).await.unwrap();
+    done(&mut owner, accept).await;
+    assert_eq!(group(&mut owner, conversation).await.members, 2, "he is not let in again");
+    done(&mut owner, reject).await;
+}
+
 /// Whoever blocks an applicant does not hear of him.
 async fn applied_to_a_blocker(backend: &Backend) {
     let server = server(backend, |_| {}).await;
@@ -321,6 +365,7 @@ on_both_stores! {
     super::dismissal as a_dismissed_group_is_read_and_left,
     super::join_against_policy as g9_nobody_joins_behind_the_entry_that_closed_the_group,
     super::full_users as nobody_is_in_more_conversations_than_the_server_allows,
+    super::repeated as a_repeated_call_is_answered_as_the_first,
     super::applied_to_a_blocker as who_blocks_an_applicant_does_not_hear_of_him,
     super::bad_changes as changes_that_make_no_sense_are_refused,
 }

@@ -109,7 +109,7 @@ const TABLE: &[Row] = &[
     ("ListFriendRequests", |_| Call::ListFriendRequests(ListFriendRequests::default()), "U U . . . . . . ."),
     ("ListFriends",    |_| Call::ListFriends(ListUsers::default()),        "U U . . . . . . ."),
     ("SetRemark",      |s| Call::SetRemark(SetRemark { user: s.owner, remark: "boss".into() }), "U U N N N N . N N"),
-    ("DeleteFriend",   |s| Call::DeleteFriend(UserArgument { user: s.owner }), "U U N N N N . N N"),
+    ("DeleteFriend",   |s| Call::DeleteFriend(UserArgument { user: s.owner }), "U U . . . . . . ."),
     ("Block",          |s| Call::Block(UserArgument { user: s.target }),   "U U . . . . . . ."),
     ("Unblock",        |s| Call::Unblock(UserArgument { user: s.target }), "U U . . . . . . ."),
     ("ListBlocked",    |_| Call::ListBlocked(ListUsers::default()),        "U U . . . . . . ."),

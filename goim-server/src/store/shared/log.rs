@@ -142,6 +142,47 @@ macro_rules! log {
                 Ok(heads.collect())
             }
 
+            async fn appended(
+                &self,
+                conversation: goim_core::ConversationId,
+                sender: goim_core::UserId,
+                client_msg_id: goim_core::ClientMsgId,
+            ) -> $crate::store::StoreResult<Option<goim_core::lane::Found>> {
+                let mut connection = self.read().await?;
+                let row: Option<(i64, i64, i64)> = sqlx::query_as(
+                    "SELECT seq, count, at FROM messages \
+                     WHERE conversation = $1 AND sender = $2 AND client_msg_id = $3",
+                )
+                .bind(conversation.as_i64())
+                .bind(sender.as_i64())
+                .bind(client_msg_id.as_uuid())
+                .fetch_optional(&mut *connection)
+                .await?;
+                Ok(row.map(|(seq, count, at)| goim_core::lane::Found {
+                    sender,
+                    client_msg_id,
+                    seq: goim_core::Seq::from_i64(seq),
+                    count: $crate::store::shared::rows::number(count),
+                    at_ms: $crate::store::shared::rows::number(at),
+                }))
+            }
+
+            async fn created(
+                &self,
+                creator: goim_core::UserId,
+                client_msg_id: goim_core::ClientMsgId,
+            ) -> $crate::store::StoreResult<Option<goim_core::ConversationId>> {
+                let mut connection = self.read().await?;
+                let row: Option<(i64,)> = sqlx::query_as(
+                    "SELECT id FROM conversations WHERE creator = $1 AND client_msg_id = $2 AND head > 0",
+                )
+                .bind(creator.as_i64())
+                .bind(client_msg_id.as_uuid())
+                .fetch_optional(&mut *connection)
+                .await?;
+                Ok(row.map(|(id,)| goim_core::ConversationId::from_i64(id)))
+            }
+
             async fn create_conversation(
                 &self,
                 new: &$crate::store::NewConversation,
