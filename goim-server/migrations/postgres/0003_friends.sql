@@ -27,6 +27,7 @@ CREATE TABLE friend_requests (
     UNIQUE (from_user, to_user)
 );
 CREATE INDEX friend_requests_sent ON friend_requests (from_user, id);
+CREATE INDEX friend_requests_open ON friend_requests (from_user) WHERE state = 1;
 CREATE INDEX friend_requests_received ON friend_requests (to_user, id);
 
 -- Each change raises the revision of the direct chat of the two, whose lane judges by it.

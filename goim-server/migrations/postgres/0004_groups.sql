@@ -32,4 +32,6 @@ CREATE TABLE group_applications (
     UNIQUE (conversation, user_id)
 );
 CREATE INDEX group_applications_by_group ON group_applications (conversation, id);
+CREATE INDEX group_applications_open ON group_applications (conversation) WHERE state = 1;
+CREATE INDEX group_applications_made ON group_applications (user_id) WHERE state = 1;
 CREATE INDEX group_applications_by_user ON group_applications (user_id, id);

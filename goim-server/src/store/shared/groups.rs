@@ -12,7 +12,7 @@ macro_rules! groups {
                 let row = sqlx::query_as(
                     "SELECT c.id, c.title, g.avatar, g.announcement, g.policy, g.history, g.muted, g.dismissed, \
                          COALESCE((SELECT min(m.user_id) FROM members m WHERE m.conversation = c.id \
-                             AND m.until_seq IS NULL AND m.role = 1), 0), \
+                             AND m.until_seq IS NULL AND m.role < 3 AND m.role = 1), 0), \
                          g.members, \
                          (SELECT m.role FROM members m WHERE m.conversation = c.id \
                              AND m.user_id = $2 AND m.until_seq IS NULL) \
