@@ -112,7 +112,8 @@ pub struct Limits {
     pub friends_max: u64,
     /// Bots that one person ever makes: each is an account that needed no password to be hashed.
     pub bots_max: u64,
-    /// Requests of one user to be friends that are not answered, and likewise applications to groups.
+    /// Requests of one user to be friends that are not answered, of the last 30 days, and likewise
+    /// applications to groups.
     pub open_requests_max: u64,
 }
 

@@ -14,6 +14,9 @@ use super::{Answered, Service, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{EntryKind, Notice, Relation};
 
+/// How long open requests and applications count: 30 days, in milliseconds.
+const WAITED_MS: u64 = 30 * 24 * 3_600 * 1_000;
+
 impl Service {
     /// Asks a user to be friends; somebody whose own request is open is accepted instead.
     pub(super) async fn request_friend(&self, session: &SessionInfo, arguments: RequestFriend) -> Answered {
@@ -32,7 +35,8 @@ impl Service {
         if relation.asked {
             return Ok(Reply::Done);
         }
-        if self.store.open_requests(session.user).await.map_err(failed)? >= self.limits.open_requests_max {
+        let open = self.store.open_requests(session.user, asked_after()).await.map_err(failed)?;
+        if open >= self.limits.open_requests_max {
             return refuse(ErrorCode::TooLarge, "too many of your requests are not answered; wait for some");
         }
         let content = Content::FriendRequested(FriendRequested { greeting: greeting.clone() });
@@ -168,6 +172,12 @@ impl Service {
             None => refuse(ErrorCode::NotFound, "there is no such user"),
         }
     }
+/// What was asked before this, in milliseconds since the Unix epoch, is not waited for any longer: some
+/// are never answered, and count against nobody for ever.
+pub(super) fn asked_after() -> u64 {
+    unix_ms().saturating_sub(WAITED_MS)
+}
+
 }
 
 /// Whether a user may open a direct chat with somebody to whom he stands like this.

@@ -14,6 +14,7 @@ use goim_proto::{
 
 use super::conversations::Happening;
 use super::draft::check_id;
+use super::friends::asked_after;
 use super::numbers;
 use super::profiles::{check_avatar, check_lines, page_limit};
 use super::{Answered, Refusal, Service, failed, refuse};
@@ -120,7 +121,8 @@ impl Service {
         if self.store.applies(conversation, user).await.map_err(failed)? {
             return Ok(Reply::Done);
         }
-        if self.store.open_applications(user).await.map_err(failed)? >= self.limits.open_requests_max {
+        let open = self.store.open_applications(user, asked_after()).await.map_err(failed)?;
+        if open >= self.limits.open_requests_max {
             return refuse(
                 ErrorCode::TooLarge,
                 "too many of your applications are not answered; wait for some",

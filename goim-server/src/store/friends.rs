@@ -48,8 +48,8 @@ pub trait Friends: Send + Sync {
     /// audience that he chose for it.
     async fn keeps_out_of_groups(&self, user: UserId, added: &[UserId]) -> StoreResult<bool>;
 
-    /// How many requests of a user's are open.
-    async fn open_requests(&self, user: UserId) -> StoreResult<u64>;
+    /// How many requests of a user's are open that were sent after a time.
+    async fn open_requests(&self, user: UserId, after_ms: u64) -> StoreResult<u64>;
 
     /// How many friends a user has.
     async fn friend_count(&self, user: UserId) -> StoreResult<u64>;

@@ -22,8 +22,8 @@ pub trait Groups: Send + Sync {
     /// `None` if there is no such group.
     async fn group(&self, conversation: ConversationId, user: UserId) -> StoreResult<Option<GroupInfo>>;
 
-    /// How many applications of a user's are open.
-    async fn open_applications(&self, user: UserId) -> StoreResult<u64>;
+    /// How many applications of a user's are open that were made after a time.
+    async fn open_applications(&self, user: UserId, after_ms: u64) -> StoreResult<u64>;
 
     /// Whether a user's application to a group is open.
     async fn applies(&self, conversation: ConversationId, user: UserId) -> StoreResult<bool>;

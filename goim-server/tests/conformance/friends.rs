@@ -39,7 +39,8 @@ async fn requests(backend: &Backend) {
     assert_eq!((sent.len(), sent[0].user, sent[0].state, sent[0].at_ms), (1, bert, RequestState::Open, 5));
     let relation = store.relation(bert, anna).await.expect("an answer").expect("a user");
     assert!(relation.is_asked && !relation.asked && !relation.friends);
-    assert_eq!(store.open_requests(anna).await.expect("a number"), 1);
+    let open = async |after_ms| store.open_requests(anna, after_ms).await.expect("a number");
+    assert_eq!((open(4).await, open(5).await), (1, 0), "an old one does not count");
     let reject = store.answer_friend(bert, anna, false, &notice(67), 6).await.expect("an answer");
     assert!(reject);
     assert!(

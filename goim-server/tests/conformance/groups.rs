@@ -82,9 +82,19 @@ async fn effects(backend: &Backend) {
     let stale = lane.append(&batch(conversation, Seq::new(1), 0, owner, [(new_id(), dismiss())])).await;
     assert_eq!(stale, AppendResult::Written { stale: vec![conversation] });
     assert!(!store.group(conversation, one).await.expect("an answer").expect("a group").dismissed);
-    happen(&store, conversation, head, owner, [Effect::Transfer { to: one }, Effect::Dismiss]).await;
+    let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
+    let stranger = UserId::new(7);
+    store.apply_to_group(conversation, stranger, "", &notice, 1).await.expect("applied");
+    let last = [Effect::Transfer { to: one }, Effect::Dismiss];
+    let entries =
+        last.map(|effect| (new_id(), EntryDraft { kind: EntryKind(42), body: Bytes::new(), effect }));
+    let mut last = batch(conversation, Seq::new(head), 0, owner, entries);
+    last.expects[0].rev = 1;
+    append(&store, &last).await;
     let row = store.group(conversation, owner).await.expect("an answer").expect("a group");
     assert_eq!((row.owner, row.role, row.dismissed), (one, Role::Admin, true));
+    let list = store.applications(Applications::Of(stranger), u64::MAX, 10).await.expect("applications");
+    assert_eq!(list[0].state, RequestState::Rejected, "nobody will answer it");
     assert_eq!(store.group(ConversationId::new(4_711), owner).await.expect("an answer"), None);
 }
 
@@ -176,7 +186,7 @@ async fn admissions(backend: &Backend) {
         if !rejected {
             apply().await;
             assert_eq!(
-                store.open_applications(applicant).await.expect("a number"),
+                store.open_applications(applicant, 0).await.expect("a number"),
                 0,
                 "a member has nothing to apply for"
             );
@@ -215,7 +225,8 @@ async fn applications(backend: &Backend) {
     };
     assert_eq!(owed().await, [(owner, applicant, 68), (admin, applicant, 68)], "once, to those who decide");
     assert!(store.applies(conversation, applicant).await.expect("an answer"));
-    assert_eq!(store.open_applications(applicant).await.expect("a number"), 1);
+    let open = async |after_ms| store.open_applications(applicant, after_ms).await.expect("a number");
+    assert_eq!((open(4).await, open(5).await), (1, 0), "an old one does not count");
     let reject = async || {
         store.reject_application(conversation, applicant, admin, &notice(69), 6).await.expect("an answer")
     };

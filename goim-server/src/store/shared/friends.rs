@@ -10,6 +10,22 @@ macro_rules! friends {
                 Ok($crate::store::shared::rows::number(count))
             }
 
+            /// A number that a statement counts for a user, of what came after a time.
+            async fn count_after(
+                &self,
+                sql: &'static str,
+                user: goim_core::UserId,
+                after_ms: u64,
+            ) -> $crate::store::StoreResult<u64> {
+                let mut connection = self.read().await?;
+                let (count,): (i64,) = sqlx::query_as(sql)
+                    .bind(user.as_i64())
+                    .bind($crate::store::shared::rows::column(after_ms))
+                    .fetch_one(&mut *connection)
+                    .await?;
+                Ok($crate::store::shared::rows::number(count))
+            }
+
             /// Owes a notice to a user's inbox.
             async fn owe_notice(
                 connection: &mut $connection,
@@ -108,8 +124,13 @@ macro_rules! friends {
                 Ok(refused)
             }
 
-            async fn open_requests(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                self.count("SELECT count(*) FROM friend_requests WHERE from_user = $1 AND state = 1", user).await
+            async fn open_requests(
+                &self,
+                user: goim_core::UserId,
+                after_ms: u64,
+            ) -> $crate::store::StoreResult<u64> {
+                let sql = "SELECT count(*) FROM friend_requests WHERE from_user = $1 AND state = 1 AND at > $2";
+                self.count_after(sql, user, after_ms).await
             }
 
             async fn friend_count(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {

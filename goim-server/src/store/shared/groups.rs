@@ -26,8 +26,13 @@ macro_rules! groups {
                 Ok(row.map($crate::store::shared::rows::group))
             }
 
-            async fn open_applications(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                self.count("SELECT count(*) FROM group_applications WHERE user_id = $1 AND state = 1", user).await
+            async fn open_applications(
+                &self,
+                user: goim_core::UserId,
+                after_ms: u64,
+            ) -> $crate::store::StoreResult<u64> {
+                let sql = "SELECT count(*) FROM group_applications WHERE user_id = $1 AND state = 1 AND at > $2";
+                self.count_after(sql, user, after_ms).await
             }
 
             async fn applies(
