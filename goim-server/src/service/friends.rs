@@ -126,9 +126,7 @@ impl Service {
         if block && self.store.block_count(session.user).await.map_err(failed)? >= self.limits.friends_max {
             return refuse(ErrorCode::TooLarge, "you block as many users as this server allows");
         }
-        // Made if there is none: whoever opens it at this moment is judged by its revision too.
-        let direct = self.store.direct_chat(session.user, other).await.map_err(failed)?;
-        self.store.set_block(session.user, other, direct, block).await.map_err(failed)?;
+        self.store.set_block(session.user, other, block).await.map_err(failed)?;
         Ok(Reply::Done)
     }
 
@@ -172,12 +170,12 @@ impl Service {
             None => refuse(ErrorCode::NotFound, "there is no such user"),
         }
     }
+}
+
 /// What was asked before this, in milliseconds since the Unix epoch, is not waited for any longer: some
 /// are never answered, and count against nobody for ever.
 pub(super) fn asked_after() -> u64 {
     unix_ms().saturating_sub(WAITED_MS)
-}
-
 }
 
 /// Whether a user may open a direct chat with somebody to whom he stands like this.

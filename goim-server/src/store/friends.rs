@@ -96,16 +96,10 @@ pub trait Friends: Send + Sync {
     /// Ends a friendship; whether there was one.
     async fn delete_friend(&self, user: UserId, friend: UserId) -> StoreResult<bool>;
 
-    /// Blocks a user, or ends that, and raises the revision of the direct chat of the two if that
-    /// changes anything: both in one transaction, so that the chat's lane judges by it from the next
-    /// entry on.
-    async fn set_block(
-        &self,
-        user: UserId,
-        other: UserId,
-        direct: ConversationId,
-        block: bool,
-    ) -> StoreResult<()>;
+    /// Blocks a user, or ends that, and raises the revision of the direct chat of the two, if there is
+    /// one and that changes anything: both in one transaction, so that the chat's lane judges by it
+    /// from the next entry on.
+    async fn set_block(&self, user: UserId, other: UserId, block: bool) -> StoreResult<()>;
 
     /// Whom a user blocks, by ascending id.
     async fn blocked(&self, user: UserId, after: UserId, limit: u32) -> StoreResult<Vec<UserId>>;

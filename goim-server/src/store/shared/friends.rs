@@ -298,7 +298,6 @@ macro_rules! friends {
                 &self,
                 user: goim_core::UserId,
                 other: goim_core::UserId,
-                direct: goim_core::ConversationId,
                 block: bool,
             ) -> $crate::store::StoreResult<()> {
                 let sql = if block {
@@ -309,16 +308,16 @@ macro_rules! friends {
                 };
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::lock_pair(&mut transaction, user, other).await?;
                 let changed = sqlx::query(sql)
                     .bind(user.as_i64())
                     .bind(other.as_i64())
                     .execute(&mut *transaction)
                     .await?;
-                if changed.rows_affected() > 0 {
-                    sqlx::query("UPDATE conversations SET rev = rev + 1 WHERE id = $1")
-                        .bind(direct.as_i64())
-                        .execute(&mut *transaction)
-                        .await?;
+                if changed.rows_affected() > 0
+                    && let Some(direct) = Self::find_direct(&mut transaction, user, other).await?
+                {
+                    Self::raise_revision(&mut transaction, direct).await?;
                 }
                 transaction.commit().await?;
                 Ok(())

@@ -1,6 +1,7 @@
-/// The methods of `Log` that both engines say in the same words, as inherent ones.
+/// The methods of `Log` that both engines say in the same words, as inherent ones. `$exclusive` ends a
+/// select that waits for others like it.
 macro_rules! log {
-    ($store:ty, $connection:ty, $list:ident, $bind:path) => {
+    ($store:ty, $connection:ty, $list:ident, $bind:path, $exclusive:literal) => {
         impl $store {
             async fn load_state(
                 &self,
@@ -70,6 +71,34 @@ macro_rules! log {
             ) -> Result<(), sqlx::Error> {
                 sqlx::query("UPDATE conversations SET rev = rev + 1 WHERE id = $1")
                     .bind(conversation.as_i64())
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            }
+
+            async fn find_direct(
+                connection: &mut $connection,
+                one: goim_core::UserId,
+                other: goim_core::UserId,
+            ) -> Result<Option<goim_core::ConversationId>, sqlx::Error> {
+                let row: Option<(i64,)> =
+                    sqlx::query_as("SELECT conversation FROM direct_chats WHERE low = $1 AND high = $2")
+                        .bind(one.min(other).as_i64())
+                        .bind(one.max(other).as_i64())
+                        .fetch_optional(connection)
+                        .await?;
+                Ok(row.map(|(id,)| goim_core::ConversationId::from_i64(id)))
+            }
+
+            /// Lets a block wait for who makes the direct chat of the two, and the other way round: it
+            /// either raises that one's revision, or is there when a lane first looks.
+            async fn lock_pair(
+                connection: &mut $connection,
+                one: goim_core::UserId,
+                other: goim_core::UserId,
+            ) -> Result<(), sqlx::Error> {
+                sqlx::query(concat!("SELECT id FROM users WHERE id = $1", $exclusive))
+                    .bind(one.min(other).as_i64())
                     .execute(connection)
                     .await?;
                 Ok(())
@@ -229,15 +258,12 @@ macro_rules! log {
                 creator: goim_core::UserId,
                 other: goim_core::UserId,
             ) -> $crate::store::StoreResult<goim_core::ConversationId> {
-                let (low, high) = (creator.min(other).as_i64(), creator.max(other).as_i64());
                 let mut connection = self.write().await?;
-                let find = "SELECT conversation FROM direct_chats WHERE low = $1 AND high = $2";
-                let found: Option<(i64,)> =
-                    sqlx::query_as(find).bind(low).bind(high).fetch_optional(&mut *connection).await?;
-                if let Some((id,)) = found {
-                    return Ok(goim_core::ConversationId::from_i64(id));
+                if let Some(direct) = Self::find_direct(&mut connection, creator, other).await? {
+                    return Ok(direct);
                 }
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::lock_pair(&mut transaction, creator, other).await?;
                 let (made,): (i64,) =
                     sqlx::query_as("INSERT INTO conversations (kind, creator) VALUES (1, $1) RETURNING id")
                         .bind(creator.as_i64())
@@ -247,8 +273,8 @@ macro_rules! log {
                     "INSERT INTO direct_chats (low, high, conversation) VALUES ($1, $2, $3) \
                      ON CONFLICT (low, high) DO NOTHING RETURNING conversation",
                 )
-                .bind(low)
-                .bind(high)
+                .bind(creator.min(other).as_i64())
+                .bind(creator.max(other).as_i64())
                 .bind(made)
                 .fetch_optional(&mut *transaction)
                 .await?;
@@ -258,9 +284,8 @@ macro_rules! log {
                 }
                 // The other one was faster: his conversation is the one, ours goes.
                 transaction.rollback().await?;
-                let (id,): (i64,) =
-                    sqlx::query_as(find).bind(low).bind(high).fetch_one(&mut *connection).await?;
-                Ok(goim_core::ConversationId::from_i64(id))
+                let direct = Self::find_direct(&mut connection, creator, other).await?;
+                Ok(direct.ok_or(sqlx::Error::RowNotFound)?)
             }
 
             async fn conversation(
