@@ -124,17 +124,17 @@ impl Rules for ChatRules {
         }
         if entry.kind == GROUP_CREATED || entry.kind == DIRECT_OPENED {
             judge_opening(fold, sender, entry)?;
-            return group::judge_room(self, fold, &entry.effect);
+            return group::judge_room(*self, fold, &entry.effect);
         }
         if entry.kind == MEMBER_JOINED {
             group::judge_joining(fold, sender, &entry.effect)?;
-            return group::judge_room(self, fold, &entry.effect);
+            return group::judge_room(*self, fold, &entry.effect);
         }
         let role = group::role(fold, sender).ok_or(Refusal::NotMember)?;
         match (fold.settings.kind, &entry.effect) {
             (ConversationKind::Group, effect) => {
                 group::judge(fold, sender, role, effect)?;
-                group::judge_room(self, fold, effect)
+                group::judge_room(*self, fold, effect)
             }
             (_, Effect::None) => Ok(()),
             _ => Err(Refusal::Forbidden),

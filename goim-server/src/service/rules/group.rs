@@ -82,7 +82,7 @@ fn judge_admission(fold: &ChatFold, user: UserId) -> Result<(), Refusal> {
 }
 
 /// Whether there is room for those whom an entry lets in.
-pub(super) fn judge_room(rules: &ChatRules, fold: &ChatFold, effect: &Effect) -> Result<(), Refusal> {
+pub(super) fn judge_room(rules: ChatRules, fold: &ChatFold, effect: &Effect) -> Result<(), Refusal> {
     let joins = matches!(effect, Effect::Join { .. } | Effect::Admit { .. });
     if !joins || fold.settings.kind != ConversationKind::Group {
         return Ok(());
