@@ -47,7 +47,7 @@ impl Service {
             session,
             Happening {
                 conversation,
-                // Two who open it at once append the same entry twice, and the store keeps one.
+                // Two may open it at once: the second is refused, for it is open already.
                 client_msg_id: derived_id(unix_ms(), &[conversation.as_u64()]),
                 kind: 37,
                 content: Content::DirectOpened(DirectOpened { user: other }),
@@ -57,7 +57,7 @@ impl Service {
         let opened = opened.await;
         let info = self.info(conversation).await?;
         match opened {
-            // Somebody else was faster.
+            // By the other one, who was faster.
             Err(_) if info.head > Seq::ZERO => Ok(Reply::Conversation(info)),
             Err(error) => Err(error),
             Ok(_) => Ok(Reply::Conversation(info)),
