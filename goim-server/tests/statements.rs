@@ -130,9 +130,8 @@ async fn friends(backend: &Backend) {
         store.request_friend(other, user, "", None, 1).await.unwrap();
         store.answer_friend(user, other, true, &notice, 1).await.unwrap();
         store.request_friend(user, other, "", None, 1).await.unwrap();
-        let direct = store.direct_chat(user, other).await.unwrap();
-        store.set_block(other, user, direct, true).await.unwrap();
-        store.set_block(user, person(&store, &format!("blocked {n}")).await, direct, true).await.unwrap();
+        store.set_block(other, user, true).await.unwrap();
+        store.set_block(user, person(&store, &format!("blocked {n}")).await, true).await.unwrap();
     }
     let (nobody, newest) = (UserId::new(0), u64::MAX);
     assert_constant!("friends", store.friends(user, nobody, 1), store.friends(user, nobody, 100), 30);

@@ -114,7 +114,7 @@ impl AddressBuckets {
 }
 
 /// The payer behind an address: of IPv6 the /64, which is what one customer gets.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

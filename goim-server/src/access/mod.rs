@@ -19,7 +19,7 @@ mod tls;
 mod writer;
 
 pub(crate) use accept::accept;
-pub(crate) use bucket::{AddressBuckets, Allowance, Buckets};
+pub(crate) use bucket::{AddressBuckets, Allowance, Buckets, network};
 pub(crate) use budget::Budget;
 pub(crate) use connection::{Connection, Opened, SendBytes};
 pub(crate) use hub::{Hub, Invitation};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer};
+use goim_core::lane::{AppendResult, LoadFailed, Offer};
 use goim_core::{Epoch, Lane, Time};
 use tokio::task::JoinSet;
 
@@ -63,12 +63,12 @@ struct Runner<T> {
 pub(super) async fn run<T: Send + Sync + 'static>(
     mailbox: Arc<Mailbox<T>>,
     store: Arc<dyn LaneStore>,
-    limits: LaneLimits,
+    lane: Lane<ChatRules, T>,
     sink: Arc<dyn Sink<T>>,
 ) {
     let mut link = Link::Connecting(connect(&store, Duration::ZERO));
     let mut runner = Runner {
-        lane: Lane::new(ChatRules, limits),
+        lane,
         overflow: VecDeque::new(),
         loads: FuturesUnordered::new(),
         clock: Clock::start(),

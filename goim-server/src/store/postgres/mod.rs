@@ -46,10 +46,10 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
     ids.to_vec()
 }
 
-accounts!(PostgresStore, PgConnection, list, bind_list);
+accounts!(PostgresStore, PgConnection, list, bind_list, " FOR SHARE");
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
-log!(PostgresStore, PgConnection, list, bind_list);
+log!(PostgresStore, PgConnection, list, bind_list, " FOR NO KEY UPDATE");
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, windows, bind_list);
 effects!(PgConnection, list, bind_list);

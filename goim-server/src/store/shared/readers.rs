@@ -229,6 +229,25 @@ macro_rules! readers {
                 Ok(rows.into_iter().map(membership).collect())
             }
 
+            async fn are_in_many(
+                &self,
+                users: &[goim_core::UserId],
+                most: u64,
+            ) -> $crate::store::StoreResult<bool> {
+                let ids: Vec<i64> = users.iter().map(|user| user.as_i64()).collect();
+                let mut connection = self.read().await?;
+                let (are,): (bool,) = sqlx::query_as(concat!(
+                    "SELECT EXISTS (SELECT user_id FROM members WHERE until_seq IS NULL AND user_id IN ",
+                    $list!("$1"),
+                    " GROUP BY user_id HAVING count(*) >= $2)"
+                ))
+                .bind($bind(&ids))
+                .bind($crate::store::shared::rows::column(most))
+                .fetch_one(&mut *connection)
+                .await?;
+                Ok(are)
+            }
+
             async fn start_device(
                 &self,
                 user: goim_core::UserId,
