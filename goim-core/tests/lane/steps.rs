@@ -420,3 +420,66 @@ fn a_load_from_before_all_was_forgotten_is_void() {
     assert!(bench.lane.poll_append(7).is_none());
     assert_eq!(bench.run(), [(1, committed(1))]);
 }
+
+#[test]
+fn a_batch_ends_at_its_bytes() {
+    let mut bench = Bench::new(LaneLimits { batch_bytes_max: 200, ..LaneLimits::default() });
+    (1..=3).for_each(|n| bench.offer(say(HERE, ANN, n)));
+    assert_eq!(bench.batch().unwrap().rows.len(), 2, "of a hundred bytes each");
+}
+
+#[test]
+fn bytes_that_wait_are_given_back_with_every_answer() {
+    for result in [AppendResult::Down, AppendResult::Full, AppendResult::Data] {
+        let limits = LaneLimits { waiting_bytes_max: 200, batch_max: 1, ..LaneLimits::default() };
+        let mut bench = Bench::new(limits);
+        for n in 0..4 {
+            bench.offer(say(HERE, ANN, 2 * n + 1));
+            bench.offer(say(HERE, ANN, 2 * n + 2));
+            assert!(bench.lane.offer(bench.now, say(HERE, ANN, 100)).is_err(), "{result:?}, round {n}");
+            bench.batch().unwrap();
+            bench.finish(result.clone());
+            assert_eq!(bench.run().len(), 2);
+        }
+    }
+}
+
+#[test]
+fn who_came_after_the_load_is_not_told_that_there_is_no_such_conversation() {
+    let new = ConversationId::new(77);
+    let mut bench = bench();
+    bench.offer(say(new, ANN, 1));
+    let request = bench.lane.poll_load().unwrap();
+    bench.store.create(new, &[ANN]);
+    bench.offer(say(new, ANN, 2));
+    bench.lane.handle_loaded(bench.now, &request, Ok(None));
+    assert_eq!(bench.run(), [(1, Outcome::NoSuchConversation), (2, committed(1))]);
+}
+
+#[test]
+fn all_that_waits_behind_a_batch_of_the_old_epoch_is_refused_with_it() {
+    let mut bench = Bench::new(LaneLimits { batch_max: 2, ..LaneLimits::default() });
+    for n in [1, 3] {
+        bench.offer(say(HERE, ANN, n));
+        bench.offer(say(THERE, ANN, n + 1));
+    }
+    assert_eq!(bench.batch().unwrap().expects.len(), 2);
+    bench.lane.handle_new_epoch();
+    bench.finish(AppendResult::InDoubt);
+    let went_back = |(_, outcome): &(u64, _)| *outcome == Outcome::Unavailable(Unavailable::StoreWentBack);
+    let answers = bench.answers();
+    assert!(answers.len() == 4 && answers.iter().all(went_back), "{answers:?}");
+}
+
+#[test]
+fn what_waits_behind_a_batch_is_looked_at_soon_though_others_wait_longer() {
+    let mut bench = Bench::new(LaneLimits { batch_max: 1, ..LaneLimits::default() });
+    let wait_max = LaneLimits::default().wait_max;
+    bench.offer(say(HERE, ANN, 1));
+    bench.batch().unwrap();
+    bench.offer(say(HERE, ANN, 2));
+    bench.now = Time::ZERO + wait_max;
+    bench.offer(say(THERE, ANN, 3));
+    bench.lane.handle_timeout(bench.now);
+    assert_eq!(bench.lane.poll_timeout(), Some(bench.now + wait_max / 8));
+}

@@ -11,7 +11,7 @@ use goim_core::hash::{IdMap, IdSet};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 
 use crate::entry::{Body, Content};
-use crate::store::State;
+use crate::store::{State, index};
 use log::Fold;
 use reader::Track;
 
@@ -26,6 +26,8 @@ pub(crate) enum Seen {
     Refused { user: UserId, conversation: ConversationId, id: ClientMsgId },
     /// The store has something new in a conversation.
     Committed(ConversationId),
+    /// A block in a direct chat was lifted.
+    Unblocked(ConversationId),
     /// The store went back; this is what it was before.
     WentBack(Box<State>),
     /// An entry was handed to the application, by a device that believes in this epoch.
@@ -69,13 +71,20 @@ struct Call {
     device: DeviceId,
     /// Of the device's outbox.
     life: u32,
-    /// The device's count of calls.
+    /// The checker's count of calls.
     n: u64,
+    /// When it was made, by the checker's count of what it saw.
+    at: u64,
     content: Content,
 }
 
 pub(crate) struct Checker {
-    may_refuse: bool,
+    /// Whether in this world ids are refused for their age.
+    ids_grow_old: bool,
+    /// What was seen so far.
+    clock: u64,
+    /// When the store went back last.
+    went_back_at: u64,
     calls: IdMap<Key, Call>,
     called: u64,
     refused: IdSet<Key>,
@@ -97,10 +106,12 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    /// `may_refuse` says that in this world a member's message may be refused for good.
-    pub(crate) fn new(state: &State, may_refuse: bool) -> Self {
+    /// `ids_grow_old` says that in this world ids are refused for their age.
+    pub(crate) fn new(state: &State, ids_grow_old: bool) -> Self {
         let mut checker = Self {
-            may_refuse,
+            ids_grow_old,
+            clock: 0,
+            went_back_at: 0,
             calls: IdMap::default(),
             called: 0,
             refused: IdSet::default(),
@@ -125,11 +136,12 @@ impl Checker {
 
     /// Takes what was seen during an event that is over.
     pub(crate) fn see(&mut self, state: &State, seen: Seen) -> Checked {
+        self.clock += 1;
         match seen {
             Seen::Called { device, user, conversation, id, content } => {
                 self.called += 1;
                 let life = self.outbox_lives.get(&device).copied().unwrap_or(0);
-                let call = Call { device, life, n: self.called, content };
+                let call = Call { device, life, n: self.called, at: self.clock, content };
                 self.calls.insert((conversation, user, id), call);
                 Ok(())
             }
@@ -138,7 +150,11 @@ impl Checker {
             }
             Seen::Refused { user, conversation, id } => {
                 self.refused.insert((conversation, user, id));
-                self.g4_refused(conversation, user, id)
+                self.g4_refused(state, &(conversation, user, id))
+            }
+            Seen::Unblocked(conversation) => {
+                self.folds[index(conversation)].unblocked_at = self.clock;
+                Ok(())
             }
             Seen::Committed(conversation) => self.absorb(state, conversation, true),
             Seen::WentBack(before) => self.went_back(*before, state),
@@ -175,6 +191,7 @@ impl Checker {
 
     fn went_back(&mut self, before: State, state: &State) -> Checked {
         self.whole(&before)?;
+        self.went_back_at = self.clock;
         // What was acknowledged of what is lost is lost with it.
         self.acked.retain(|(conversation, ..), seq| *seq <= state.log(*conversation).head);
         self.markers.retain(|_, _| false);

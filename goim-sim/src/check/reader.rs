@@ -1,9 +1,10 @@
 //! What holds of readers: G5, G6, and the second half of G9.
 
+use goim_core::hash::IdSet;
 use goim_core::{ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 
 use super::{Checked, Checker, fail};
-use crate::entry::Body;
+use crate::entry::{Body, Content};
 use crate::store::{Row, State};
 
 /// How far one device is in one conversation.
@@ -169,6 +170,28 @@ impl Checker {
                     device.as_u64()
                 );
                 return fail("g5_complete", what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever was added to a conversation is told so in his inbox.
+    pub(crate) fn g5_told(&self, state: &State, inbox: impl Fn(UserId) -> ConversationId) -> Checked {
+        let mut told = IdSet::default();
+        for at in state.conversations() {
+            for row in state.log(at).rows.values() {
+                if let Content::Invited { conversation, seq } = row.content {
+                    told.insert((at, conversation, seq));
+                }
+            }
+        }
+        for conversation in state.conversations() {
+            for (seq, row) in &state.log(conversation).rows {
+                let Content::Add(user) = row.content else { continue };
+                if !told.contains(&(inbox(user), conversation, *seq)) {
+                    let what = format!("{user} was added by {conversation}/{seq}, his inbox does not say so");
+                    return fail("g5_complete", what);
+                }
             }
         }
         Ok(())

@@ -61,7 +61,10 @@ impl LaneRunner {
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let limits = LaneLimits {
             waiting_max: size(s.lane_waiting),
+            waiting_bytes_max: size(s.lane_waiting_bytes),
             batch_max: size(s.lane_batch),
+            batch_bytes_max: size(s.lane_batch_bytes),
+            load_entries_max: size(s.lane_load),
             conversations_max: size(s.lane_conversations),
             members_max: size(s.lane_members),
             devices_max: size(s.lane_members),
