@@ -12,6 +12,9 @@ use crate::wire::Rewrite;
 /// ever needed, which is 17.
 const SEEDS_MAX: u64 = 500;
 
+/// Worlds after which every statement was made.
+const SAID_WITHIN: u64 = 10;
+
 /// A bug.
 struct Bug {
     name: &'static str,
@@ -30,13 +33,16 @@ async fn notice(bug: Bug) {
     let backend = Backend::postgres().await;
     let given = is_long() || std::env::var("GOIM_SEED").is_ok();
     let first = if given { seed(bug.name) } else { bug.from };
-    for seed in (0..SEEDS_MAX).map(|n| first.wrapping_add(n)) {
+    for n in 0..SEEDS_MAX {
+        let seed = first.wrapping_add(n);
         let played = play(&backend, bug.rewrites, seed).await;
-        if !played.findings.iter().any(|finding| finding.check == bug.check) {
+        let is_noticed = played.findings.iter().any(|finding| finding.check == bug.check);
+        let unused = played.unused_rewrites;
+        let is_said = unused.is_empty() || (!is_noticed && n < SAID_WITHIN);
+        assert!(is_said, "no statement says {unused:?} any more");
+        if !is_noticed {
             continue;
         }
-        let unused = played.unused_rewrites;
-        assert!(unused.is_empty(), "no statement says {unused:?} any more");
         eprintln!("{}: noticed with seed {seed}", bug.name);
         return backend.finish().await;
     }
@@ -80,22 +86,21 @@ bugs! {
         "WHERE i.conversation IN (SELECT id FROM w)" => "ON CONFLICT DO NOTHING",
     }
     the_head_comes_from_the_rows noticed by everybody_comes_to_an_end with 1 {
-        "SELECT head, count, rev, kind, creator FROM conversations WHERE id = $1" =>
-            "SELECT COALESCE((SELECT max(seq) FROM messages WHERE conversation = $1), 0), \
-             count, rev, kind, creator FROM conversations WHERE id = $1",
+        "SELECT c.head, c.count" =>
+            "SELECT COALESCE((SELECT max(seq) FROM messages WHERE conversation = $1), 0), c.count",
     }
     who_was_a_member_once_is_one noticed by g9_entries_were_allowed_by_the_state_before with 1 {
-        "conversation = $1 AND until_seq IS NULL AND user_id IN" => "conversation = $1 AND user_id IN",
+        "max(m.role) FILTER (WHERE m.until_seq IS NULL)" => "max(m.role)",
     }
     offsets_are_overwritten noticed by g6_offsets_never_move_back with 1 {
         "GREATEST(offsets.seq, excluded.seq)" => "excluded.seq",
         "WHERE offsets.seq < excluded.seq" => "",
     }
-    offsets_beyond_the_head_are_taken noticed by g6_offsets_are_what_was_committed with 1 { "COALESCE(c.head >= t.seq, false)" => "true" }
+    offsets_beyond_the_head_are_taken noticed by g6_offsets_are_what_was_committed with 1 { "COALESCE(r.head >= t.seq, false)" => "true" }
     offsets_of_another_epoch_are_taken noticed by g6_offsets_are_what_was_committed with 1 { "t.epoch IN (0, (SELECT epoch FROM meta))" => "true" }
     read_markers_are_overwritten noticed by g6_read_markers_never_move_back with 1 { "WHERE read_markers.seq < excluded.seq" => "" }
     /// Everybody reads to the end of the log.
-    windows_have_no_end noticed by g9_nobody_is_given_what_is_not_his with 8 { "AND seq <= $3 ORDER BY seq LIMIT" => "AND (seq <= $3 OR seq < 99) ORDER BY seq LIMIT" }
+    windows_have_no_end noticed by g9_nobody_is_given_what_is_not_his with 8 { "m.seq <= w.until ORDER" => "(m.seq <= w.until OR m.seq < 99) ORDER" }
     /// What came later goes too.
     too_much_counts_as_delivered noticed by g5_inboxes_get_what_they_are_owed_once with 1 { "DELETE FROM due WHERE id IN" => "DELETE FROM due WHERE id >= ANY" }
 }

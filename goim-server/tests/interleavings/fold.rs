@@ -36,7 +36,8 @@ impl State {
                 None => false,
             },
             // Nobody in the cast does any of these.
-            Effect::SetRole { .. }
+            Effect::Admit { .. }
+            | Effect::SetRole { .. }
             | Effect::SetMuted { .. }
             | Effect::Transfer { .. }
             | Effect::Change(_)
@@ -88,6 +89,7 @@ impl Replay {
         match effect {
             Effect::None
             | Effect::Retitle { .. }
+            | Effect::Admit { .. }
             | Effect::SetRole { .. }
             | Effect::SetMuted { .. }
             | Effect::Transfer { .. }

@@ -62,7 +62,7 @@ impl Node {
             load_entries_max: rng.random_range(1..8),
             ..LaneLimits::default()
         };
-        let lane = Lane::new(ChatRules, limits);
+        let lane = Lane::new(ChatRules { group_members_max: u64::MAX }, limits);
         Self { lane, link: Link::Down, epoch: None, loads: VecDeque::new(), has_none: false }
     }
 

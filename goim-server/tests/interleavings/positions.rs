@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use goim_core::{ConversationId, DeviceId, Epoch, Seq};
+use goim_core::{ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::ErrorCode;
 use goim_server::store::OffsetCommit;
 
@@ -31,7 +31,7 @@ pub(crate) fn g6_read_markers_never_move_back(case: &Case<'_>) {
             assert!(*seq <= highest.min(head), "{key:?} at {seq}, which nobody asked for");
         }
         for (span, mark) in case.history.marks.iter().filter(|(_, mark)| mark.done) {
-            let least = mark.seq.min(case.history.told(mark.conversation, span.started));
+            let least = mark.seq.min(reach(case, mark.user, mark.conversation, span.started));
             let now = snapshot.markers.get(&(mark.user, mark.conversation)).copied().unwrap_or_default();
             let later = span.finished <= snapshot.step;
             assert!(
@@ -41,6 +41,15 @@ pub(crate) fn g6_read_markers_never_move_back(case: &Case<'_>) {
             );
         }
     }
+}
+
+/// How far a user's positions could move, at least: to the head that somebody had been told of, or only
+/// to the end of his first stay, if it has one.
+fn reach(case: &Case<'_>, user: UserId, conversation: ConversationId, step: u64) -> Seq {
+    let told = case.history.told(conversation, step);
+    let stays = case.replays.get(&conversation).into_iter().flat_map(|replay| &replay.members);
+    let ends = stays.filter(|row| row.user == user).filter_map(|row| row.until);
+    ends.min().map_or(told, |end| end.min(told))
 }
 
 /// Offsets that were accepted: when, and what.
@@ -83,7 +92,9 @@ pub(crate) fn g6_offsets_are_what_was_committed(case: &Case<'_>) {
         for (at, code) in verdict.iter().flatten() {
             let offset = &offsets[*at];
             let right = match code {
-                ErrorCode::OffsetBeyondHead => offset.seq > history.told(offset.conversation, span.started),
+                ErrorCode::OffsetBeyondHead => {
+                    offset.seq > reach(case, offset.user, offset.conversation, span.started)
+                }
                 ErrorCode::OtherEpoch => may_be_past(case, *span, offset.epoch),
                 _ => false,
             };
