@@ -144,17 +144,17 @@ impl Service {
     ) -> Answered {
         let AnswerApplication { conversation, user, accept, client_msg_id } = arguments;
         check_id(client_msg_id)?;
+        if accept && self.repeated(session, conversation, client_msg_id).await?.is_some() {
+            return Ok(Reply::Done);
+        }
+        self.managed_group(session, conversation).await?;
         if accept {
-            if self.repeated(session, conversation, client_msg_id).await?.is_some() {
-                return Ok(Reply::Done);
-            }
             self.check_conversation_counts(&[user]).await?;
             let content = Content::MembersAdded(MembersAdded { users: vec![user] });
             let admitted =
                 self.act(session, conversation, client_msg_id, 33, content, Effect::Admit { user });
             return admitted.await.map(|_| Reply::Done);
         }
-        self.managed_group(session, conversation).await?;
         let content = Content::ApplicationRejected(ApplicationRejected { conversation });
         let notice = Notice { kind: EntryKind(69), body: content.encode() };
         let by = session.user;

@@ -49,7 +49,7 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
 accounts!(PostgresStore, PgConnection, list, bind_list, " FOR SHARE");
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
-log!(PostgresStore, PgConnection, list, bind_list, " FOR NO KEY UPDATE");
+log!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, windows, bind_list);
 effects!(PgConnection, list, bind_list);

@@ -62,7 +62,7 @@ fn bind_list(ids: &[i64]) -> String {
 accounts!(SqliteStore, SqliteConnection, list, bind_list, "");
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
-log!(SqliteStore, SqliteConnection, list, bind_list, "");
+log!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
 effects!(SqliteConnection, list, bind_list);
