@@ -144,8 +144,7 @@ impl<R: Rules, T> Lane<R, T> {
             if conversation.in_flight > 0 {
                 continue;
             }
-            let is_overdue = |front: &mut Pending<_, _>| now >= front.held.offered_at + self.limits.wait_max;
-            while let Some(pending) = conversation.queue.pop_front_if(is_overdue) {
+            while let Some(pending) = conversation.pop_overdue(now, self.limits.wait_max) {
                 overdue.push((*id, pending));
             }
             let front = conversation.queue.front().map(|front| front.held.offered_at);
@@ -157,6 +156,15 @@ impl<R: Rules, T> Lane<R, T> {
         let waiting = oldest.map(|at| at + self.limits.wait_max);
         let flying = self.flight.as_ref().map(|_| now + self.limits.wait_max / 8);
         self.next_sweep = waiting.into_iter().chain(flying).min();
+    }
+
+    /// The same for one conversation, of which nothing is in flight.
+    pub(super) fn refuse_overdue(&mut self, id: ConversationId, now: Time) {
+        while let Some(conversation) = self.conversations.get_mut(&id)
+            && let Some(pending) = conversation.pop_overdue(now, self.limits.wait_max)
+        {
+            self.answer(id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
+        }
     }
 
     /// Forgets all that is believed about heads and members, for whenever the store's connection

@@ -27,8 +27,9 @@ impl<R: Rules, T> Lane<R, T> {
     pub fn handle_appended(&mut self, now: Time, result: AppendResult) {
         let Some(Flight { batch, held, search, outdated }) = self.flight.take() else { return };
         let batch = Arc::unwrap_or_clone(batch);
-        for expect in &batch.expects {
-            if let Some(conversation) = self.conversations.get_mut(&expect.conversation) {
+        let ids: Vec<_> = batch.expects.iter().map(|expect| expect.conversation).collect();
+        for id in &ids {
+            if let Some(conversation) = self.conversations.get_mut(id) {
                 conversation.in_flight = 0;
             }
         }
@@ -53,6 +54,10 @@ impl<R: Rules, T> Lane<R, T> {
             AppendResult::Full => {
                 self.refuse(batch, held, &Outcome::Unavailable(Unavailable::StoreFull));
             }
+        }
+        // Now, because the next sweep may be later than the next batch.
+        for id in ids {
+            self.refuse_overdue(id, now);
         }
         self.handle_timeout(now);
     }

@@ -483,3 +483,25 @@ fn what_waits_behind_a_batch_is_looked_at_soon_though_others_wait_longer() {
     bench.lane.handle_timeout(bench.now);
     assert_eq!(bench.lane.poll_timeout(), Some(bench.now + wait_max / 8));
 }
+
+/// As when a process stood still: its timer is handled before the answer that has come meanwhile.
+#[test]
+fn nothing_that_waited_too_long_goes_with_the_next_batch() {
+    for stale in [false, true] {
+        let mut bench = Bench::new(LaneLimits { batch_max: 1, ..LaneLimits::default() });
+        bench.offer(say(HERE, ANN, 1));
+        bench.offer(say(HERE, ANN, 2));
+        let batch = bench.batch().unwrap();
+        if stale {
+            bench.rival(say(HERE, BOB, 3));
+        }
+        let result = bench.store.append(&batch);
+        drop(batch);
+        bench.now = Time::ZERO + LaneLimits::default().wait_max;
+        bench.lane.handle_timeout(bench.now);
+        bench.finish(result);
+        let overdue = || Outcome::Unavailable(Unavailable::WaitedTooLong);
+        let first = if stale { overdue() } else { committed(1) };
+        assert_eq!(bench.run(), [(1, first), (2, overdue())]);
+    }
+}

@@ -133,7 +133,8 @@ macro_rules! log {
                 bytes_max: usize,
             ) -> $crate::store::StoreResult<Vec<$crate::store::StoredEntry>> {
                 let mut connection = self.read().await?;
-                let window = [(after, after.plus(limit.into()))];
+                // Without an end: what retention took must not hide what is behind it.
+                let window = [(after, goim_core::Seq::MAX)];
                 let mut entries = Vec::new();
                 Self::read_windows(
                     &mut *connection,

@@ -79,7 +79,8 @@ impl SqliteStore {
     }
 
     async fn begin(turn: &mut Turn) -> Result<sqlx::Transaction<'_, Sqlite>, sqlx::Error> {
-        sqlx::Connection::begin(&mut **turn).await
+        // Whoever reads before he writes would fail at once if a lane had written between.
+        sqlx::Connection::begin_with(&mut **turn, "BEGIN IMMEDIATE").await
     }
 
     async fn find_ids(connection: &mut SqliteConnection, load: &Load) -> StoreResult<Vec<Found>> {
