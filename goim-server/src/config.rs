@@ -87,8 +87,11 @@ pub struct Limits {
     /// Password checks, registrations and refreshes a second from one address, after a burst of
     /// sixteen times as many. Argon2id takes about 20 ms of a core each.
     pub logins_per_s: u32,
-    /// Wrong passwords a minute for one account, after a burst of as many, from wherever they come.
-    /// At 10 a guesser has 5 million a year, and whoever is guessed at waits for 6 s at most.
+    /// Wrong passwords a minute for one account from one address (of IPv6: from one /64), after a
+    /// burst of as many, and ten times as many from wherever they come; the same from its own
+    /// sessions. Passwords that are right, or were not checked, cost nothing. At 10 whoever guesses
+    /// from one address has 5 million a year. Whoever has ten addresses or more has 53 million, and
+    /// can keep the account's owner from logging in while he goes on.
     pub wrong_passwords_per_min: u32,
     /// Password hashes computed at once; each takes 19 MiB.
     pub password_hashes_max: usize,
@@ -111,11 +114,14 @@ pub struct Limits {
     pub msg_box_bytes_max: usize,
     /// Members of a group.
     pub group_members_max: usize,
-    /// Conversations that one user is a member of.
+    /// Conversations that one user is a member of, whoever let him in; his inbox is one.
     pub conversations_per_user_max: usize,
     /// Friends of one user, and likewise users whom he blocks.
     pub friends_max: u64,
-    /// Requests of one user to be friends that are not answered, and likewise applications to groups.
+    /// Bots that one person ever makes: each is an account that needed no password to be hashed.
+    pub bots_max: u64,
+    /// Requests of one user to be friends that are not answered, of the last 30 days, and likewise
+    /// applications to groups.
     pub open_requests_max: u64,
 }
 
@@ -139,6 +145,7 @@ impl Default for Limits {
             group_members_max: 10_000,
             conversations_per_user_max: 10_000,
             friends_max: 5_000,
+            bots_max: 100,
             open_requests_max: 500,
         }
     }

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::commit::{Committer, Sink};
 use crate::config::Config;
 use crate::http;
+use crate::service::rules::ChatRules;
 use crate::service::{Outcomes, Parts, Service, Ticket, Tokens};
 use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -120,7 +121,13 @@ impl Server {
             Arc::new(Outcomes { metrics: Arc::clone(&metrics), bus, unmarked_duplicate_cost });
         let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
         let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
-        let committer = Committer::start(&lane_store, lanes, LaneLimits::default(), &sink);
+        let committer = Committer::start(
+            &lane_store,
+            lanes,
+            ChatRules::new(&config.limits),
+            LaneLimits::default(),
+            &sink,
+        );
         Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens }))
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer};
-use goim_core::{Epoch, Lane};
+use goim_core::lane::{AppendResult, LoadFailed, Offer};
+use goim_core::{Epoch, Lane, Time};
 use tokio::task::JoinSet;
 
 use super::committer::{Mailbox, Sink};
@@ -49,8 +49,8 @@ struct Runner<T> {
     sink: Arc<dyn Sink<T>>,
     clock: Clock,
     lane: Lane<ChatRules, T>,
-    /// What the lane had no room for, by bytes; bounded by the mailbox, by number.
-    overflow: VecDeque<Offer<EntryDraft, T>>,
+    /// What the lane had no room for, by bytes, and when it arrived; bounded by the mailbox, by number.
+    overflow: VecDeque<(Time, Offer<EntryDraft, T>)>,
     loads: FuturesUnordered<Boxed<LoadEnd>>,
     reconnect_after: Duration,
     /// The store's, when the last connection was opened.
@@ -63,12 +63,12 @@ struct Runner<T> {
 pub(super) async fn run<T: Send + Sync + 'static>(
     mailbox: Arc<Mailbox<T>>,
     store: Arc<dyn LaneStore>,
-    limits: LaneLimits,
+    lane: Lane<ChatRules, T>,
     sink: Arc<dyn Sink<T>>,
 ) {
     let mut link = Link::Connecting(connect(&store, Duration::ZERO));
     let mut runner = Runner {
-        lane: Lane::new(ChatRules, limits),
+        lane,
         overflow: VecDeque::new(),
         loads: FuturesUnordered::new(),
         clock: Clock::start(),
@@ -107,10 +107,10 @@ impl<T: Send + Sync + 'static> Runner<T> {
             self.outdated = true;
         }
         let now = self.clock.now();
-        self.overflow.extend(self.mailbox.take());
-        while let Some(offer) = self.overflow.pop_front() {
-            if let Err(offer) = self.lane.offer(now, offer) {
-                self.overflow.push_front(offer);
+        self.overflow.extend(self.mailbox.take().into_iter().map(|offer| (now, offer)));
+        while let Some((arrived, offer)) = self.overflow.pop_front() {
+            if let Err(offer) = self.lane.offer(arrived, offer) {
+                self.overflow.push_front((arrived, offer));
                 return;
             }
         }
@@ -214,7 +214,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
                 let before = mem::replace(&mut self.epoch, connection.epoch());
-                if before == self.epoch {
+                if before == self.epoch || before == Epoch::default() {
                     // What was known of heads was learnt before this connection.
                     self.lane.forget_all();
                 } else {

@@ -30,19 +30,28 @@ impl Service {
         if connection.has_ended() {
             return;
         }
-        let reply = match call {
-            Call::Pull(_) | Call::History(_) => return self.serve_large(connection, quic, id, call).await,
-            call => self.call(connection, quic, call).await,
+        // Closed never.
+        let turn = async || connection.large_replies.acquire().await.ok();
+        let (frame, turn) = match call {
+            // The page is held from here on, so that it waits for its turn before it is read.
+            Call::Pull(_) | Call::History(_) => {
+                let turn = turn().await;
+                (self.large_call(connection, id, call).await, turn)
+            }
+            call => match self.call(connection, quic, call).await.and_then(|reply| encoded(id, reply)) {
+                Ok(frame) if frame.len() > CONTROL_REPLY_BYTES_MAX => (Ok(frame), turn().await),
+                frame => (frame, None),
+            },
         };
-        self.answer(connection, id, reply);
-    }
-
-    fn answer(&self, connection: &Connection, id: u64, reply: Answered) {
-        let reply = reply.unwrap_or_else(|error| {
-            self.metrics.calls_failed_total.add(1);
-            Reply::Error(error)
-        });
-        connection.answer(Outgoing::reply(id, reply));
+        match frame {
+            Ok(frame) if frame.len() > CONTROL_REPLY_BYTES_MAX => write_beside(connection, quic, frame).await,
+            Ok(frame) => connection.answer(Outgoing::Frame(frame)),
+            Err(error) => {
+                self.metrics.calls_failed_total.add(1);
+                connection.answer(Outgoing::reply(id, Reply::Error(error)));
+            }
+        }
+        drop(turn);
     }
 
     async fn call(&self, connection: &Arc<Connection>, quic: &quinn::Connection, call: Call) -> Answered {
@@ -70,7 +79,7 @@ impl Service {
         self.logins.pay(self.clock.now(), address)?;
         match call {
             Call::Register(arguments) => self.register(arguments).await,
-            Call::Login(arguments) => self.login(arguments).await,
+            Call::Login(arguments) => self.login(address, arguments).await,
             Call::Refresh(arguments) => self.refresh(&arguments.refresh_token).await,
             _ => unknown(),
         }
@@ -131,28 +140,6 @@ impl Service {
         }
     }
 
-    /// Answers a call whose answer may be large; a bounded number at once for each connection.
-    async fn serve_large(&self, connection: &Arc<Connection>, quic: &quinn::Connection, id: u64, call: Call) {
-        // Closed never.
-        let Ok(_turn) = connection.large_replies.acquire().await else { return };
-        let frame = match self.large_call(connection, id, call).await {
-            Ok(frame) => frame,
-            Err(error) => return self.answer(connection, id, Err(error)),
-        };
-        if frame.len() <= CONTROL_REPLY_BYTES_MAX {
-            return connection.answer(Outgoing::Frame(frame));
-        }
-        if connection.has_ended() {
-            return;
-        }
-        // Whoever does not read it gets no further large ones; nothing else waits.
-        if let Ok(mut stream) = quic.open_uni().await
-            && stream.write_chunk(frame).await.is_ok()
-        {
-            let _ = stream.finish();
-        }
-    }
-
     async fn large_call(&self, connection: &Arc<Connection>, id: u64, call: Call) -> Result<Bytes, Error> {
         let session = self.session_of(connection)?;
         match call {
@@ -160,6 +147,19 @@ impl Service {
             Call::History(arguments) => encoded(id, self.history(&session, arguments).await?),
             _ => Ok(unknown().map(|reply| encoded(id, reply))??),
         }
+    }
+}
+
+/// Writes a large answer to a stream of its own.
+async fn write_beside(connection: &Connection, quic: &quinn::Connection, frame: Bytes) {
+    if connection.has_ended() {
+        return;
+    }
+    // Whoever does not read it gets no further large ones; nothing else waits.
+    if let Ok(mut stream) = quic.open_uni().await
+        && stream.write_chunk(frame).await.is_ok()
+    {
+        let _ = stream.finish();
     }
 }
 

@@ -6,7 +6,7 @@ use goim_core::lane::{Fold, Rules};
 use goim_core::{Seq, UserId};
 use goim_proto::{ConversationKind, GroupChange, JoinPolicy, Role};
 
-use super::group::role;
+use super::group::{STAYS_MAX, role};
 use super::{ChatFold, ChatRules, Refusal};
 use crate::store::{Effect, EntryDraft, EntryKind, GroupSettings, Member, Settings};
 
@@ -15,9 +15,10 @@ const ADMIN: UserId = UserId::new(2);
 const MEMBER: UserId = UserId::new(3);
 const STRANGER: UserId = UserId::new(4);
 
+const RULES: ChatRules = ChatRules { group_members_max: 4 };
 const NOBODY: [UserId; 2] = [UserId::new(0); 2];
 const CLOSED: GroupSettings =
-    GroupSettings { policy: JoinPolicy::InviteOnly, muted: false, dismissed: false };
+    GroupSettings { policy: JoinPolicy::InviteOnly, muted: false, dismissed: false, members: 3 };
 
 fn group() -> ChatFold {
     let settings = Settings {
@@ -29,7 +30,7 @@ fn group() -> ChatFold {
     };
     let mut fold = Fold::new(settings);
     for (user, role) in [(OWNER, Role::Owner), (ADMIN, Role::Admin), (MEMBER, Role::Member)] {
-        fold.set_member(user, Some(Member { role: Some(role), muted: false }));
+        fold.set_member(user, Some(Member { role: Some(role), stays: 1, ..Member::default() }));
     }
     fold.set_member(STRANGER, None);
     fold
@@ -40,7 +41,7 @@ fn entry(kind: i16, effect: Effect) -> EntryDraft {
 }
 
 fn judge(sender: UserId, kind: i16, effect: Effect) -> Result<(), Refusal> {
-    ChatRules.judge(&group(), sender, &entry(kind, effect))
+    RULES.judge(&group(), sender, &entry(kind, effect))
 }
 
 fn join(user: UserId, role: Role) -> Effect {
@@ -64,9 +65,9 @@ fn nobody_writes_what_only_the_server_says() {
         group: CLOSED,
     };
     let mut inbox = Fold::new(settings);
-    inbox.set_member(OWNER, Some(Member { role: Some(Role::Member), muted: false }));
-    assert_eq!(ChatRules.judge(&inbox, OWNER, &entry(1, Effect::None)), Err(Refusal::Forbidden));
-    assert_eq!(ChatRules.judge(&inbox, ADMIN, &entry(64, Effect::None)), Ok(()));
+    inbox.set_member(OWNER, Some(Member { role: Some(Role::Member), stays: 1, ..Member::default() }));
+    assert_eq!(RULES.judge(&inbox, OWNER, &entry(1, Effect::None)), Err(Refusal::Forbidden));
+    assert_eq!(RULES.judge(&inbox, ADMIN, &entry(64, Effect::None)), Ok(()));
 }
 
 #[test]
@@ -93,11 +94,11 @@ fn a_conversation_is_opened_once_and_by_its_own() {
     };
     let mut fold = ChatFold::new(settings);
     let open = |sender| entry(32, Effect::Join { users: vec![(sender, Role::Owner)] });
-    assert_eq!(ChatRules.judge(&fold, STRANGER, &open(STRANGER)), Err(Refusal::Forbidden));
-    assert_eq!(ChatRules.judge(&fold, OWNER, &open(OWNER)), Ok(()));
-    ChatRules.apply(&mut fold, Seq::FIRST, OWNER, &open(OWNER));
-    assert_eq!(ChatRules.judge(&fold, OWNER, &open(OWNER)), Err(Refusal::AlreadyOpened));
-    assert_eq!(ChatRules.judge(&fold, OWNER, &entry(1, Effect::None)), Ok(()));
+    assert_eq!(RULES.judge(&fold, STRANGER, &open(STRANGER)), Err(Refusal::Forbidden));
+    assert_eq!(RULES.judge(&fold, OWNER, &open(OWNER)), Ok(()));
+    RULES.apply(&mut fold, Seq::FIRST, OWNER, &open(OWNER));
+    assert_eq!(RULES.judge(&fold, OWNER, &open(OWNER)), Err(Refusal::AlreadyOpened));
+    assert_eq!(RULES.judge(&fold, OWNER, &entry(1, Effect::None)), Ok(()));
 }
 
 #[test]
@@ -111,38 +112,41 @@ fn who_is_blocked_neither_writes_nor_opens_a_direct_chat() {
             group: CLOSED,
         });
         for user in [OWNER, MEMBER] {
-            fold.set_member(user, opened.then_some(Member { role: Some(Role::Member), muted: false }));
+            fold.set_member(
+                user,
+                opened.then_some(Member { role: Some(Role::Member), stays: 1, ..Member::default() }),
+            );
         }
         fold
     };
     let one = [MEMBER, UserId::new(0)];
     let text = entry(1, Effect::None);
-    assert_eq!(ChatRules.judge(&direct(true, one), MEMBER, &text), Err(Refusal::Blocked));
-    assert_eq!(ChatRules.judge(&direct(true, one), OWNER, &text), Ok(()));
-    assert_eq!(ChatRules.judge(&direct(true, [OWNER, MEMBER]), MEMBER, &text), Err(Refusal::Blocked));
+    assert_eq!(RULES.judge(&direct(true, one), MEMBER, &text), Err(Refusal::Blocked));
+    assert_eq!(RULES.judge(&direct(true, one), OWNER, &text), Ok(()));
+    assert_eq!(RULES.judge(&direct(true, [OWNER, MEMBER]), MEMBER, &text), Err(Refusal::Blocked));
     let open = entry(37, Effect::Join { users: vec![(OWNER, Role::Member), (MEMBER, Role::Member)] });
-    assert_eq!(ChatRules.judge(&direct(false, one), MEMBER, &open), Err(Refusal::Blocked));
-    assert_eq!(ChatRules.judge(&direct(false, one), OWNER, &open), Ok(()));
-    assert_eq!(ChatRules.judge(&direct(true, NOBODY), MEMBER, &text), Ok(()));
+    assert_eq!(RULES.judge(&direct(false, one), MEMBER, &open), Err(Refusal::Blocked));
+    assert_eq!(RULES.judge(&direct(false, one), OWNER, &open), Ok(()));
+    assert_eq!(RULES.judge(&direct(true, NOBODY), MEMBER, &text), Ok(()));
 }
 
 #[test]
 fn a_removed_member_is_out_from_the_next_entry_on() {
     let mut fold = group();
-    ChatRules.apply(&mut fold, Seq::new(9), OWNER, &entry(34, Effect::Part { user: MEMBER }));
-    assert_eq!(ChatRules.judge(&fold, MEMBER, &entry(1, Effect::None)), Err(Refusal::NotMember));
+    RULES.apply(&mut fold, Seq::new(9), OWNER, &entry(34, Effect::Part { user: MEMBER }));
+    assert_eq!(RULES.judge(&fold, MEMBER, &entry(1, Effect::None)), Err(Refusal::NotMember));
 }
 
 /// The group as it is after an entry.
 fn after(sender: UserId, kind: i16, effect: Effect) -> ChatFold {
     let mut fold = group();
-    assert_eq!(ChatRules.judge(&fold, sender, &entry(kind, effect.clone())), Ok(()));
-    ChatRules.apply(&mut fold, Seq::new(9), sender, &entry(kind, effect));
+    assert_eq!(RULES.judge(&fold, sender, &entry(kind, effect.clone())), Ok(()));
+    RULES.apply(&mut fold, Seq::new(9), sender, &entry(kind, effect));
     fold
 }
 
 fn writes(fold: &ChatFold, sender: UserId) -> Result<(), Refusal> {
-    ChatRules.judge(fold, sender, &entry(1, Effect::None))
+    RULES.judge(fold, sender, &entry(1, Effect::None))
 }
 
 #[test]
@@ -162,8 +166,8 @@ fn only_the_owner_sets_roles_and_hands_over() {
     assert_eq!(role(&fold, MEMBER), Some(Role::Owner));
     assert_eq!(role(&fold, OWNER), Some(Role::Admin));
     let leave = |user| entry(35, Effect::Part { user });
-    assert_eq!(ChatRules.judge(&fold, OWNER, &leave(OWNER)), Ok(()));
-    assert_eq!(ChatRules.judge(&fold, MEMBER, &leave(MEMBER)), Err(Refusal::OwnerStays));
+    assert_eq!(RULES.judge(&fold, OWNER, &leave(OWNER)), Ok(()));
+    assert_eq!(RULES.judge(&fold, MEMBER, &leave(MEMBER)), Err(Refusal::OwnerStays));
 }
 
 #[test]
@@ -175,13 +179,8 @@ fn who_is_muted_reads_and_may_leave() {
     assert_eq!(judge(ADMIN, 40, mute(STRANGER)), Err(Refusal::NoSuchMember));
     let mut fold = after(ADMIN, 40, mute(MEMBER));
     assert_eq!(writes(&fold, MEMBER), Err(Refusal::Muted));
-    assert_eq!(ChatRules.judge(&fold, MEMBER, &entry(35, Effect::Part { user: MEMBER })), Ok(()));
-    ChatRules.apply(
-        &mut fold,
-        Seq::new(10),
-        OWNER,
-        &entry(40, Effect::SetMuted { user: MEMBER, muted: false }),
-    );
+    assert_eq!(RULES.judge(&fold, MEMBER, &entry(35, Effect::Part { user: MEMBER })), Ok(()));
+    RULES.apply(&mut fold, Seq::new(10), OWNER, &entry(40, Effect::SetMuted { user: MEMBER, muted: false }));
     assert_eq!(writes(&fold, MEMBER), Ok(()));
     let all = GroupChange { muted: Some(true), ..GroupChange::default() };
     let fold = after(ADMIN, 38, Effect::Change(all));
@@ -194,19 +193,64 @@ fn who_is_muted_reads_and_may_leave() {
 fn a_mute_outlives_leaving_and_coming_back() {
     let mute = |muted| entry(40, Effect::SetMuted { user: MEMBER, muted });
     let again = |fold: &mut ChatFold| {
-        ChatRules.apply(fold, Seq::new(10), MEMBER, &entry(35, Effect::Part { user: MEMBER }));
+        RULES.apply(fold, Seq::new(10), MEMBER, &entry(35, Effect::Part { user: MEMBER }));
         assert_eq!(writes(fold, MEMBER), Err(Refusal::NotMember));
-        assert_eq!(ChatRules.judge(fold, ADMIN, &mute(false)), Err(Refusal::NoSuchMember));
+        assert_eq!(RULES.judge(fold, ADMIN, &mute(false)), Err(Refusal::NoSuchMember));
         let back = entry(33, join(MEMBER, Role::Member));
-        assert_eq!(ChatRules.judge(fold, ADMIN, &back), Ok(()));
-        ChatRules.apply(fold, Seq::new(11), ADMIN, &back);
+        assert_eq!(RULES.judge(fold, ADMIN, &back), Ok(()));
+        RULES.apply(fold, Seq::new(11), ADMIN, &back);
     };
     let mut fold = after(ADMIN, 40, Effect::SetMuted { user: MEMBER, muted: true });
     again(&mut fold);
     assert_eq!(writes(&fold, MEMBER), Err(Refusal::Muted));
-    ChatRules.apply(&mut fold, Seq::new(12), ADMIN, &mute(false));
+    RULES.apply(&mut fold, Seq::new(12), ADMIN, &mute(false));
     again(&mut fold);
     assert_eq!(writes(&fold, MEMBER), Ok(()));
+}
+
+#[test]
+fn who_applied_is_admitted_once_and_nobody_else() {
+    let admit = |user| Effect::Admit { user };
+    for manager in [OWNER, ADMIN] {
+        assert_eq!(judge(manager, 33, admit(STRANGER)), Err(Refusal::NoApplication));
+    }
+    let mut fold = group();
+    fold.set_member(STRANGER, Some(Member { applies: true, ..Member::default() }));
+    let accept = entry(33, admit(STRANGER));
+    assert_eq!(RULES.judge(&fold, MEMBER, &accept), Err(Refusal::Forbidden));
+    assert_eq!(RULES.judge(&fold, STRANGER, &accept), Err(Refusal::NotMember));
+    assert_eq!(RULES.judge(&fold, ADMIN, &accept), Ok(()));
+    RULES.apply(&mut fold, Seq::new(9), ADMIN, &accept);
+    assert_eq!(writes(&fold, STRANGER), Ok(()));
+    RULES.apply(&mut fold, Seq::new(10), STRANGER, &entry(35, Effect::Part { user: STRANGER }));
+    assert_eq!(RULES.judge(&fold, ADMIN, &accept), Err(Refusal::NoApplication), "it was used up");
+}
+
+#[test]
+fn a_group_has_only_so_many_members() {
+    let fifth = UserId::new(5);
+    let two = Effect::Join { users: vec![(STRANGER, Role::Member), (fifth, Role::Member)] };
+    assert_eq!(judge(OWNER, 33, two), Err(Refusal::TooManyMembers));
+    let mut fold = after(OWNER, 33, join(STRANGER, Role::Member));
+    let one_more = entry(33, join(fifth, Role::Member));
+    assert_eq!(RULES.judge(&fold, OWNER, &one_more), Err(Refusal::TooManyMembers));
+    RULES.apply(&mut fold, Seq::new(10), OWNER, &entry(34, Effect::Part { user: MEMBER }));
+    assert_eq!(RULES.judge(&fold, OWNER, &one_more), Ok(()));
+}
+
+#[test]
+fn who_came_and_went_too_often_is_not_let_in_again() {
+    let open = GroupChange { policy: Some(JoinPolicy::Open), ..GroupChange::default() };
+    let mut fold = after(ADMIN, 38, Effect::Change(open));
+    let (come, go) = (entry(43, join(STRANGER, Role::Member)), entry(35, Effect::Part { user: STRANGER }));
+    for _ in 0..STAYS_MAX {
+        assert_eq!(RULES.judge(&fold, STRANGER, &come), Ok(()));
+        RULES.apply(&mut fold, Seq::new(10), STRANGER, &come);
+        RULES.apply(&mut fold, Seq::new(11), STRANGER, &go);
+    }
+    assert_eq!(RULES.judge(&fold, STRANGER, &come), Err(Refusal::TooManyStays));
+    let added = entry(33, join(STRANGER, Role::Member));
+    assert_eq!(RULES.judge(&fold, OWNER, &added), Err(Refusal::TooManyStays));
 }
 
 #[test]
@@ -215,15 +259,12 @@ fn a_dismissed_group_takes_nothing_but_leaving() {
     let fold = after(OWNER, 42, Effect::Dismiss);
     for user in [OWNER, ADMIN, MEMBER] {
         assert_eq!(writes(&fold, user), Err(Refusal::Dismissed));
-        assert_eq!(ChatRules.judge(&fold, user, &entry(35, Effect::Part { user })), Ok(()));
+        assert_eq!(RULES.judge(&fold, user, &entry(35, Effect::Part { user })), Ok(()));
     }
     assert_eq!(writes(&fold, STRANGER), Err(Refusal::NotMember));
-    assert_eq!(
-        ChatRules.judge(&fold, OWNER, &entry(33, join(STRANGER, Role::Member))),
-        Err(Refusal::Dismissed)
-    );
+    assert_eq!(RULES.judge(&fold, OWNER, &entry(33, join(STRANGER, Role::Member))), Err(Refusal::Dismissed));
     let joins = entry(43, join(STRANGER, Role::Member));
-    assert_eq!(ChatRules.judge(&fold, STRANGER, &joins), Err(Refusal::NotOpen));
+    assert_eq!(RULES.judge(&fold, STRANGER, &joins), Err(Refusal::NotOpen));
 }
 
 #[test]
@@ -231,7 +272,7 @@ fn an_open_group_is_joined_by_whoever_is_none_of_it() {
     assert_eq!(judge(STRANGER, 43, join(STRANGER, Role::Member)), Err(Refusal::NotOpen));
     let open = GroupChange { policy: Some(JoinPolicy::Open), ..GroupChange::default() };
     let fold = after(ADMIN, 38, Effect::Change(open));
-    let joins = |sender, user, role| ChatRules.judge(&fold, sender, &entry(43, join(user, role)));
+    let joins = |sender, user, role| RULES.judge(&fold, sender, &entry(43, join(user, role)));
     assert_eq!(joins(STRANGER, STRANGER, Role::Member), Ok(()));
     assert_eq!(joins(STRANGER, STRANGER, Role::Admin), Err(Refusal::Forbidden));
     assert_eq!(joins(STRANGER, UserId::new(5), Role::Member), Err(Refusal::Forbidden));
