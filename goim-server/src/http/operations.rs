@@ -118,7 +118,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Put,    "/v1/password",                Call("ChangePassword", "Done"),       DONE, &[BadCredentials, WeakPassword, Forbidden]),
     op(Get,    "/v1/devices",                 Call("ListDevices", "Devices"),       OK,   &[]),
     op(Delete, "/v1/devices/{device}",        Call("RevokeDevice", "Done"),         DONE, &[NotFound]),
-    op(Post,   "/v1/bots",                    Call("CreateBot", "BotToken"),        MADE, &[BadName, NameTaken]),
+    op(Post,   "/v1/bots",                    Call("CreateBot", "BotToken"),        MADE, &[BadName, NameTaken, Forbidden]),
     op(Delete, "/v1/bots/{user}",             Call("RevokeBot", "Done"),            DONE, &[NotFound]),
     op(Patch,  "/v1/profile",                 Call("UpdateProfile", "Profiles"),    OK,   &[BadName, NotFound]),
     op(Patch,  "/v1/settings",                Call("UpdateSettings", "Settings"),   OK,   &[NotFound]),
