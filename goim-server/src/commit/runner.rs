@@ -57,6 +57,8 @@ struct Runner<T> {
     epoch: Epoch,
     /// The store has another one since: the connection is replaced before it is used again.
     outdated: bool,
+    /// That was told, and all that was offered before is answered.
+    told: bool,
 }
 
 /// Runs one lane until its mailbox is closed and empty.
@@ -75,6 +77,7 @@ pub(super) async fn run<T: Send + Sync + 'static>(
         reconnect_after: RECONNECT_MIN,
         epoch: Epoch::default(),
         outdated: false,
+        told: false,
         mailbox,
         store,
         sink,
@@ -104,7 +107,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
     fn take_offers(&mut self) {
         if self.mailbox.take_epoch_changed() {
             self.lane.handle_new_epoch();
-            self.outdated = true;
+            (self.outdated, self.told) = (true, true);
         }
         let now = self.clock.now();
         self.overflow.extend(self.mailbox.take().into_iter().map(|offer| (now, offer)));
@@ -116,10 +119,9 @@ impl<T: Send + Sync + 'static> Runner<T> {
         }
     }
 
-    /// Lets go of a connection of another epoch, with what its last append taught.
+    /// Lets go of a connection of another epoch.
     fn renew(&mut self, link: Link) -> Link {
         if matches!(link, Link::Free(_)) && mem::take(&mut self.outdated) {
-            self.lane.handle_new_epoch();
             return Link::Connecting(connect(&self.store, Duration::ZERO));
         }
         link
@@ -214,12 +216,13 @@ impl<T: Send + Sync + 'static> Runner<T> {
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
                 let before = mem::replace(&mut self.epoch, connection.epoch());
-                if before == self.epoch || before == Epoch::default() {
+                let changed = before != self.epoch;
+                self.outdated &= !changed;
+                if mem::take(&mut self.told) || !changed || before == Epoch::default() {
                     // What was known of heads was learnt before this connection.
                     self.lane.forget_all();
                 } else {
                     self.lane.handle_new_epoch();
-                    self.outdated = false;
                 }
                 return Link::Free(connection);
             }
