@@ -69,7 +69,7 @@ cargo test --release -p goim-core
 step "Simulation"
 # Seeds from 1 on, until there were so many events: the same worlds each time. A world that goes round
 # in circles within one event ends by the clock alone, and is a finding too.
-events=20000000
+events=30000000
 [[ $long == no ]] || events=1000000000
 cargo build --release --quiet -p goim-sim -p goim-sim-bugs
 release=${CARGO_TARGET_DIR:-target}/release
