@@ -211,11 +211,6 @@ impl Hub {
                     self.invite([Invitation { user, conversation }]);
                 }
                 Step::Stop(connection, seq) => {
-                    // He may be in again, by an entry that this node heard of while he read and that
-                    // will not pass here if nobody reads any more.
-                    if let Some(session) = connection.session() {
-                        self.invite([Invitation { user: session.user, conversation }]);
-                    }
                     if connection.stop_reading(conversation, seq) {
                         wake.push(connection);
                     }

@@ -98,7 +98,7 @@ impl Service {
         conversation: ConversationId,
     ) -> Result<(), Error> {
         if connection.reading_from(conversation).is_some_and(|from| from != Seq::MAX) {
-            // He was let in here and told. Should his removal pass yet, it is looked again.
+            // The entry that let him in has passed here: he was let in and told then.
             return Ok(());
         }
         self.hub.register(connection, conversation);

@@ -97,11 +97,6 @@ impl Node {
                 Step::Stop(conn, seq) => {
                     cx.marks.hit(Mark::StoppedReading);
                     self.stop_reading(cx, conn, conversation, seq);
-                    // He may be in again, by an entry that will not pass here if nobody reads any more.
-                    if let Some(open) = self.conns.get(&conn) {
-                        self.invitations.push((open.user, conversation));
-                        self.after(cx, Duration::ZERO, NodeEvent::Invitations);
-                    }
                 }
                 Step::Skip(seq) => {
                     cx.marks.hit(Mark::RetentionSkipped);

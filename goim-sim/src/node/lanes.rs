@@ -72,7 +72,6 @@ impl LaneRunner {
             loads_max: 4,
             tries_max: 6,
             wait_max: WAIT_MAX,
-            ..LaneLimits::default()
         };
         Self {
             lane: Lane::new(SimRules, limits),
