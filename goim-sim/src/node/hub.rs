@@ -4,6 +4,7 @@ use goim_core::room::{Change, Look, Looked, Registration, Step};
 use goim_core::{BoxLimits, ConversationId, Duration, Epoch, ListLimits, Room, Seq, UserId};
 
 use super::Node;
+use super::lanes::LOADS_MAX;
 use crate::cx::Cx;
 use crate::entry::{Content, Kept};
 use crate::event::{ConnId, NodeEvent};
@@ -284,9 +285,9 @@ impl Node {
             if runner.lane.waiting() > waiting_max {
                 return Err(format!("a lane of node {} has {} waiting", self.id, runner.lane.waiting()));
             }
-            // Those with something waiting cannot go, and an eighth may be one round late.
+            // Those with something waiting or being loaded cannot go, and an eighth may be one round late.
             let conversations_max = usize::try_from(s.lane_conversations).unwrap_or(usize::MAX);
-            let most = conversations_max + conversations_max / 8 + waiting_max + 1;
+            let most = conversations_max + conversations_max / 8 + waiting_max + LOADS_MAX + 1;
             if runner.lane.conversations() > most {
                 let many = runner.lane.conversations();
                 return Err(format!("a lane of node {} remembers {many} conversations", self.id));
