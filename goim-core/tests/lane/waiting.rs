@@ -173,7 +173,7 @@ fn nothing_that_waited_too_long_goes_with_the_next_batch() {
 fn g7_conversations_whose_sends_waited_too_long_are_forgotten_though_the_store_stands_still() {
     let limits = LaneLimits { conversations_max: 4, loads_max: 1, batch_max: 1, ..LaneLimits::default() };
     for batch_is_out in [false, true] {
-        let mut bench = Bench::new(limits.clone());
+        let mut bench = Bench::new(limits);
         if batch_is_out {
             bench.offer(say(HERE, ANN, 1));
             bench.batch().unwrap();
@@ -187,7 +187,7 @@ fn g7_conversations_whose_sends_waited_too_long_are_forgotten_though_the_store_s
             } else {
                 let _ = bench.lane.poll_load();
             }
-            bench.now = bench.now + limits.wait_max;
+            bench.now += limits.wait_max;
             bench.lane.handle_timeout(bench.now);
             assert_eq!(bench.answers(), [(n, Outcome::Unavailable(Unavailable::WaitedTooLong))]);
             // One may be loading, the last one came behind the look, and an eighth may be a round late.
