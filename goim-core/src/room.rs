@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use goim_core::room::{Change, Look, Looked, Registration, Room, Step};
-//! use goim_core::{Msg, Seq, UserId};
+//! use goim_core::{Msg, Seq, SeqRange, UserId};
 //!
 //! #[derive(Debug, PartialEq)]
 //! struct Line(u64);
@@ -26,7 +26,7 @@
 //! room.begin_at(look.head);
 //! assert_eq!(room.take_waiting(), None, "it waits for line 7");
 //! assert_eq!(room.look(&"alice's phone", first, look), Looked::Reads(Seq::FIRST));
-//! assert_eq!(room.gap(), Some(Seq::new(6)));
+//! assert_eq!(room.gap(), Some(SeqRange { first: Seq::new(7), last: Seq::new(8) }));
 //!
 //! // Line 7 adds Bob, so he is let in before line 8 passes.
 //! let next = room.offer(Line(7)).unwrap();
@@ -53,7 +53,7 @@
 //! both may come in one batch.
 //!
 //! Nothing depends on every entry coming. [`Room::saw`] says how far the store reaches, and
-//! [`Room::gap`] from where on to fetch what has not come; offer what the store has there, and
+//! [`Room::gap`] what to fetch because it has not passed; offer what the store has there, and
 //! [skip](Room::skip_to) what it lacks.
 //!
 //! # Readers: register, then look
@@ -86,7 +86,7 @@ mod types;
 
 use std::collections::BTreeMap;
 
-use crate::{Msg, Seq, UserId};
+use crate::{Msg, Seq, SeqRange, UserId};
 
 use reader::{Reader, Standing};
 pub use types::{Change, Look, Looked, Registration, Step};
@@ -151,15 +151,16 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
         self.readers.is_empty()
     }
 
-    /// The head, if more is known to be in the store: what is behind it has not come.
+    /// What the store is known to have and has not passed.
     #[must_use]
-    pub fn gap(&self) -> Option<Seq> {
-        self.head.filter(|head| *head < self.known)
+    pub fn gap(&self) -> Option<SeqRange> {
+        let head = self.head.filter(|head| *head < self.known)?;
+        Some(SeqRange { first: head.next(), last: self.known })
     }
 
     /// The gap, if nobody watches over it.
     #[must_use]
-    pub fn unwatched_gap(&self) -> Option<Seq> {
+    pub fn unwatched_gap(&self) -> Option<SeqRange> {
         self.gap().filter(|_| !self.gap_watched)
     }
 
@@ -233,8 +234,11 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
     }
 
     /// Everything up to `seq` counts as passed: what the store lacks there, retention took. It will
-    /// never come, and nobody waits for it.
+    /// never come, and nobody waits for it. What did come and waits passes itself, so nothing is
+    /// skipped from there on: [take](Room::take_waiting) it.
     pub fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step<R, M>>) {
+        let waiting = self.waiting.keys().find(|waiting| self.head.is_some_and(|head| **waiting > head));
+        let seq = waiting.map_or(seq, |waiting| seq.min(waiting.prev()));
         if self.head.is_some_and(|head| head < seq) {
             (self.head, self.whole_from) = (Some(seq), seq);
             self.dirty = true;
@@ -244,11 +248,6 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
             }
             self.readers.iter_mut().for_each(Reader::pass_over);
         }
-    }
-
-    /// The same as far as the store is known to reach.
-    pub fn skip_to_known(&mut self, steps: &mut Vec<Step<R, M>>) {
-        self.skip_to(self.known, steps);
     }
 
     /// Lets the next entry pass, the one that [`Room::offer`] or [`Room::take_waiting`] gave, with

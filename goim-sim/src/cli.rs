@@ -26,7 +26,7 @@ pub(crate) struct Cli {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Stops when so many events have been handled in all.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     events: Option<u64>,
     /// Changes a parameter of every world, as `--set nodes=1`; may be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE")]

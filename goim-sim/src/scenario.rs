@@ -298,8 +298,8 @@ impl Scenario {
         self.bus_down_every_ms = rng.maybe(2_000, 20_000);
         self.nodes_apart_every_ms = rng.maybe(2_000, 20_000);
         self.bus_loss_permille = rng.maybe(1, 200);
-        self.bus_twice_permille = rng.maybe(1, 200);
-        self.bus_late_permille = rng.maybe(1, 200);
+        self.bus_twice_permille = rng.maybe(1, 700);
+        self.bus_late_permille = rng.maybe(1, 700);
         self.node_crash_every_ms = rng.maybe(2_000, 20_000);
         self.step_crash_permille = rng.maybe(1, 10);
         self.node_pause_every_ms = rng.maybe(2_000, 20_000);

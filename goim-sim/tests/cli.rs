@@ -35,6 +35,7 @@ fn unknown_options_and_values_are_refused() {
         &["--gremlins"][..],
         &["--seeds", "0"],
         &["--seeds", "many"],
+        &["--events", "0"],
         &["--set", "gremlins=1"],
         &["--set", "nodes=0"],
         &["--replay", "/nowhere/at/all"],

@@ -38,11 +38,13 @@ fn a_bad_scenario_says_what_is_wrong() {
         let text = format!("goim-sim scenario 1\n{seeds}nodes=2\n");
         assert_eq!(Scenario::from_text(&text), Err(ScenarioError::Seed), "{text}");
     }
+    let twice = Scenario::from_text("goim-sim scenario 1\nseed=1\nnodes=2\nnodes=3\n");
+    assert_eq!(twice, Err(ScenarioError::Twice("nodes=3".to_owned())));
     assert_eq!(scenario.set_text("nodes"), Err(ScenarioError::NotAPair("nodes".to_owned())));
     assert_eq!(scenario.set_text("nodes=-1"), Err(ScenarioError::NotAPair("nodes=-1".to_owned())));
     let unknown = scenario.set_text("gremlins=7").unwrap_err();
     assert!(unknown.to_string().contains("gremlins") && unknown.to_string().contains("node_crash_every_ms"));
-    for bad in ["nodes=0", "nodes=65", "users=1", "conflict_permille=1001"] {
+    for bad in ["nodes=0", "nodes=17", "users=1", "flight_us_min=600000", "conflict_permille=1001"] {
         assert!(matches!(scenario.set_text(bad), Err(ScenarioError::OutOfRange { .. })), "{bad}");
     }
 }

@@ -240,7 +240,9 @@ impl Bounded {
                     let here = list.blank(stub);
                     if here { Inserted::Visible } else { Inserted::Below }
                 };
-                self.grow(Line { seq, bytes: bytes / 10, blank: true }, here);
+                // Mostly smaller than what it takes the place of.
+                let bytes = if input.percent(80) { bytes / 10 } else { bytes };
+                self.grow(Line { seq, bytes, blank: true }, here);
             }
             21 => self.list.drop_through(Seq::new(seq)),
             22..=23 => {

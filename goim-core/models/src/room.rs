@@ -2,8 +2,10 @@
 //! entries, looks of which several are under way, and the glue by which a node follows the room's
 //! steps. The log is truncated at times, so some entries never come.
 
+use std::collections::BTreeSet;
+
 use goim_core::room::{Change, Look, Looked, Registration, Step};
-use goim_core::{Msg, Room, Seq, UserId};
+use goim_core::{Msg, Room, Seq, SeqRange, UserId};
 
 use crate::Input;
 
@@ -79,11 +81,15 @@ struct World {
     open: [bool; CONNECTIONS],
     subscribed: [Option<Subscribed>; CONNECTIONS],
     looks: Vec<Looking>,
+    /// Gaps, and what the store had there when it was asked.
+    fetches: Vec<(SeqRange, Vec<Line>)>,
     /// A user, and the entry that let him in; no entry where he only has to be looked for.
     invitations: Vec<(usize, Seq)>,
     registrations: u32,
-    /// The last entry that passed or was passed over, while a room is there.
+    /// The last entry that passed, was passed over or lies before all that does, once a room has begun.
     passed: Option<Seq>,
+    /// Entries that came to the room.
+    came: BTreeSet<Seq>,
 }
 
 impl World {
@@ -96,9 +102,11 @@ impl World {
             open: [false; CONNECTIONS],
             subscribed: [None; CONNECTIONS],
             looks: Vec::new(),
+            fetches: Vec::new(),
             invitations: Vec::new(),
             registrations: 0,
             passed: None,
+            came: BTreeSet::new(),
         };
         for _ in 0..input.below(4) {
             world.append(Some(0));
@@ -131,7 +139,8 @@ impl World {
             6..=11 => self.hear(input),
             12..=15 => self.go_on_looking(input),
             16..=17 => self.follow(input),
-            18 => self.fetch(),
+            18 if input.percent(50) => self.fetch(),
+            18 => self.fetched(),
             19 => {
                 let head = self.head();
                 if let Some(room) = &mut self.room {
@@ -168,6 +177,7 @@ impl World {
         let lets_in = line.toggles.is_some_and(|(user, is_in)| is_in && self.is_here(user));
         if self.room.is_none() && lets_in {
             self.room = Some(Room::at(line.seq.prev()));
+            self.passed = Some(line.seq.prev());
         }
         self.offer(line);
     }
@@ -177,6 +187,9 @@ impl World {
     }
 
     fn offer(&mut self, line: Line) {
+        if self.room.is_some() {
+            self.came.insert(line.seq);
+        }
         let next = self.room.as_mut().and_then(|room| room.offer(line));
         self.pass(next);
         self.close_if_empty();
@@ -205,7 +218,11 @@ impl World {
                     assert!(self.passed.is_none_or(|passed| passed.next() == line.seq), "out of order");
                     self.passed = Some(line.seq);
                 }
-                Step::Skip(seq) => self.passed = Some(seq),
+                Step::Skip(seq) => {
+                    let passed = self.passed.replace(seq).unwrap_or_default();
+                    let came = self.came.range(passed.next()..=seq).next();
+                    assert_eq!(came, None, "it came and was passed over");
+                }
                 Step::LetIn(users, seq) => {
                     for connection in 0..CONNECTIONS {
                         let user = user_id(user_of(connection));
@@ -249,6 +266,7 @@ impl World {
     fn close_if_empty(&mut self) {
         if self.room.as_ref().is_some_and(Room::is_empty) {
             (self.room, self.passed) = (None, None);
+            self.came.clear();
         }
     }
 
@@ -316,6 +334,7 @@ impl World {
     fn looked(&mut self, connection: usize, registration: Registration, look: Look) {
         let Some(room) = &mut self.room else { return };
         room.begin_at(look.head);
+        self.passed = self.passed.or(Some(look.head));
         self.pass(None);
         let Some(room) = &mut self.room else { return };
         match room.look(&connection, registration, look) {
@@ -328,22 +347,40 @@ impl World {
         self.close_if_empty();
     }
 
-    /// Brings what the store has behind the gap; what was truncated is passed over.
+    /// Asks for what the store has from the gap on.
     fn fetch(&mut self) {
-        let Some(passed) = self.room.as_ref().and_then(Room::gap) else { return };
-        let first = usize::try_from(passed.as_u64()).unwrap().max(self.truncated);
-        let lines: Vec<_> = self.log[first..].iter().take(FETCHED).copied().collect();
-        let mut steps = Vec::new();
-        let room = self.room.as_mut().unwrap();
-        match lines.first() {
-            Some(line) => room.skip_to(line.seq.prev(), &mut steps),
-            None => room.skip_to_known(&mut steps),
+        let Some(gap) = self.room.as_ref().and_then(Room::gap) else { return };
+        let first = usize::try_from(gap.first.prev().as_u64()).unwrap().max(self.truncated);
+        let lines = self.log[first..].iter().take(FETCHED).copied().collect();
+        self.fetches.push((gap, lines));
+    }
+
+    /// Takes what was fetched; what had been truncated is passed over, if nothing passed meanwhile.
+    fn fetched(&mut self) {
+        if self.fetches.is_empty() {
+            return;
         }
-        self.take_steps(&mut steps);
-        self.tell();
+        let (gap, lines) = self.fetches.remove(0);
+        let in_order = self.room.as_ref().is_some_and(|room| room.head() == Some(gap.first.prev()));
+        if in_order && lines.is_empty() {
+            self.skip_to(gap.last);
+        }
         for line in lines {
+            if in_order {
+                self.skip_to(line.seq.prev());
+            }
             self.offer(line);
         }
+    }
+
+    fn skip_to(&mut self, seq: Seq) {
+        let Some(room) = &mut self.room else { return };
+        let mut steps = Vec::new();
+        room.skip_to(seq, &mut steps);
+        self.take_steps(&mut steps);
+        self.tell();
+        self.pass(None);
+        self.close_if_empty();
     }
 
     fn check(&self) {
@@ -371,6 +408,7 @@ impl World {
                 room.saw(head);
             }
             self.fetch();
+            self.fetched();
             self.follow(&mut zeros);
             self.go_on_looking(&mut zeros);
             self.check();

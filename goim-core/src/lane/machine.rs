@@ -221,6 +221,7 @@ impl<R: Rules, T> Lane<R, T> {
         for id in ids {
             self.refuse_waiting(id, is_outdated, &Outcome::Unavailable(Unavailable::StoreWentBack));
         }
+        self.unlist_empty();
         self.forget_all();
     }
 
@@ -236,8 +237,9 @@ impl<R: Rules, T> Lane<R, T> {
         self.waiting
     }
 
-    /// Conversations that it remembers: those with something waiting, those being loaded, and of the
-    /// others at most [`LaneLimits::conversations_max`] and an eighth.
+    /// Conversations that it remembers. Those with something waiting or being loaded are not evicted,
+    /// and eviction comes with new ones: no more than [`LaneLimits::conversations_max`] and an eighth,
+    /// [`LaneLimits::waiting_max`] and [`LaneLimits::loads_max`] in all.
     #[must_use]
     pub fn conversations(&self) -> usize {
         self.conversations.len()

@@ -276,3 +276,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn g7_a_stub_larger_than_its_target_makes_room_for_itself() {
+    let mut list = MsgList::new(ListLimits { entries_max: 100, bytes_max: 4_000 });
+    for seq in 1..=60 {
+        list.insert(line(seq));
+    }
+    let (start, head) = (list.start(), list.head());
+    assert!(list.blank(Line { seq: head.as_u64(), bytes: 900, blank: true }));
+    assert!(list.bytes_held() <= 4_000 && list.start() > start, "{} bytes", list.bytes_held());
+    assert_eq!(list.head(), head);
+}

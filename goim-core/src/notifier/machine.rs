@@ -76,7 +76,6 @@ impl Notifier {
         // A frame on the stream keeps its place until it is acknowledged: it may still be buffered.
         if let Some(Flight { id, stream_depth: 0 }) = entry.flight
             && entry.announced <= seq
-            && entry.announced_marker == entry.read_marker
         {
             entry.flight = None;
             self.queue.remove(id);

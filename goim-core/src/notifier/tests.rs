@@ -167,3 +167,13 @@ fn a_full_table_forgets_the_longest_idle_and_never_what_is_owed() {
     assert!(!n.mark(D, seq(2), Seq::ZERO) && n.marks_dropped() == 1);
     assert_eq!(heads(&mut n, ms(0)), [(1, 1, false), (3, 1, false)]);
 }
+
+#[test]
+fn no_more_counts_as_sent_inline_than_was_announced() {
+    let mut n = notifier(true);
+    n.mark(C, seq(5), Seq::ZERO);
+    let announce = n.poll_announce(ms(0)).unwrap();
+    n.announced(announce.id, seq(9));
+    n.mark(C, seq(8), Seq::ZERO);
+    assert_eq!(n.poll_announce(ms(1)).unwrap().inline_after, seq(5));
+}

@@ -196,3 +196,22 @@ fn g7_conversations_whose_sends_waited_too_long_are_forgotten_though_the_store_s
         }
     }
 }
+
+#[test]
+fn g7_conversations_whose_sends_were_of_another_epoch_are_forgotten_though_a_load_stands_still() {
+    let limits = LaneLimits { conversations_max: 4, loads_max: 1, ..LaneLimits::default() };
+    let mut bench = Bench::new(limits);
+    for epoch in 1..20 {
+        bench.lane.handle_new_epoch(Epoch::new(epoch));
+        for n in 0..5 {
+            let n = 10 * epoch + n;
+            let somewhere = ConversationId::new(n);
+            bench.store.create(somewhere, &[ANN]);
+            bench.offer(Offer { epoch: Epoch::new(epoch), ..say(somewhere, ANN, n) });
+        }
+        let _ = bench.lane.poll_load();
+        // What waits now, what one load is for, and what the limit allows.
+        let most = limits.conversations_max + 5 + 1;
+        assert!(bench.lane.conversations() <= most, "{} remembered", bench.lane.conversations());
+    }
+}

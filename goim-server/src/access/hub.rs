@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use goim_core::hash::{IdMap, spread};
 use goim_core::msg_box::MsgBox;
 use goim_core::room::{Change, Step};
-use goim_core::{ConversationId, Duration, Epoch, Seq, Time, UserId};
+use goim_core::{ConversationId, Duration, Epoch, Msg as _, Seq, SeqRange, Time, UserId};
 use goim_proto::EncodedEntry;
 use tokio::sync::Notify;
 
@@ -136,32 +136,31 @@ impl Hub {
         }
     }
 
-    /// Takes what the store has behind `passed`, in order and without anything left out; it was asked
-    /// when [`Hub::epoch`] was this one.
+    /// Takes the first of what the store has from a gap on, in order and without anything left out; it
+    /// was asked when [`Hub::epoch`] was this one.
     pub(crate) fn fetched(
         &self,
         now: Time,
         epoch: Epoch,
         conversation: ConversationId,
-        passed: Seq,
+        gap: SeqRange,
         entries: Vec<Published>,
     ) {
         let mut touched = Touched::default();
         let Some(mut rooms) = self.rooms_in(epoch, conversation) else { return };
         let Some(room) = rooms.get_mut(&conversation) else { return };
         // Otherwise something passed meanwhile, and these are only late.
-        let in_order = room.head() == Some(passed);
+        let in_order = room.head() == Some(gap.first.prev());
         if in_order && entries.is_empty() {
-            room.skip_to_known(&mut touched.steps);
+            self.skip_to(conversation, room, gap.last, &mut touched);
         }
         for published in entries {
             if in_order {
-                room.skip_to(published.entry.seq.prev(), &mut touched.steps);
+                self.skip_to(conversation, room, published.entry.seq.prev(), &mut touched);
             }
             let next = room.offer(published);
             self.pass(conversation, room, next, &mut touched);
         }
-        self.take_steps(conversation, room, &mut touched);
         touched.conversations.push(conversation);
         self.watch_gap(now, conversation, room);
         if room.is_empty() {
@@ -177,6 +176,13 @@ impl Hub {
             Some(Change::Added(users)) => users.iter().any(|user| self.users(*user).contains_key(user)),
             Some(Change::Gone(_) | Change::InvitedTo(..)) | None => false,
         }
+    }
+
+    /// Passes over what the store lacks, and lets pass what waited behind it.
+    fn skip_to(&self, conversation: ConversationId, room: &mut Room, seq: Seq, touched: &mut Touched) {
+        room.skip_to(seq, &mut touched.steps);
+        self.take_steps(conversation, room, touched);
+        self.pass(conversation, room, None, touched);
     }
 
     /// Lets pass what is in order, one entry after the other.
@@ -250,9 +256,9 @@ impl Hub {
         }
     }
 
-    /// Conversations of which something has been missing for `age`, each with what has passed.
+    /// Conversations of which something has been missing for `age`, each with its gap.
     /// They are watched no longer; see [`Hub::watch`].
-    pub(crate) fn take_gaps(&self, now: Time, age: Duration) -> Vec<(ConversationId, Seq)> {
+    pub(crate) fn take_gaps(&self, now: Time, age: Duration) -> Vec<(ConversationId, SeqRange)> {
         let mut gaps = lock(&self.gaps);
         let due = gaps.partition_point(|(since, _)| now >= *since + age);
         let due: Vec<_> = gaps.drain(..due).collect();
@@ -261,7 +267,7 @@ impl Hub {
         for (_, conversation) in due {
             if let Some(room) = self.rooms(conversation).get_mut(&conversation) {
                 room.unwatch_gap();
-                open.extend(room.gap().map(|passed| (conversation, passed)));
+                open.extend(room.gap().map(|gap| (conversation, gap)));
             }
         }
         open
@@ -274,29 +280,33 @@ impl Hub {
         }
     }
 
-    /// Somebody saw these heads in the store, which was asked when [`Hub::epoch`] was this one. Returns the conversations that lack something here
-    /// of which nobody knew, each with what has passed.
-    pub(crate) fn saw(&self, epoch: Epoch, heads: &[Head]) -> Vec<(ConversationId, Seq)> {
+    /// Somebody saw these heads in the store, which was asked when [`Hub::epoch`] was this one.
+    /// Returns the conversations that lack something here of which nobody knew, each with its gap.
+    pub(crate) fn saw(&self, epoch: Epoch, heads: &[Head]) -> Vec<(ConversationId, SeqRange)> {
         let mut behind = Vec::new();
         for Head { conversation, head } in heads {
             let Some(mut rooms) = self.rooms_in(epoch, *conversation) else { return Vec::new() };
             if let Some(room) = rooms.get_mut(conversation) {
                 room.saw(*head);
-                behind.extend(room.unwatched_gap().map(|passed| (*conversation, passed)));
+                behind.extend(room.unwatched_gap().map(|gap| (*conversation, gap)));
             }
         }
         behind
     }
 
-    /// Kept entries behind a seq, if they reach back so far.
-    pub(crate) fn kept_after(
+    /// Kept entries behind a seq and up to another one, if they reach back so far. What is kept may
+    /// reach beyond the head, from before the room opened, and those who were let in since may not
+    /// see all of that.
+    pub(crate) fn kept(
         &self,
         conversation: ConversationId,
         after: Seq,
+        through: Seq,
         limit: usize,
     ) -> Option<Vec<EncodedEntry>> {
-        self.msg_box
-            .look_after(conversation, after, limit, |entries| entries.iter().map(Kept::encoded).collect())
+        self.msg_box.look_after(conversation, after, limit, |entries| {
+            entries.iter().take_while(|entry| entry.seq() <= through).map(Kept::encoded).collect()
+        })
     }
 
     /// What is kept and ends before `seq` is not whole: entries from there on stand alone.

@@ -158,14 +158,14 @@ impl Writer {
             return Vec::new();
         }
         let (conversation, after) = (announce.conversation, announce.inline_after);
-        let kept = self.service.hub.kept_after(conversation, after, INLINE_ENTRIES_MAX);
+        let kept = self.service.hub.kept(conversation, after, announce.head, INLINE_ENTRIES_MAX);
         let Some(mut entries) = kept else { return Vec::new() };
         let mut next = after.next();
         let mut bytes = 0;
         let mut fit = 0;
         for entry in &entries {
             bytes += encoded_len(entry);
-            if entry.seq() != next || next > announce.head || bytes > STREAM_INLINE_BYTES_MAX {
+            if entry.seq() != next || bytes > STREAM_INLINE_BYTES_MAX {
                 break;
             }
             next = next.next();

@@ -66,14 +66,13 @@ impl Service {
             return None;
         }
         let head = self.hub.head(conversation)?;
-        let mut entries = self.hub.kept_after(conversation, pull.after, limit as usize)?;
+        let mut entries = self.hub.kept(conversation, pull.after, head, limit as usize)?;
         if !reads() {
             return None;
         }
         fit(&mut entries, PAGE_BYTES_MAX);
         let last = entries.last().map(EncodedEntry::seq);
         let through = last.unwrap_or(pull.after);
-        let head = head.max(last.unwrap_or(Seq::ZERO));
         if entries.is_empty() && pull.after < head {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use goim_core::{ConversationId, Epoch, Seq};
+use goim_core::{ConversationId, Epoch, SeqRange};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Service, end_session, send_away};
@@ -30,8 +30,8 @@ impl Service {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            for (conversation, passed) in self.hub.take_gaps(self.clock.now(), GAP_AGE) {
-                if let Err(error) = self.fetch(conversation, passed).await {
+            for (conversation, gap) in self.hub.take_gaps(self.clock.now(), GAP_AGE) {
+                if let Err(error) = self.fetch(conversation, gap).await {
                     complain(&error);
                     self.hub.watch(self.clock.now(), conversation);
                 }
@@ -39,13 +39,14 @@ impl Service {
         }
     }
 
-    /// Passes on what the store has behind `passed`.
-    async fn fetch(&self, conversation: ConversationId, passed: Seq) -> Result<(), StoreError> {
+    /// Passes on what the store has from a gap on.
+    async fn fetch(&self, conversation: ConversationId, gap: SeqRange) -> Result<(), StoreError> {
         let epoch = self.epoch();
+        let passed = gap.first.prev();
         let entries = self.store.entries(conversation, passed, ENTRIES_AT_ONCE, ENTRY_BYTES_AT_ONCE).await?;
         self.metrics.caught_up_entries_total.add(entries.len());
         let published = entries.into_iter().map(|entry| Published { conversation, entry });
-        self.hub.fetched(self.clock.now(), epoch, conversation, passed, published.collect());
+        self.hub.fetched(self.clock.now(), epoch, conversation, gap, published.collect());
         Ok(())
     }
 
@@ -68,8 +69,8 @@ impl Service {
         for chunk in conversations.chunks(HEADS_AT_ONCE).chain(conversations.is_empty().then_some(&[][..])) {
             let epoch = self.epoch();
             let heads = self.store.heads(chunk).await?;
-            for (conversation, passed) in self.hub.saw(epoch, &heads) {
-                self.fetch(conversation, passed).await?;
+            for (conversation, gap) in self.hub.saw(epoch, &heads) {
+                self.fetch(conversation, gap).await?;
             }
         }
         Ok(())

@@ -22,6 +22,8 @@ pub(crate) enum Seen {
     Called { device: DeviceId, user: UserId, conversation: ConversationId, id: ClientMsgId, content: Content },
     /// A send was acknowledged to its device.
     Acked { user: UserId, conversation: ConversationId, id: ClientMsgId, seq: Seq, epoch: Option<Epoch> },
+    /// Memory would serve these to a user who asks for all.
+    Served { user: UserId, conversation: ConversationId, seqs: Vec<Seq>, epoch: Epoch },
     /// A send was refused for good.
     Refused { user: UserId, conversation: ConversationId, id: ClientMsgId },
     /// The store has something new in a conversation.
@@ -147,6 +149,9 @@ impl Checker {
             }
             Seen::Acked { user, conversation, id, seq, epoch } => {
                 self.g1_acked(state, (conversation, user, id), seq, epoch)
+            }
+            Seen::Served { user, conversation, seqs, epoch } => {
+                self.g9_served(state, (conversation, user), &seqs, epoch)
             }
             Seen::Refused { user, conversation, id } => {
                 self.refused.insert((conversation, user, id));

@@ -5,7 +5,7 @@ use goim_core::{ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 
 use super::{Checked, Checker, fail};
 use crate::entry::{Body, Content};
-use crate::store::{Row, State};
+use crate::store::{Range, Row, State};
 
 /// How far one device is in one conversation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +30,34 @@ impl Track {
     }
 }
 
+/// The first entry behind `behind` and up to `last` that these ranges let one see, and retention has
+/// left.
+fn first_missing(ranges: &[Range], behind: Seq, taken_through: Seq, last: Seq) -> Option<Seq> {
+    ranges.iter().find_map(|range| {
+        let first = range.from.max(behind.next()).max(taken_through.next());
+        (first <= range.until.unwrap_or(last).min(last)).then_some(first)
+    })
+}
+
 impl Checker {
+    /// Memory serves nobody what he may not see, whatever he asks for.
+    pub(super) fn g9_served(
+        &self,
+        state: &State,
+        (conversation, user): (ConversationId, UserId),
+        seqs: &[Seq],
+        epoch: Epoch,
+    ) -> Checked {
+        let ranges = self.ranges(conversation, user);
+        let out = seqs.iter().find(|seq| !ranges.iter().any(|range| range.has(**seq)));
+        match out.filter(|_| epoch == state.epoch) {
+            Some(seq) => {
+                fail("g9_authorised", format!("{user} is served {conversation}/{seq}, outside of {ranges:?}"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn track(&mut self, device: DeviceId, conversation: ConversationId, epoch: Epoch) -> &mut Track {
         let begun = &self.begun;
         let first = Track { epoch, ..Track::default() };
@@ -79,11 +106,7 @@ impl Checker {
             return fail("g6_monotone", what);
         }
         let behind = track.last.unwrap_or(track.handled);
-        let missed = ranges.iter().find_map(|range| {
-            let first = range.from.max(behind.next()).max(log.taken_through.next());
-            let last = range.until.unwrap_or(seq).min(seq.prev());
-            (first <= last).then_some(first)
-        });
+        let missed = first_missing(ranges, behind, log.taken_through, seq.prev());
         if let Some(missed) = missed {
             let what = format!("{who} was handed {seq}, and never {missed}; it had {behind}");
             return fail("g5_complete", what);
@@ -132,10 +155,7 @@ impl Checker {
         let handled = self.track(device, conversation, epoch).handled;
         let (ranges, taken_through) =
             (self.ranges(conversation, user), state.log(conversation).taken_through);
-        let skipped = ranges.iter().find_map(|range| {
-            let first = range.from.max(handled.next()).max(taken_through.next());
-            (first <= range.until.unwrap_or(offset).min(offset)).then_some(first)
-        });
+        let skipped = first_missing(ranges, handled, taken_through, offset);
         if let Some(skipped) = skipped {
             let what = format!("{device} in {conversation} committed {offset}, and {skipped} is not handled");
             return fail("g5_complete", what);
@@ -160,10 +180,8 @@ impl Checker {
             let log = state.log(conversation);
             let head = log.head;
             let handled = self.track(device, conversation, state.epoch).handled;
-            let missing = self.ranges(conversation, user).iter().find_map(|range| {
-                let first = range.from.max(handled.next()).max(log.taken_through.next());
-                (first <= range.until.unwrap_or(head)).then_some(first)
-            });
+            let ranges = self.ranges(conversation, user);
+            let missing = first_missing(ranges, handled, log.taken_through, head);
             if let Some(missing) = missing {
                 let what = format!(
                     "device {} has not got {conversation}/{missing}; the head is {head}",

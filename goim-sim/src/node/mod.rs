@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use goim_core::hash::IdMap;
 use goim_core::lane::LoadRequest;
 use goim_core::room::Registration;
-use goim_core::{ConversationId, Duration, Epoch, MsgBox, Room, Seq, Time, UserId};
+use goim_core::{ConversationId, Duration, Epoch, MsgBox, Room, Seq, SeqRange, Time, UserId};
 
 use conn::Conn;
 use lanes::LaneRunner;
@@ -66,7 +66,7 @@ enum Waiter {
     },
     Fetch {
         conversation: ConversationId,
-        passed: Seq,
+        gap: SeqRange,
     },
     Compare,
     Look {
@@ -290,7 +290,7 @@ impl Node {
             Waiter::Heads { conn, why, asked } => self.located(cx, conn, why, asked, told),
             Waiter::Commit { conn } => self.committed_offsets(cx, conn, &told),
             Waiter::Mark { conn, user, conversation } => self.marked(cx, conn, user, conversation, &told),
-            Waiter::Fetch { conversation, passed } => self.fetched(cx, conversation, passed, told),
+            Waiter::Fetch { conversation, gap } => self.fetched(cx, conversation, gap, told),
             Waiter::Compare => self.compared(cx, told),
             Waiter::Look { conn, user, conversation, registration } => {
                 self.looked(cx, conn, user, conversation, registration, &told);

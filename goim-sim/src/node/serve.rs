@@ -9,6 +9,7 @@ use goim_core::{ConversationId, Entry, OffsetMove, PullRequest, Seq, UserId};
 use super::conn::Conn;
 use super::lanes::Ticket;
 use super::{Node, Waiter};
+use crate::check::Seen;
 use crate::cx::Cx;
 use crate::entry::{Body, Content};
 use crate::event::{Answer, ConnId, Down, Up, Why};
@@ -72,6 +73,7 @@ impl Node {
     }
 
     fn pull(&mut self, cx: &mut Cx, conn: ConnId, user: UserId, pull: PullRequest) {
+        self.look_at_memory(cx, conn, user);
         let PullRequest { conversation, after, limit } = pull;
         if let Some((entries, through, head)) = self.pull_from_box(conn, &pull) {
             cx.marks.hit(Mark::PullFromBox);
@@ -95,12 +97,27 @@ impl Node {
         let limit = usize::try_from(pull.limit).unwrap_or(usize::MAX);
         let mut kept = Vec::new();
         self.msg_box.after(pull.conversation, pull.after, limit, &mut kept)?;
-        let entries: Vec<_> = kept.into_iter().map(|entry| entry.0).collect();
+        // What is kept may reach beyond the head, from before the room opened.
+        let entries: Vec<_> =
+            kept.into_iter().map(|entry| entry.0).take_while(|entry| entry.seq <= head).collect();
         let last = entries.last().map(|entry| entry.seq);
         if entries.is_empty() && pull.after < head {
             return None;
         }
-        Some((entries, last.unwrap_or(pull.after), head.max(last.unwrap_or(Seq::ZERO))))
+        Some((entries, last.unwrap_or(pull.after), head))
+    }
+
+    /// Looks at all that memory would serve to who asks for it, be he as nosy as he likes.
+    fn look_at_memory(&self, cx: &mut Cx, conn: ConnId, user: UserId) {
+        for conversation in (1..=cx.s.groups).map(ConversationId::new) {
+            let from = self.reading_from(conn, conversation).filter(|from| *from != Seq::MAX);
+            let Some(after) = from.map(Seq::prev) else { continue };
+            let pull = PullRequest { conversation, after, limit: u32::MAX };
+            if let Some((entries, ..)) = self.pull_from_box(conn, &pull) {
+                let seqs = entries.iter().map(|entry| entry.seq).collect();
+                cx.saw(Seen::Served { user, conversation, seqs, epoch: self.epoch });
+            }
+        }
     }
 
     pub(super) fn pulled(&mut self, cx: &mut Cx, conn: ConnId, conversation: ConversationId, told: Told) {

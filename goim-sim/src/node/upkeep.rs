@@ -2,7 +2,7 @@
 
 use goim_core::lane::Offer;
 use goim_core::room::{Look, Registration};
-use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Seq, UserId};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Seq, SeqRange, UserId};
 
 use super::lanes::Ticket;
 use super::{Node, Waiter};
@@ -28,8 +28,8 @@ impl Node {
             self.gaps.pop_front();
             let Some(room) = self.rooms.get_mut(&conversation) else { continue };
             room.unwatch_gap();
-            if let Some(passed) = room.gap() {
-                self.fetch(cx, conversation, passed);
+            if let Some(gap) = room.gap() {
+                self.fetch(cx, conversation, gap);
             }
         }
         self.time_gaps(cx);
@@ -46,38 +46,42 @@ impl Node {
         }
     }
 
-    fn fetch(&mut self, cx: &mut Cx, conversation: ConversationId, passed: Seq) {
+    fn fetch(&mut self, cx: &mut Cx, conversation: ConversationId, gap: SeqRange) {
         cx.marks.hit(Mark::GapFetched);
         if bug!("a gap never fetched") {
             return;
         }
-        let ask = Ask::Entries { conversation, after: passed };
-        self.ask(cx, Waiter::Fetch { conversation, passed }, ask);
+        let ask = Ask::Entries { conversation, after: gap.first.prev() };
+        self.ask(cx, Waiter::Fetch { conversation, gap }, ask);
     }
 
-    /// Takes what the store has behind `passed`, in order and without anything left out.
-    pub(super) fn fetched(&mut self, cx: &mut Cx, conversation: ConversationId, passed: Seq, told: Told) {
+    /// Takes the first of what the store has from a gap on, in order and without anything left out.
+    pub(super) fn fetched(&mut self, cx: &mut Cx, conversation: ConversationId, gap: SeqRange, told: Told) {
         let Told::Entries(rows) = told else { return self.watch_gap(cx, conversation) };
-        let Some(room) = self.rooms.get_mut(&conversation) else { return };
+        let Some(room) = self.rooms.get(&conversation) else { return };
         // Otherwise something passed meanwhile, and these are only late.
-        let in_order = room.head() == Some(passed);
-        let mut steps = Vec::new();
+        let in_order = room.head() == Some(gap.first.prev());
         if in_order && rows.is_empty() {
-            room.skip_to_known(&mut steps);
+            self.skip_to(cx, conversation, gap.last);
         }
-        self.take_steps(cx, conversation, steps);
         for entry in rows.iter().map(Row::entry) {
-            let mut steps = Vec::new();
-            let Some(room) = self.rooms.get_mut(&conversation) else { return };
             if in_order {
-                room.skip_to(entry.seq.prev(), &mut steps);
+                self.skip_to(cx, conversation, entry.seq.prev());
             }
-            let next = room.offer(Kept(entry));
-            self.take_steps(cx, conversation, steps);
+            let next = self.rooms.get_mut(&conversation).and_then(|room| room.offer(Kept(entry)));
             self.pass(cx, conversation, next);
         }
         self.watch_gap(cx, conversation);
         self.tell(cx, &[conversation]);
+    }
+
+    /// Passes over what the store lacks, and lets pass what waited behind it.
+    fn skip_to(&mut self, cx: &mut Cx, conversation: ConversationId, seq: Seq) {
+        let Some(room) = self.rooms.get_mut(&conversation) else { return };
+        let mut steps = Vec::new();
+        room.skip_to(seq, &mut steps);
+        self.take_steps(cx, conversation, steps);
+        self.pass(cx, conversation, None);
     }
 
     pub(super) fn catch_up(&mut self, cx: &mut Cx) {
@@ -117,9 +121,9 @@ impl Node {
         for (conversation, head) in heads {
             let Some(room) = self.rooms.get_mut(&conversation) else { continue };
             room.saw(head);
-            if let Some(passed) = room.unwatched_gap() {
+            if let Some(gap) = room.unwatched_gap() {
                 cx.marks.hit(Mark::GapFoundByHeads);
-                self.fetch(cx, conversation, passed);
+                self.fetch(cx, conversation, gap);
             }
         }
     }

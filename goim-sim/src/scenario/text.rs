@@ -1,5 +1,7 @@
 //! Scenarios as text, and what a parameter may be.
 
+use std::collections::BTreeSet;
+
 use super::Scenario;
 
 /// What is wrong with a scenario.
@@ -15,6 +17,9 @@ pub enum ScenarioError {
     /// A line or option that is no pair.
     #[error("\"{0}\" is not NAME=VALUE with a whole number")]
     NotAPair(String),
+    /// A parameter that the file has set before.
+    #[error("\"{0}\" sets what was set before: a parameter has one line")]
+    Twice(String),
     /// A parameter that does not exist.
     #[error("there is no parameter {name}; there are: {}", Scenario::NAMES.join(", "))]
     Unknown {
@@ -63,8 +68,12 @@ impl Scenario {
         let [seed] = seeds[..] else { return Err(ScenarioError::Seed) };
         let seed = seed.strip_prefix("seed=").and_then(|seed| seed.parse().ok());
         let mut scenario = Self::draw(seed.ok_or(ScenarioError::Seed)?);
+        let mut given = BTreeSet::new();
         for line in others {
             scenario.set_text(line)?;
+            if !given.insert(line.split('=').next()) {
+                return Err(ScenarioError::Twice(line.to_owned()));
+            }
         }
         Ok(scenario)
     }
@@ -131,9 +140,12 @@ impl Scenario {
         match name {
             "replica" | "datagrams" => 1,
             "local_store_percent" => 100,
-            "nodes" | "users" | "devices" | "groups" | "directs" | "lanes" => 64,
+            "nodes" | "users" | "devices" | "groups" | "directs" | "lanes" => 16,
+            // What is slower than that may not have come by the end of the liveness phase.
+            "commit_after_ms" | "catch_up_ms" => 10_000,
+            name if name.contains("_us") => 500_000,
             name if name.ends_with("_permille") => 1_000,
-            name if name.ends_with("_ms") || name.ends_with("_us") => 3_600_000,
+            name if name.ends_with("_ms") => 3_600_000,
             _ => 1 << 40,
         }
     }
