@@ -44,8 +44,8 @@ finish() {
 }
 trap finish EXIT
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-# Logins are made as fast as all else here.
-GOIM_DATA_DIR=$work/data GOIM_QUIC_LISTEN=127.0.0.1:0 GOIM_API_LISTEN=127.0.0.1:$port \
+# Logins are made as fast as all else here, and Ada may take numbers of sequences.
+GOIM_SEQUENCE_USERS='["ada"]' GOIM_DATA_DIR=$work/data GOIM_QUIC_LISTEN=127.0.0.1:0 GOIM_API_LISTEN=127.0.0.1:$port \
     GOIM_LIMITS__LOGINS_PER_S=10000 "$target/debug/goim-server" >"$work/log" 2>&1 &
 server=$!
 api=http://127.0.0.1:$port

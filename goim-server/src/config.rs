@@ -45,6 +45,9 @@ pub struct Config {
     pub refresh_token_ttl_s: u64,
     /// How often the devices of open sessions are checked for revocation, in milliseconds.
     pub revocation_interval_ms: u64,
+    /// Names of the accounts that may take numbers of sequences, for the services behind them: all of
+    /// them share all sequences. Make an account before it is named here, or somebody else may.
+    pub sequence_users: Vec<String>,
     /// What one client, and all of them together, may take.
     pub limits: Limits,
 }
@@ -66,6 +69,7 @@ impl Default for Config {
             access_token_ttl_s: 3_600,
             refresh_token_ttl_s: 30 * 24 * 3_600,
             revocation_interval_ms: 2_500,
+            sequence_users: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -123,6 +127,11 @@ pub struct Limits {
     /// Requests of one user to be friends that are not answered, of the last 30 days, and likewise
     /// applications to groups.
     pub open_requests_max: u64,
+    /// Sequences, whoever makes them; 100 bytes each, or so.
+    pub sequences_max: u64,
+    /// Calls for numbers of sequences a second of one account, after a burst of twice as many. Those of
+    /// one dense sequence wait for each other's flush.
+    pub allocations_per_s: u32,
 }
 
 impl Default for Limits {
@@ -147,6 +156,8 @@ impl Default for Limits {
             friends_max: 5_000,
             bots_max: 100,
             open_requests_max: 500,
+            sequences_max: 10_000,
+            allocations_per_s: 1_000,
         }
     }
 }

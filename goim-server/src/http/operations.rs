@@ -164,6 +164,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Post,   "/v1/sync",                    Call("Sync", "Synced"),               OK,   &[]),
     op(Get,    "/v1/heads",                   Call("Heads", "Heads"),               OK,   &[TooLarge]),
     op(Get,    "/v1/events",                  Events,                               OK,   &[]),
+    op(Post,   "/v1/sequences/{sequence}/numbers", Call("Allocate", "Allocated"),   OK,   &[BadName, Forbidden]),
     op(Get,    "/v1/ping",                    Call("Ping", "Done"),                 DONE, &[]),
 ];
 

@@ -18,6 +18,7 @@ mod once;
 mod passwords;
 mod profiles;
 pub(crate) mod rules;
+mod sequences;
 mod state;
 mod sync;
 mod tokens;

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::logins::Logins;
 use super::offsets::Offsets;
 use super::once::Pace;
+use super::sequences::Sequences;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
 use crate::access::{Budget, Connection, Ending, Hub, Outgoing};
 use crate::clock::{Clock, unix_ms};
@@ -38,6 +39,7 @@ pub(crate) struct Service {
     pub(super) tokens: Tokens,
     pub(super) logins: Logins,
     pub(super) pace: Pace,
+    pub(super) sequences: Arc<Sequences>,
     /// Something was committed that owes an entry to inboxes.
     pub(super) due_now: Notify,
     stopping: AtomicBool,
@@ -64,6 +66,7 @@ impl Service {
         let logins = Logins::new(&limits);
         let pace = Pace::new(&limits);
         let offsets = Arc::default();
+        let sequences = Arc::new(Sequences::new(Arc::clone(&store), &limits));
         Self {
             config,
             limits,
@@ -78,6 +81,7 @@ impl Service {
             tokens,
             logins,
             pace,
+            sequences,
             stopping: AtomicBool::new(false),
             due_now: Notify::new(),
         }

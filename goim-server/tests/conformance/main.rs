@@ -23,6 +23,7 @@ mod ledger;
 mod profiles;
 mod readers;
 mod rivals;
+mod sequences;
 mod stopping;
 mod workload;
 

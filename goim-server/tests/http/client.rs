@@ -11,11 +11,15 @@ use tokio::time::timeout;
 use crate::backend::Backend;
 use crate::support::{DEADLINE, TestServer, mint, unique};
 
+/// An account that may take numbers of sequences.
+pub(crate) const MINT: &str = "mint";
+
 /// A server with an API that lets a test log in as often as it likes.
 pub(crate) async fn server(backend: &Backend) -> TestServer {
     TestServer::with(|config| {
         config.store = Some(backend.url());
         config.limits.logins_per_s = 10_000;
+        config.sequence_users = vec![MINT.into()];
         config.api_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     })
     .await

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::backend::Backend;
-use crate::client::{Http, credentials, id, message, server};
+use crate::client::{Http, MINT, credentials, id, message, server};
 use crate::on_both_stores;
 use crate::support::unique;
 
@@ -152,6 +152,16 @@ async fn messages(walk: &mut Walk, ada: &Http, group: &str) {
     walk.step(ada, "Sync", &[], "", json!({ "start": "Beginning" })).await;
 }
 
+async fn sequences(walk: &mut Walk, nobody: &Http) {
+    let session = nobody.post("/v1/accounts", &credentials(MINT)).await.ok();
+    let mint = Http { token: Some(text(&session["access_token"])), ..nobody.clone() };
+    let dense = json!({ "kind": "Dense", "count": 3 });
+    let numbers = walk.step(&mint, "Allocate", &["invoices"], "", dense.clone()).await;
+    assert_eq!(numbers, json!({ "first": 1, "last": 3 }));
+    let numbers = walk.step(&mint, "Allocate", &["invoices"], "", dense).await;
+    assert_eq!(numbers, json!({ "first": 4, "last": 6 }), "a repeated call takes others");
+}
+
 async fn every_operation(backend: &Backend) {
     let server = server(backend).await;
     let nobody = Http::nobody(&server);
@@ -162,6 +172,7 @@ async fn every_operation(backend: &Backend) {
     friends(&mut walk, &ada, &ben).await;
     let group = groups(&mut walk, &ada, &ben, &cyd).await;
     messages(&mut walk, &ada, &group).await;
+    sequences(&mut walk, &nobody).await;
     walk.step(&cyd, "Leave", &[&group], "", json!({})).await;
     let transfer = json!({ "user": ben.user, "client_msg_id": id() });
     walk.step(&ada, "TransferGroup", &[&group], "", transfer).await;

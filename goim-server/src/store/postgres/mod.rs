@@ -52,6 +52,7 @@ groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, windows, bind_list);
+sequences!(PostgresStore);
 effects!(PgConnection, list, bind_list);
 
 impl PostgresStore {

@@ -18,3 +18,5 @@ mod profiles;
 #[macro_use]
 mod readers;
 pub(super) mod rows;
+#[macro_use]
+mod sequences;

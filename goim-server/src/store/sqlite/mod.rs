@@ -65,6 +65,7 @@ groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
+sequences!(SqliteStore);
 effects!(SqliteConnection, list, bind_list);
 
 impl SqliteStore {
