@@ -1,9 +1,14 @@
 //! What an operator can set. Only this module reads the environment and configuration files.
 
+mod uploads;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use uploads::Place;
+pub use uploads::Uploads;
 
 /// What every environment variable that sets a field begins with.
 pub const ENVIRONMENT_PREFIX: &str = "GOIM_";
@@ -48,6 +53,8 @@ pub struct Config {
     /// Names of the accounts that may take numbers of sequences, for the services behind them: all of
     /// them share all sequences. Make an account before it is named here, or somebody else may.
     pub sequence_users: Vec<String>,
+    /// Where uploads are kept, and how much of them.
+    pub uploads: Uploads,
     /// What one client, and all of them together, may take.
     pub limits: Limits,
 }
@@ -70,6 +77,7 @@ impl Default for Config {
             refresh_token_ttl_s: 30 * 24 * 3_600,
             revocation_interval_ms: 2_500,
             sequence_users: Vec::new(),
+            uploads: Uploads::default(),
             limits: Limits::default(),
         }
     }
@@ -262,6 +270,7 @@ impl Config {
                 ("revocation_interval_ms", "must be 1 to 5000: a revoked device is out within 5 s");
             return Err(ConfigError::Value { field, reason });
         }
+        self.uploads.check()?;
         Ok(self)
     }
 

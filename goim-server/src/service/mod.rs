@@ -23,6 +23,7 @@ mod state;
 mod sync;
 mod tokens;
 mod upkeep;
+mod uploads;
 
 pub(crate) use answers::{Outcomes, SendTicket, Ticket};
 pub(crate) use draft::Offers;

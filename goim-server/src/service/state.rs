@@ -19,6 +19,7 @@ use crate::commit::Committer;
 use crate::config::{Config, Limits};
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::uploads::{Slots, Storage};
 
 /// When clients come back after the store went back, in milliseconds.
 const EPOCH_RETRY_MS: u64 = 100;
@@ -40,6 +41,8 @@ pub(crate) struct Service {
     pub(super) logins: Logins,
     pub(super) pace: Pace,
     pub(super) sequences: Arc<Sequences>,
+    pub(super) storage: Storage,
+    pub(super) slots: Arc<Slots>,
     /// Something was committed that owes an entry to inboxes.
     pub(super) due_now: Notify,
     stopping: AtomicBool,
@@ -51,6 +54,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) storage: Storage,
     pub(crate) committer: Committer<Ticket>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Arc<Metrics>,
@@ -59,8 +63,9 @@ pub(crate) struct Parts {
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, committer, hub, metrics, tokens } = parts;
+        let Parts { config, clock, store, storage, committer, hub, metrics, tokens } = parts;
         let limits = config.limits.clone();
+        let slots = Slots::new(config.uploads.at_once_max, config.uploads.user_at_once_max);
         let passwords = Passwords::new(limits.password_hashes_max);
         let budget = Arc::new(Budget::new(limits.node_send_bytes_in_flight_max));
         let logins = Logins::new(&limits);
@@ -82,6 +87,8 @@ impl Service {
             logins,
             pace,
             sequences,
+            storage,
+            slots,
             stopping: AtomicBool::new(false),
             due_now: Notify::new(),
         }

@@ -21,6 +21,7 @@ mod sequences;
 mod sqlite;
 mod traits;
 mod types;
+mod uploads;
 
 pub use error::{StoreError, StoreResult};
 pub use friends::{Friends, Notice, Relation};
@@ -31,3 +32,4 @@ pub use profiles::{Profiles, SearchKey, folded};
 pub use sequences::Sequences;
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
 pub use types::*;
+pub use uploads::{Keeping, NewUpload, StoredObject, Uploads};

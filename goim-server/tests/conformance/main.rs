@@ -25,6 +25,7 @@ mod readers;
 mod rivals;
 mod sequences;
 mod stopping;
+mod uploads;
 mod workload;
 
 pub(crate) use common::on_both_stores;

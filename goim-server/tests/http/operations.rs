@@ -152,6 +152,18 @@ async fn messages(walk: &mut Walk, ada: &Http, group: &str) {
     walk.step(ada, "Sync", &[], "", json!({ "start": "Beginning" })).await;
 }
 
+async fn files(walk: &mut Walk, ada: &Http, group: &str) {
+    let file = b"GIF89a\x01\0\x01\0";
+    let of_group = format!("/v1/conversations/{group}/attachments");
+    for (target, folder) in [("Avatar", "/v1/avatars"), ("Attachment", &of_group)] {
+        let brought = ada.ask_bytes("POST", folder, &[], file).await;
+        assert_eq!(brought.status, 201, "{brought:?}");
+        let path = format!("{folder}/{}", text(&brought.json()["hash"]));
+        assert_eq!(ada.get(&path).await.bytes, file);
+        walk.done.extend([format!("Upload{target}"), format!("Download{target}")]);
+    }
+}
+
 async fn sequences(walk: &mut Walk, nobody: &Http) {
     let session = nobody.post("/v1/accounts", &credentials(MINT)).await.ok();
     let mint = Http { token: Some(text(&session["access_token"])), ..nobody.clone() };
@@ -172,6 +184,7 @@ async fn every_operation(backend: &Backend) {
     friends(&mut walk, &ada, &ben).await;
     let group = groups(&mut walk, &ada, &ben, &cyd).await;
     messages(&mut walk, &ada, &group).await;
+    files(&mut walk, &ada, &group).await;
     sequences(&mut walk, &nobody).await;
     walk.step(&cyd, "Leave", &[&group], "", json!({})).await;
     let transfer = json!({ "user": ben.user, "client_msg_id": id() });

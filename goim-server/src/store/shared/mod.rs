@@ -20,3 +20,5 @@ mod readers;
 pub(super) mod rows;
 #[macro_use]
 mod sequences;
+#[macro_use]
+mod uploads;
