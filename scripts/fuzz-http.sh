@@ -66,9 +66,15 @@ print(uuid.UUID(int=bits & ~(0xf << 76 | 3 << 62) | 7 << 76 | 2 << 62))')
 group=$(post /v1/groups "{\"name\":\"tea\",\"members\":[\"2\"],\"client_msg_id\":\"$id\"}" "$ada" |
     field conversation)
 
+# The same picture for a profile and in the group.
+file() { printf 'GIF89a' | curl --silent --fail --data-binary @- -H "Authorization: Bearer $ada" "$api$1"; }
+file "/v1/conversations/$group/attachments" >/dev/null
+hash=$(file /v1/avatars | field hash)
+
 cat >"$work/schemathesis.toml" <<END
 [parameters]
 "path.conversation" = "$group"
+"path.hash" = "$hash"
 
 [checks]
 # What is well-formed may still be refused, and often is: names that are taken, ids of nobody.

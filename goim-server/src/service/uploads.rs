@@ -246,6 +246,10 @@ fn cut_off() -> Error {
 
 #[allow(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn storage_failed(error: StorageError) -> Error {
+    if error.is_not_found() {
+        // Forgotten since it was looked up; or the database went back to when it was there.
+        return Error::new(ErrorCode::NotFound, "what was uploaded is gone");
+    }
     tracing::warn!(error = &error as &dyn std::error::Error, "the store of uploads failed");
     let error = Error::new(ErrorCode::Unavailable, "the store of uploads does not answer; try again");
     Error { retry_after_ms: Some(RETRY_MS), ..error }

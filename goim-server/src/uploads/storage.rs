@@ -27,6 +27,13 @@ pub enum StorageError {
     Store(#[from] object_store::Error),
 }
 
+impl StorageError {
+    /// Whether there is nothing at the place.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Store(object_store::Error::NotFound { .. }))
+    }
+}
+
 /// Objects at places that are used once.
 #[derive(Debug, Clone)]
 pub(crate) struct Storage {

@@ -222,6 +222,16 @@ async fn kept(server: &TestServer, folder: &Path) {
     until("it is deleted", async || files(folder).len() == 1).await;
     assert!(ben.attachment(&tea, &content).await.bytes == content);
 
+    // Whose bytes are gone, of whoever's fault, is not found.
+    let lost = picture("lost");
+    ada.attach(&tea, &lost).await.ok();
+    let files_of = |content: &[u8]| {
+        let all = files(folder).into_iter();
+        all.filter(|file| std::fs::read(file).unwrap() == content).collect::<Vec<_>>()
+    };
+    std::fs::remove_file(&files_of(&lost)[0]).unwrap();
+    assert_eq!(ben.attachment(&tea, &lost).await.problem(), (404, "NotFound".into()));
+
     // Who goes away in the middle leaves nothing.
     let path = format!("/v1/conversations/{tea}/attachments");
     let mut broken = ada.begin("POST", &path, &[], content.len()).await;
