@@ -44,8 +44,8 @@ finish() {
 }
 trap finish EXIT
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-# Logins are made as fast as all else here.
-GOIM_DATA_DIR=$work/data GOIM_QUIC_LISTEN=127.0.0.1:0 GOIM_API_LISTEN=127.0.0.1:$port \
+# Logins are made as fast as all else here, and Ada may take numbers of sequences.
+GOIM_SEQUENCE_USERS='["ada"]' GOIM_DATA_DIR=$work/data GOIM_QUIC_LISTEN=127.0.0.1:0 GOIM_API_LISTEN=127.0.0.1:$port \
     GOIM_LIMITS__LOGINS_PER_S=10000 "$target/debug/goim-server" >"$work/log" 2>&1 &
 server=$!
 api=http://127.0.0.1:$port
@@ -66,9 +66,15 @@ print(uuid.UUID(int=bits & ~(0xf << 76 | 3 << 62) | 7 << 76 | 2 << 62))')
 group=$(post /v1/groups "{\"name\":\"tea\",\"members\":[\"2\"],\"client_msg_id\":\"$id\"}" "$ada" |
     field conversation)
 
+# The same picture for a profile and in the group.
+file() { printf 'GIF89a' | curl --silent --fail --data-binary @- -H "Authorization: Bearer $ada" "$api$1"; }
+file "/v1/conversations/$group/attachments" >/dev/null
+hash=$(file /v1/avatars | field hash)
+
 cat >"$work/schemathesis.toml" <<END
 [parameters]
 "path.conversation" = "$group"
+"path.hash" = "$hash"
 
 [checks]
 # What is well-formed may still be refused, and often is: names that are taken, ids of nobody.

@@ -1,4 +1,4 @@
-//! People, friends and groups through the SDK: every method once, in the order in which an application
+//! People, friends, groups and sequences through the SDK: every method once, in the order in which an application
 //! would come to them.
 #![allow(
     clippy::unwrap_used,
@@ -12,8 +12,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use goim_client::{
     Audience, CallError, Client, Content, ConversationId, DeviceId, ErrorCode, Event, GroupChange,
-    HistoryFrom, JoinPolicy, ProfileUpdate, RequestState, Role, SendError, SettingsUpdate, Subscription,
-    UserId,
+    HistoryFrom, JoinPolicy, ProfileUpdate, RequestState, Role, SendError, SequenceKind, SettingsUpdate,
+    Subscription, UserId,
 };
 use goim_server::{Config, Server};
 
@@ -74,6 +74,16 @@ async fn accounts(server: &Server) {
     ada.change_password(PASSWORD, "another long password").await.unwrap();
     let refused = client(server).await.login("ada", PASSWORD).await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::BadCredentials));
+}
+
+async fn sequences(server: &Server) {
+    let (mint, ..) = person(server, "mint").await;
+    assert_eq!(mint.allocate("orders", SequenceKind::Dense, 5).await.unwrap(), 1..=5);
+    assert_eq!(mint.allocate("orders", SequenceKind::Dense, 1).await.unwrap(), 6..=6);
+    let Err(CallError::Refused(other)) = mint.allocate("orders", SequenceKind::Segmented, 1).await else {
+        panic!("a sequence of two kinds")
+    };
+    assert_eq!(other.code, ErrorCode::BadArgument);
 }
 
 async fn friends(server: &Server) {
@@ -142,16 +152,18 @@ async fn groups(server: &Server) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sdk_has_people_friends_and_groups() {
+async fn the_sdk_has_people_friends_groups_and_sequences() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
         quic_listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: folder.path().into(),
+        sequence_users: vec!["mint".into()],
         ..Config::default()
     };
     let server = Server::start(config).await.unwrap();
     accounts(&server).await;
     friends(&server).await;
     groups(&server).await;
+    sequences(&server).await;
     server.shutdown().await;
 }

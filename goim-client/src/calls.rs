@@ -23,6 +23,7 @@ macro_rules! expect {
 mod friends;
 mod groups;
 mod people;
+mod sequences;
 
 impl Client {
     /// Makes an account and opens a session with it, which this client then has.

@@ -60,8 +60,8 @@ pub use goim_proto::{
     AccountSettings, Application, ApplicationPage, Audience, BlockedPage, BotToken, Content,
     ConversationInfo, ConversationKind, DeviceInfo, DevicePage, Error as ServerError, ErrorCode, FoundPage,
     Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom,
-    JoinPolicy, MemberInfo, Position, Profile, ProfileUpdate, RequestState, Role, Sent, Session, SessionInfo,
-    SettingsUpdate, Start, SyncItem, User,
+    JoinPolicy, MemberInfo, Position, Profile, ProfileUpdate, RequestState, Role, Sent, SequenceKind,
+    Session, SessionInfo, SettingsUpdate, Start, SyncItem, User,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};
 pub use options::{ClientBuilder, CommitPolicy};

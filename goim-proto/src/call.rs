@@ -3,12 +3,14 @@
 mod account;
 mod friends;
 mod groups;
+mod sequences;
 
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 pub use account::*;
 pub use friends::*;
 pub use groups::*;
+pub use sequences::*;
 
 wire_enum! {
     /// A request.
@@ -114,6 +116,8 @@ wire_enum! {
         78 => ListBlocked(ListUsers),
         /// Changes what the caller's account allows others; answered by `Settings`.
         79 => UpdateSettings(SettingsUpdate),
+        /// Takes numbers of a sequence, for good; answered by `Allocated`.
+        90 => Allocate(Allocate),
     }
 }
 

@@ -40,6 +40,12 @@ pub const GREETING_BYTES_MAX: usize = 256;
 /// Items in one page of a list of people: at 1 KiB for a profile of the longest, 100 KiB.
 pub const PAGE_LIMIT_MAX: u32 = 100;
 
+/// A sequence's name, in bytes of ASCII.
+pub const SEQUENCE_NAME_BYTES_MAX: usize = 64;
+
+/// Numbers of a sequence in one call: a tenth of what a server takes of the store at once.
+pub const ALLOCATE_COUNT_MAX: u32 = 1_000;
+
 /// Levels of arrays within arrays. The answer to a pull needs 6.
 pub const DEPTH_MAX: usize = 16;
 

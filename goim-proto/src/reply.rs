@@ -3,6 +3,7 @@
 mod account;
 mod friends;
 mod groups;
+mod sequences;
 
 use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 
@@ -11,6 +12,7 @@ use crate::Error;
 pub use account::*;
 pub use friends::*;
 pub use groups::*;
+pub use sequences::*;
 
 wire_enum! {
     /// The answer to a call.
@@ -61,6 +63,8 @@ wire_enum! {
         71 => Friends(FriendPage),
         /// A page of users whom the caller blocks.
         72 => Blocked(BlockedPage),
+        /// Numbers of a sequence.
+        90 => Allocated(Allocated),
     }
 }
 

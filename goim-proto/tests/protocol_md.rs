@@ -103,7 +103,8 @@ fn every_limit_is_documented_as_it_is() {
     }
     let known = list![
         FRAME_BYTES_MAX TEXT_BYTES_MAX BODY_BYTES_MAX PULL_LIMIT_MAX POSITIONS_MAX SYNC_LIMIT_MAX USERS_MAX
-        NAME_BYTES_MAX AVATAR_BYTES_MAX BIO_BYTES_MAX ANNOUNCEMENT_BYTES_MAX GREETING_BYTES_MAX PAGE_LIMIT_MAX DEPTH_MAX ITEMS_MAX DATAGRAM_BYTES_MIN
+        NAME_BYTES_MAX AVATAR_BYTES_MAX BIO_BYTES_MAX ANNOUNCEMENT_BYTES_MAX GREETING_BYTES_MAX PAGE_LIMIT_MAX
+        SEQUENCE_NAME_BYTES_MAX ALLOCATE_COUNT_MAX DEPTH_MAX ITEMS_MAX DATAGRAM_BYTES_MIN
     ];
     let source = include_str!("../src/limits.rs").lines();
     let declared = source.filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());

@@ -1,9 +1,14 @@
 //! What an operator can set. Only this module reads the environment and configuration files.
 
+mod uploads;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use uploads::Place;
+pub use uploads::Uploads;
 
 /// What every environment variable that sets a field begins with.
 pub const ENVIRONMENT_PREFIX: &str = "GOIM_";
@@ -45,6 +50,11 @@ pub struct Config {
     pub refresh_token_ttl_s: u64,
     /// How often the devices of open sessions are checked for revocation, in milliseconds.
     pub revocation_interval_ms: u64,
+    /// Names of the accounts that may take numbers of sequences, for the services behind them: all of
+    /// them share all sequences. Make an account before it is named here, or somebody else may.
+    pub sequence_users: Vec<String>,
+    /// Where uploads are kept, and how much of them.
+    pub uploads: Uploads,
     /// What one client, and all of them together, may take.
     pub limits: Limits,
 }
@@ -66,6 +76,8 @@ impl Default for Config {
             access_token_ttl_s: 3_600,
             refresh_token_ttl_s: 30 * 24 * 3_600,
             revocation_interval_ms: 2_500,
+            sequence_users: Vec::new(),
+            uploads: Uploads::default(),
             limits: Limits::default(),
         }
     }
@@ -123,6 +135,11 @@ pub struct Limits {
     /// Requests of one user to be friends that are not answered, of the last 30 days, and likewise
     /// applications to groups.
     pub open_requests_max: u64,
+    /// Sequences, whoever makes them; 100 bytes each, or so.
+    pub sequences_max: u64,
+    /// Calls for numbers of sequences a second of one account, after a burst of twice as many. Those of
+    /// one dense sequence wait for each other's flush.
+    pub allocations_per_s: u32,
 }
 
 impl Default for Limits {
@@ -147,6 +164,8 @@ impl Default for Limits {
             friends_max: 5_000,
             bots_max: 100,
             open_requests_max: 500,
+            sequences_max: 10_000,
+            allocations_per_s: 1_000,
         }
     }
 }
@@ -251,6 +270,7 @@ impl Config {
                 ("revocation_interval_ms", "must be 1 to 5000: a revoked device is out within 5 s");
             return Err(ConfigError::Value { field, reason });
         }
+        self.uploads.check()?;
         Ok(self)
     }
 

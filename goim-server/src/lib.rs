@@ -27,11 +27,13 @@ mod service;
 mod shutdown;
 pub mod store;
 mod telemetry;
+mod uploads;
 
 pub use access::{Identity, IdentityError};
 pub use cli::{Args, LogFormat};
-pub use config::{Config, ConfigError, ENVIRONMENT_PREFIX, Limits, log_filter};
+pub use config::{Config, ConfigError, ENVIRONMENT_PREFIX, Limits, Uploads, log_filter};
 pub use server::{Server, StartError};
 pub use service::rules::{ChatRules, Refusal};
 pub use shutdown::stop_signal;
 pub use telemetry::init_logs;
+pub use uploads::StorageError;

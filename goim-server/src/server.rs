@@ -18,12 +18,13 @@ use crate::access::{Ending, Hub, Identity, IdentityError, Outgoing, accept, list
 use crate::bus::LocalBus;
 use crate::clock::Clock;
 use crate::commit::{Committer, Sink};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::http;
 use crate::service::rules::ChatRules;
 use crate::service::{Outcomes, Parts, Service, Ticket, Tokens};
 use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
+use crate::uploads::{Storage, StorageError};
 
 /// Heads are compared this often where other processes write the store too, in milliseconds.
 const CATCH_UP_SHARED_MS: u64 = 1_000;
@@ -71,6 +72,12 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A setting cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is nowhere to keep uploads.
+    #[error(transparent)]
+    Uploads(#[from] StorageError),
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,7 +101,8 @@ impl Server {
         let options =
             store::Options { unsafe_allowed: config.unsafe_store_allowed, ..store::Options::default() };
         let store = store::open(&config.store_url(), options).await?;
-        let service = Self::service(config, store, tokens);
+        let storage = Storage::open(&config.uploads.place(&config.data_dir)?, &config.uploads)?;
+        let service = Self::service(config, store, storage, tokens);
         let address = service.config.quic_listen;
         let not_bound = |source| StartError::Listen { address, source };
         let secret = identity.derived_secret("stateless reset");
@@ -110,7 +118,7 @@ impl Server {
         Ok(Self { service, endpoint, quic_addr, http_addr, api_addr, fingerprint, ready, tasks })
     }
 
-    fn service(config: Config, store: Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
+    fn service(config: Config, store: Arc<dyn Store>, storage: Storage, tokens: Tokens) -> Arc<Service> {
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::default());
         let limits = BoxLimits { bytes_max: config.limits.msg_box_bytes_max, ..BoxLimits::default() };
@@ -128,7 +136,7 @@ impl Server {
             LaneLimits::default(),
             &sink,
         );
-        Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens }))
+        Arc::new(Service::new(Parts { config, clock, store, storage, committer, hub, metrics, tokens }))
     }
 
     /// Where clients connect.
@@ -242,6 +250,8 @@ fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     tasks.spawn(async move { service.follow_invitations().await });
     let service = node();
     tasks.spawn(async move { service.deliver_due().await });
+    let service = node();
+    tasks.spawn(async move { service.sweep_uploads().await });
     let service = node();
     tasks.spawn(async move { service.end_stale_sessions(revocation).await });
     if catch_up_ms > 0 {

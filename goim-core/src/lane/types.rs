@@ -142,6 +142,14 @@ pub struct LoadRequest {
     pub(super) covers: u64,
 }
 
+impl LoadRequest {
+    /// A look at a conversation and at some users' rows that no lane asked for.
+    #[must_use]
+    pub fn new(conversation: ConversationId, members: Vec<UserId>) -> Self {
+        Self { conversation, members, ids: Vec::new(), generation: 0, stamp: 0, covers: 0 }
+    }
+}
+
 /// The answer to a [`LoadRequest`].
 #[derive(Debug, Clone)]
 pub struct Loaded<S, M> {

@@ -11,17 +11,17 @@ use goim_proto::content::{
     RoleChanged, TextContent,
 };
 use goim_proto::{
-    AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
-    Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed,
-    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
+    AccountSettings, Ack, Allocate, Allocated, AnswerApplication, AnswerFriend, Application, ApplicationPage,
+    ApplyToGroup, Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit,
+    Committed, ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
     DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
     FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
     GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
     ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
     MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
     RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
-    Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem,
-    Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
+    SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -117,7 +117,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom SequenceKind);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -185,6 +185,8 @@ any_struct! {
     ApplicationRejected { conversation }
     FriendRequested { greeting }
     FriendAnswered { accepted }
+    Allocate { sequence, kind, count }
+    Allocated { first, last }
     ConversationArgument { conversation }
     CreateGroup { name, members, client_msg_id }
     Members { conversation, users, client_msg_id }
@@ -261,13 +263,13 @@ any_enum! {
         ApplyToGroup AnswerApplication ListApplications
         Sync Heads Send Pull History Commit MarkRead
         RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
-        ListBlocked UpdateSettings;
+        ListBlocked UpdateSettings Allocate;
         Logout Ping
     }
     Reply<Bytes> {
         Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members Group Applications
         Synced Heads Sent Pulled History Committed
-        FriendRequests Friends Blocked;
+        FriendRequests Friends Blocked Allocated;
         Done
     }
     Content {

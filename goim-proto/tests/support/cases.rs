@@ -4,6 +4,7 @@
 
 mod groups;
 mod people;
+mod sequences;
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
@@ -15,8 +16,8 @@ use goim_proto::{
     ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
     Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
     ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame, Session,
-    SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, SequenceKind,
+    ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
 };
 
 use super::value::Value;
@@ -93,12 +94,14 @@ pub(crate) fn all() -> Vec<Case> {
     let mut all = client_frames();
     all.extend(account_calls());
     all.extend(people::calls());
+    all.extend(sequences::calls());
     all.extend(groups::calls());
     all.extend(conversation_calls());
     all.extend(message_calls());
     all.extend(server_frames());
     all.extend(account_replies());
     all.extend(people::replies());
+    all.extend(sequences::replies());
     all.extend(groups::replies());
     all.extend(message_replies());
     all.extend(contents());
@@ -308,7 +311,8 @@ fn codes() -> Vec<Case> {
         Audience,
         RequestState,
         JoinPolicy,
-        HistoryFrom
+        HistoryFrom,
+        SequenceKind
     );
     all
 }

@@ -50,7 +50,8 @@ pub(super) fn sent(
     written(operation, &Value::Array(answers.collect()), headers)
 }
 
-fn written(operation: &Operation, value: &Value, headers: &HeaderMap) -> Response {
+/// Any JSON.
+pub(super) fn written(operation: &Operation, value: &Value, headers: &HeaderMap) -> Response {
     let body = value.to_string();
     let mut response = (operation.status, [(header::CONTENT_TYPE, "application/json")]).into_response();
     if operation.verb == Verb::Get {
@@ -79,7 +80,7 @@ fn tag_of(body: &str) -> String {
 }
 
 /// Whether `If-None-Match` names a tag; weak comparison, as it asks for.
-fn names(known: &HeaderValue, tag: &str) -> bool {
+pub(super) fn names(known: &HeaderValue, tag: &str) -> bool {
     let known = known.to_str().unwrap_or_default();
     known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
 }

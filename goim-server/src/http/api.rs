@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::arguments::{Pairs, call_of, sends_of};
 use super::operations::{Does, OPERATIONS, Operation};
 use super::problem::Problem;
-use super::{answer, events, page};
+use super::{answer, events, page, uploads};
 use crate::service::{Caller, Service};
 
 /// A body: the largest text as JSON writes it, or some smaller ones.
@@ -71,57 +71,73 @@ impl Api {
     }
 
     async fn answer(&self, operation: &'static Operation, request: Request) -> Result<Response, Problem> {
-        let (mut parts, body) = request.into_parts();
-        let caller = caller(&parts)?;
-        if operation.does == Does::Events {
-            return events::stream(&self.service, &caller).await;
-        }
-        let answered = timeout(ANSWERED_WITHIN, async {
-            let body =
-                if operation.verb.has_body() { read(&parts.headers, body).await? } else { Bytes::new() };
-            self.answer_to(operation, &caller, &mut parts, body).await
-        });
-        answered.await.unwrap_or_else(|_| {
-            let error = Error::new(ErrorCode::Unavailable, "this took too long; try again");
-            Err(Error { retry_after_ms: Some(SLOW_RETRY_MS), ..error }.into())
-        })
-    }
-
-    async fn answer_to(
-        &self,
-        operation: &'static Operation,
-        caller: &Caller,
-        parts: &mut Parts,
-        body: Bytes,
-    ) -> Result<Response, Problem> {
+        let caller = caller(&request)?;
         match operation.does {
             Does::Call(call, expected) => {
-                let path = path_of(parts).await?;
-                let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-                let call = call_of(operation, call, path, query.into_owned().collect(), &body)?;
-                let reply = self.service.call_once(caller, call).await?;
-                Ok(answer::reply(operation, expected, reply, &parts.headers))
+                in_time(self.call(operation, (call, expected), &caller, request)).await
             }
-            Does::SendAll => {
-                let sends = sends_of(&body)?;
-                if sends.len() > SENDS_MAX {
-                    return Err(Error::new(ErrorCode::TooLarge, "at most 100 messages in one list").into());
-                }
-                let answers = self.service.send_all(caller, sends).await?;
-                Ok(answer::sent(operation, answers, &parts.headers))
-            }
-            Does::Events => events::stream(&self.service, caller).await,
+            Does::SendAll => in_time(self.send_all(operation, &caller, request)).await,
+            Does::Events => events::stream(&self.service, &caller).await,
+            Does::Upload(target) => uploads::take(&self.service, operation, target, &caller, request).await,
+            Does::Download(target) => uploads::give(&self.service, target, &caller, request).await,
         }
+    }
+
+    /// Makes a call, which has this name and is answered by that reply.
+    async fn call(
+        &self,
+        operation: &Operation,
+        (call, expected): (&str, &str),
+        caller: &Caller,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let (mut parts, body) = whole(operation, request).await?;
+        let path = path_of(&mut parts).await?;
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let call = call_of(operation, call, path, query.into_owned().collect(), &body)?;
+        let reply = self.service.call_once(caller, call).await?;
+        Ok(answer::reply(operation, expected, reply, &parts.headers))
+    }
+
+    async fn send_all(
+        &self,
+        operation: &Operation,
+        caller: &Caller,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let (parts, body) = whole(operation, request).await?;
+        let sends = sends_of(&body)?;
+        if sends.len() > SENDS_MAX {
+            return Err(Error::new(ErrorCode::TooLarge, "at most 100 messages in one list").into());
+        }
+        let answers = self.service.send_all(caller, sends).await?;
+        Ok(answer::sent(operation, answers, &parts.headers))
     }
 }
 
+/// An answer that comes within the time that a request may take.
+async fn in_time(answered: impl Future<Output = Result<Response, Problem>>) -> Result<Response, Problem> {
+    timeout(ANSWERED_WITHIN, answered).await.unwrap_or_else(|_| {
+        let error = Error::new(ErrorCode::Unavailable, "this took too long; try again");
+        Err(Error { retry_after_ms: Some(SLOW_RETRY_MS), ..error }.into())
+    })
+}
+
+/// A request with all of its body, if it has one.
+async fn whole(operation: &Operation, request: Request) -> Result<(Parts, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let body = if operation.verb.has_body() { read(&parts.headers, body).await? } else { Bytes::new() };
+    Ok((parts, body))
+}
+
 /// Who asks: a token is `Authorization: Bearer …` (RFC 6750, 2.1).
-fn caller(parts: &Parts) -> Result<Caller, Problem> {
-    let Some(Peer(address)) = parts.extensions.get::<Peer>() else {
+fn caller(request: &Request) -> Result<Caller, Problem> {
+    let Some(Peer(address)) = request.extensions().get::<Peer>() else {
         return Err(Problem::bad("the request comes from nowhere"));
     };
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = parts.headers.contains_key(header::AUTHORIZATION).then(|| {
+    let headers = request.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = headers.contains_key(header::AUTHORIZATION).then(|| {
         let (scheme, token) = text("authorization").split_once(' ').unwrap_or_default();
         // (What is no bearer's is no token, and refused as such.)
         let token = if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" };
@@ -130,7 +146,7 @@ fn caller(parts: &Parts) -> Result<Caller, Problem> {
     Ok(Caller { address: address.ip(), token })
 }
 
-async fn path_of(parts: &mut Parts) -> Result<Pairs, Problem> {
+pub(super) async fn path_of(parts: &mut Parts) -> Result<Pairs, Problem> {
     match RawPathParams::from_request_parts(parts, &()).await {
         Ok(path) => Ok(path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
         Err(_) => Err(Problem::bad("the path is not UTF-8")),

@@ -82,7 +82,7 @@ fn object(body: &Bytes) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-fn read<T: for<'de> Decode<'de>>(value: Value) -> Result<T, Problem> {
+pub(super) fn read<T: for<'de> Decode<'de>>(value: Value) -> Result<T, Problem> {
     T::decode(value).map_err(|error| Problem::bad(error.to_string()))
 }
 

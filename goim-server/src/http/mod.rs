@@ -4,6 +4,7 @@
 //! document and the page that shows it; what an operation takes and answers is what the types of
 //! goim-proto say of themselves. `api` takes a request, `arguments` makes a call of it, the service
 //! answers, `answer` and `problem` write that down. `events` is a connection that only hears of heads.
+//! `uploads` takes files in and gives them out, or the part that `ranges` finds is wanted.
 
 mod answer;
 mod api;
@@ -15,7 +16,9 @@ mod operations;
 mod operators;
 mod page;
 mod problem;
+mod ranges;
 mod schema;
+mod uploads;
 
 pub(crate) use api::Api;
 pub(crate) use door::serve;

@@ -11,10 +11,12 @@ use super::api::{BODY_BYTES_MAX, INSTANCE_HEADER, SENDS_MAX};
 use super::arguments::{QUERY_ITEMS_MAX, fields_of, variants};
 use super::door::HEAD_BYTES_MAX;
 use super::operations::{
-    Does, ERRORS_OF_ALL, ERRORS_OF_ARGUMENTS, ERRORS_OF_IDS, ERRORS_OF_TOKENS, OPERATIONS, Operation, Verb,
+    Does, ERRORS_OF_ALL, ERRORS_OF_ARGUMENTS, ERRORS_OF_IDS, ERRORS_OF_TOKENS, OPERATIONS, Operation, Target,
+    Verb,
 };
 use super::problem::{self, PROBLEM, name_of, status_of};
 use super::schema::Schemas;
+use super::uploads;
 
 const ABOUT: &str = "Chats for whoever speaks HTTP. A program that reads much is better served by goim's own \
     protocol over QUIC, of which these are the same calls. Ids and seqs are strings of digits. A field that is \
@@ -55,7 +57,7 @@ pub(super) fn document() -> Value {
 fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
     let fields = match operation.does {
         Does::Call(call, _) => fields_of(call),
-        Does::SendAll | Does::Events => None,
+        Does::SendAll | Does::Events | Does::Upload(_) | Does::Download(_) => None,
     };
     let mut described = json!({
         "operationId": operation.id(),
@@ -65,6 +67,12 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         "responses": responses(operation, fields.as_ref(), schemas),
         "security": if operation.needs_token() { json!([{ "token": [] }]) } else { json!([]) },
     });
+    if let Does::Upload(_) = operation.does {
+        let description = "The file as it is. What the request calls it counts for nothing.";
+        let content = json!({ "application/octet-stream": { "schema": uploads::content() } });
+        described["requestBody"] =
+            json!({ "description": description, "content": content, "required": true });
+    }
     if let Some(schema) = body(operation, fields.as_ref(), schemas) {
         let content = json!({ "application/json": { "schema": schema } });
         let description = format!("At most {BODY_BYTES_MAX} bytes.");
@@ -91,6 +99,8 @@ pub(super) fn summary(operation: &Operation) -> String {
                          with those past the device's offsets."
                 .into()
         }
+        Does::Upload(target) => uploads::about(target, true).into(),
+        Does::Download(target) => uploads::about(target, false).into(),
     }
 }
 
@@ -108,6 +118,9 @@ fn parameters(operation: &Operation, fields: Option<&Struct>, schemas: &mut Sche
         } else if !operation.verb.has_body() {
             all.push(parameter(field, "query", schemas));
         }
+    }
+    if matches!(operation.does, Does::Upload(_) | Does::Download(_)) {
+        all.extend(in_path.iter().map(|name| uploads::parameter(name, schemas)));
     }
     if operation.needs_token() {
         all.push(json!({
@@ -170,8 +183,17 @@ fn responses(operation: &Operation, fields: Option<&Struct>, schemas: &mut Schem
             of_status.push(code);
         }
     }
-    if operation.verb.has_body() {
-        codes.entry(415).or_default().push(ErrorCode::BadArgument);
+    match operation.does {
+        Does::Upload(Target::Avatar) => codes.entry(415).or_default().push(ErrorCode::BadContent),
+        Does::Upload(Target::Attachment) => {}
+        Does::Download(_) => codes.entry(416).or_default().push(ErrorCode::BadArgument),
+        Does::Call(..) | Does::SendAll | Does::Events if operation.verb.has_body() => {
+            codes.entry(415).or_default().push(ErrorCode::BadArgument);
+        }
+        Does::Call(..) | Does::SendAll | Does::Events => {}
+    }
+    if let Does::Download(_) = operation.does {
+        all.extend(uploads::partial());
     }
     let too_long = format!("The request's line and headers have more than {HEAD_BYTES_MAX} bytes.");
     all.insert("431".into(), json!({ "description": too_long }));
@@ -234,6 +256,10 @@ fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
             );
             (doc, "text/event-stream", json!({ "type": "string" }))
         }
+        Does::Upload(_) => {
+            ("What the file is.".into(), "application/json", schemas.keep("Upload", uploads::schema()))
+        }
+        Does::Download(_) => ("The file.".into(), uploads::ANY, uploads::content()),
     };
     let mut response = json!({ "description": doc, "content": { kind: { "schema": schema } } });
     if operation.verb == Verb::Get && operation.does != Does::Events {

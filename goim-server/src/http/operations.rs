@@ -7,7 +7,8 @@ use goim_proto::ErrorCode::{
     NotMember, NotUtf8, OutOfOrder, Rejected, TextTooLong, TooLarge, WeakPassword,
 };
 
-use self::Does::{Call, Events, SendAll};
+use self::Does::{Call, Download, Events, SendAll, Upload};
+use self::Target::{Attachment, Avatar};
 use self::Verb::{Delete, Get, Patch, Post, Put};
 
 /// One operation.
@@ -34,6 +35,19 @@ pub(super) enum Does {
     SendAll,
     /// Says which conversations have something new, as it happens.
     Events,
+    /// Takes a file in.
+    Upload(Target),
+    /// Gives a file out.
+    Download(Target),
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// What profiles and groups show.
+    Avatar,
+    /// What belongs to a conversation.
+    Attachment,
 }
 
 /// What HTTP calls a method.
@@ -89,6 +103,10 @@ impl Operation {
             Call(call, _) => call,
             SendAll => "SendAll",
             Events => "Events",
+            Upload(Avatar) => "UploadAvatar",
+            Upload(Attachment) => "UploadAttachment",
+            Download(Avatar) => "DownloadAvatar",
+            Download(Attachment) => "DownloadAttachment",
         }
     }
 }
@@ -159,11 +177,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get,    "/v1/conversations/{conversation}/messages", Call("History", "History"), OK, &[NotMember, TooLarge]),
     op(Get,    "/v1/conversations/{conversation}/entries", Call("Pull", "Pulled"),  OK,   &[NotMember, TooLarge]),
     op(Put,    "/v1/conversations/{conversation}/read-marker", Call("MarkRead", "Done"), DONE, &[NotMember]),
+    op(Post,   "/v1/conversations/{conversation}/attachments", Upload(Attachment),  MADE, &[NotMember, Forbidden]),
+    op(Get,    "/v1/conversations/{conversation}/attachments/{hash}", Download(Attachment), OK, &[NotMember, NotFound]),
+    op(Post,   "/v1/avatars",                 Upload(Avatar),                       MADE, &[]),
+    op(Get,    "/v1/avatars/{hash}",          Download(Avatar),                     OK,   &[NotFound]),
     op(Post,   "/v1/messages",                SendAll,                              OK,   &[]),
     op(Put,    "/v1/offsets",                 Call("Commit", "Committed"),          OK,   &[]),
     op(Post,   "/v1/sync",                    Call("Sync", "Synced"),               OK,   &[]),
     op(Get,    "/v1/heads",                   Call("Heads", "Heads"),               OK,   &[TooLarge]),
     op(Get,    "/v1/events",                  Events,                               OK,   &[]),
+    op(Post,   "/v1/sequences/{sequence}/numbers", Call("Allocate", "Allocated"),   OK,   &[BadName, Forbidden]),
     op(Get,    "/v1/ping",                    Call("Ping", "Done"),                 DONE, &[]),
 ];
 

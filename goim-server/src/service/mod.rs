@@ -18,10 +18,12 @@ mod once;
 mod passwords;
 mod profiles;
 pub(crate) mod rules;
+mod sequences;
 mod state;
 mod sync;
 mod tokens;
 mod upkeep;
+mod uploads;
 
 pub(crate) use answers::{Outcomes, SendTicket, Ticket};
 pub(crate) use draft::Offers;

@@ -83,7 +83,7 @@ impl Service {
     }
 
     /// Whom a call is made for, if his token is good and he is not too fast.
-    async fn caller(&self, caller: &Caller) -> Result<SessionInfo, Error> {
+    pub(super) async fn caller(&self, caller: &Caller) -> Result<SessionInfo, Error> {
         let Some(token) = &caller.token else {
             return refuse(ErrorCode::Unauthenticated, "show a token, as `Authorization: Bearer …`");
         };

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::logins::Logins;
 use super::offsets::Offsets;
 use super::once::Pace;
+use super::sequences::Sequences;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
 use crate::access::{Budget, Connection, Ending, Hub, Outgoing};
 use crate::clock::{Clock, unix_ms};
@@ -18,6 +19,7 @@ use crate::commit::Committer;
 use crate::config::{Config, Limits};
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::uploads::{Slots, Storage};
 
 /// When clients come back after the store went back, in milliseconds.
 const EPOCH_RETRY_MS: u64 = 100;
@@ -38,6 +40,9 @@ pub(crate) struct Service {
     pub(super) tokens: Tokens,
     pub(super) logins: Logins,
     pub(super) pace: Pace,
+    pub(super) sequences: Arc<Sequences>,
+    pub(super) storage: Storage,
+    pub(super) slots: Arc<Slots>,
     /// Something was committed that owes an entry to inboxes.
     pub(super) due_now: Notify,
     stopping: AtomicBool,
@@ -49,6 +54,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) storage: Storage,
     pub(crate) committer: Committer<Ticket>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Arc<Metrics>,
@@ -57,13 +63,15 @@ pub(crate) struct Parts {
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, committer, hub, metrics, tokens } = parts;
+        let Parts { config, clock, store, storage, committer, hub, metrics, tokens } = parts;
         let limits = config.limits.clone();
+        let slots = Slots::new(config.uploads.at_once_max, config.uploads.user_at_once_max);
         let passwords = Passwords::new(limits.password_hashes_max);
         let budget = Arc::new(Budget::new(limits.node_send_bytes_in_flight_max));
         let logins = Logins::new(&limits);
         let pace = Pace::new(&limits);
         let offsets = Arc::default();
+        let sequences = Arc::new(Sequences::new(Arc::clone(&store), &limits));
         Self {
             config,
             limits,
@@ -78,6 +86,9 @@ impl Service {
             tokens,
             logins,
             pace,
+            sequences,
+            storage,
+            slots,
             stopping: AtomicBool::new(false),
             due_now: Notify::new(),
         }

@@ -9,15 +9,25 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{EpochGate, Friends, Groups, Profiles, StoreError, StoreResult};
+use super::{EpochGate, Friends, Groups, Profiles, Sequences, StoreError, StoreResult, Uploads};
 
-/// A store: logs, readers' positions, accounts and people.
+/// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
 ///
 /// All but [`Store::epoch`] and [`Store::new_epoch`] fail with [`StoreError::WentBack`] while the
 /// store's epoch is not the one that is [served](EpochGate::serve).
 #[async_trait]
 pub trait Store:
-    Accounts + Friends + Groups + LaneStore + Log + Profiles + Readers + fmt::Debug + 'static
+    Accounts
+    + Friends
+    + Groups
+    + LaneStore
+    + Log
+    + Profiles
+    + Readers
+    + Sequences
+    + Uploads
+    + fmt::Debug
+    + 'static
 {
     /// The life of the store.
     async fn epoch(&self) -> StoreResult<Epoch>;

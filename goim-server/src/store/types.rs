@@ -19,6 +19,8 @@ pub struct EntryDraft {
 pub struct EntryKind(pub i16);
 
 impl EntryKind {
+    /// A text.
+    pub const TEXT: Self = Self(1);
     /// Codes under this one are messages, which people read and count.
     pub const MESSAGES_END: Self = Self(32);
 

@@ -23,7 +23,9 @@ mod ledger;
 mod profiles;
 mod readers;
 mod rivals;
+mod sequences;
 mod stopping;
+mod uploads;
 mod workload;
 
 pub(crate) use common::on_both_stores;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use goim_core::ClientMsgId;
+use goim_server::Config;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -11,12 +12,21 @@ use tokio::time::timeout;
 use crate::backend::Backend;
 use crate::support::{DEADLINE, TestServer, mint, unique};
 
+/// An account that may take numbers of sequences.
+pub(crate) const MINT: &str = "mint";
+
 /// A server with an API that lets a test log in as often as it likes.
 pub(crate) async fn server(backend: &Backend) -> TestServer {
+    server_with(backend, |_| {}).await
+}
+
+pub(crate) async fn server_with(backend: &Backend, change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::with(|config| {
         config.store = Some(backend.url());
         config.limits.logins_per_s = 10_000;
+        config.sequence_users = vec![MINT.into()];
         config.api_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        change(config);
     })
     .await
 }
@@ -27,9 +37,23 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
+    /// Reads all that comes.
+    pub(crate) async fn read(stream: &mut TcpStream) -> Self {
+        let mut all = Vec::new();
+        let read = timeout(DEADLINE, stream.read_to_end(&mut all)).await.expect("no answer");
+        // Whoever is refused before he has sent all may be cut off behind the answer.
+        assert!(read.is_ok() || !all.is_empty(), "no answer: {read:?}");
+        let end = all.windows(4).position(|at| at == b"\r\n\r\n").expect("no head");
+        let head = String::from_utf8(all[..end].to_vec()).unwrap();
+        let bytes = all[end + 4..].to_vec();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+        Self { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
@@ -86,30 +110,53 @@ impl Http {
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
-        let mut stream = self.write(method, path, headers, body).await;
-        let mut text = String::new();
-        timeout(DEADLINE, stream.read_to_string(&mut text)).await.expect("no answer").unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-        Answer { status, head: head.to_owned(), body: body.to_owned() }
+        self.ask_bytes(method, path, headers, body.as_bytes()).await
     }
 
-    async fn write(&self, method: &str, path: &str, headers: &[&str], body: &str) -> TcpStream {
+    pub(crate) async fn ask_bytes(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+        Answer::read(&mut self.write(method, path, headers, body).await).await
+    }
+
+    /// Sends a body of which it is not said how long it is.
+    pub(crate) async fn chunked(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let mut stream = self.head(method, path, &["transfer-encoding: chunked"]).await;
+        for chunk in body.chunks(64 << 10) {
+            let framed = [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
+            // A server that has read enough may close before it has read all.
+            let _ = timeout(DEADLINE, stream.write_all(&framed)).await.expect("write blocked");
+        }
+        let _ = stream.write_all(b"0\r\n\r\n").await;
+        Answer::read(&mut stream).await
+    }
+
+    /// Begins a request whose body has so many bytes, and sends none of them.
+    pub(crate) async fn begin(&self, method: &str, path: &str, headers: &[&str], bytes: usize) -> TcpStream {
+        let length = format!("content-length: {bytes}");
+        self.head(method, path, &[headers, &[&length]].concat()).await
+    }
+
+    async fn write(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> TcpStream {
+        let mut stream = self.begin(method, path, headers, body.len()).await;
+        // A server that has read enough may close before it has read all.
+        let _ = timeout(DEADLINE, stream.write_all(body)).await.expect("write blocked");
+        stream
+    }
+
+    async fn head(&self, method: &str, path: &str, headers: &[&str]) -> TcpStream {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
         if let Some(token) = &self.token {
             head += &format!("authorization: Bearer {token}\r\n");
         }
         headers.iter().for_each(|header| head += &format!("{header}\r\n"));
-        head += &format!("content-length: {}\r\n\r\n{body}", body.len());
-        // A server that has read enough may close before it has read all.
-        let _ = timeout(DEADLINE, stream.write_all(head.as_bytes())).await.expect("write blocked");
+        head += "\r\n";
+        timeout(DEADLINE, stream.write_all(head.as_bytes())).await.expect("write blocked").unwrap();
         stream
     }
 
     /// Opens the stream of events, and waits until it is open.
     pub(crate) async fn events(&self) -> Events {
-        let stream = self.write("GET", "/v1/events", &[], "").await;
+        let stream = self.write("GET", "/v1/events", &[], b"").await;
         let mut events = Events { lines: BufReader::new(stream) };
         let open = async { while events.line().await.expect("no stream") != ": open" {} };
         timeout(DEADLINE, open).await.expect("no stream");

@@ -75,7 +75,10 @@ async fn every_call_is_an_operation_with_the_reply_and_the_errors_that_the_proto
             assert!(said.contains(error), "{call} does not say {error}: {said}");
         }
     }
-    assert_eq!(described.into_keys().collect::<Vec<_>>(), ["Events", "SendAll"]);
+    assert_eq!(
+        described.into_keys().collect::<Vec<_>>(),
+        ["DownloadAttachment", "DownloadAvatar", "Events", "SendAll", "UploadAttachment", "UploadAvatar"]
+    );
 }
 
 #[tokio::test]

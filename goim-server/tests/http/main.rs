@@ -15,7 +15,9 @@ mod client;
 mod common;
 mod document;
 mod operations;
+mod s3;
 #[path = "../support/mod.rs"]
 mod support;
+mod uploads;
 
 pub(crate) use common::on_both_stores;

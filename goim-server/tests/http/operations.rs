@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::backend::Backend;
-use crate::client::{Http, credentials, id, message, server};
+use crate::client::{Http, MINT, credentials, id, message, server};
 use crate::on_both_stores;
 use crate::support::unique;
 
@@ -152,6 +152,28 @@ async fn messages(walk: &mut Walk, ada: &Http, group: &str) {
     walk.step(ada, "Sync", &[], "", json!({ "start": "Beginning" })).await;
 }
 
+async fn files(walk: &mut Walk, ada: &Http, group: &str) {
+    let file = b"GIF89a\x01\0\x01\0";
+    let of_group = format!("/v1/conversations/{group}/attachments");
+    for (target, folder) in [("Avatar", "/v1/avatars"), ("Attachment", &of_group)] {
+        let brought = ada.ask_bytes("POST", folder, &[], file).await;
+        assert_eq!(brought.status, 201, "{brought:?}");
+        let path = format!("{folder}/{}", text(&brought.json()["hash"]));
+        assert_eq!(ada.get(&path).await.bytes, file);
+        walk.done.extend([format!("Upload{target}"), format!("Download{target}")]);
+    }
+}
+
+async fn sequences(walk: &mut Walk, nobody: &Http) {
+    let session = nobody.post("/v1/accounts", &credentials(MINT)).await.ok();
+    let mint = Http { token: Some(text(&session["access_token"])), ..nobody.clone() };
+    let dense = json!({ "kind": "Dense", "count": 3 });
+    let numbers = walk.step(&mint, "Allocate", &["invoices"], "", dense.clone()).await;
+    assert_eq!(numbers, json!({ "first": 1, "last": 3 }));
+    let numbers = walk.step(&mint, "Allocate", &["invoices"], "", dense).await;
+    assert_eq!(numbers, json!({ "first": 4, "last": 6 }), "a repeated call takes others");
+}
+
 async fn every_operation(backend: &Backend) {
     let server = server(backend).await;
     let nobody = Http::nobody(&server);
@@ -162,6 +184,8 @@ async fn every_operation(backend: &Backend) {
     friends(&mut walk, &ada, &ben).await;
     let group = groups(&mut walk, &ada, &ben, &cyd).await;
     messages(&mut walk, &ada, &group).await;
+    files(&mut walk, &ada, &group).await;
+    sequences(&mut walk, &nobody).await;
     walk.step(&cyd, "Leave", &[&group], "", json!({})).await;
     let transfer = json!({ "user": ben.user, "client_msg_id": id() });
     walk.step(&ada, "TransferGroup", &[&group], "", transfer).await;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::{
-    AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword, Commit,
-    Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, ErrorCode, FindGroup, FindUser,
-    GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy, ListApplications,
+    Allocate, AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword,
+    Commit, Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, ErrorCode, FindGroup,
+    FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy, ListApplications,
     ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MuteMember, Position,
     ProfileUpdate, Pull, Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send,
     ServerFrame, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
@@ -113,6 +113,7 @@ const TABLE: &[Row] = &[
     ("Block",          |s| Call::Block(UserArgument { user: s.target }),   "U U . . . . . . ."),
     ("Unblock",        |s| Call::Unblock(UserArgument { user: s.target }), "U U . . . . . . ."),
     ("ListBlocked",    |_| Call::ListBlocked(ListUsers::default()),        "U U . . . . . . ."),
+    ("Allocate",       |_| Call::Allocate(Allocate::default()),            "U U F F F F F F F"),
     ("UpdateSettings", |_| Call::UpdateSettings(SettingsUpdate::default()), "U U . . . . . . ."),
 ];
 

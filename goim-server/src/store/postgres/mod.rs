@@ -52,6 +52,8 @@ groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, windows, bind_list);
+sequences!(PostgresStore);
+uploads!(PostgresStore, PgConnection, " FOR UPDATE");
 effects!(PgConnection, list, bind_list);
 
 impl PostgresStore {

@@ -18,3 +18,7 @@ mod profiles;
 #[macro_use]
 mod readers;
 pub(super) mod rows;
+#[macro_use]
+mod sequences;
+#[macro_use]
+mod uploads;

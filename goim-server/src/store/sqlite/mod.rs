@@ -65,6 +65,8 @@ groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
+sequences!(SqliteStore);
+uploads!(SqliteStore, SqliteConnection, "");
 effects!(SqliteConnection, list, bind_list);
 
 impl SqliteStore {
