@@ -9,6 +9,18 @@ pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// An encoded body: the largest text, with room for what a content carries beside it.
 pub const BODY_BYTES_MAX: usize = TEXT_BYTES_MAX + 4 * 1024;
 
+/// Users whom one message mentions by name: 900 bytes of the room beside the largest text.
+pub const MENTIONS_MAX: usize = 100;
+
+/// The key of an upload, in bytes of UTF-8.
+pub const UPLOAD_KEY_BYTES_MAX: usize = 128;
+
+/// The name of a file, in bytes of UTF-8: what file systems allow.
+pub const FILE_NAME_BYTES_MAX: usize = 256;
+
+/// A media type, in bytes: its two names have up to 127 (RFC 6838, 4.2), and hardly ever 60 together.
+pub const MEDIA_TYPE_BYTES_MAX: usize = 128;
+
 /// Entries in the answer to one pull or history call: with the median chat line of 44 bytes and
 /// about 40 bytes around it, 80 KiB.
 pub const PULL_LIMIT_MAX: u32 = 1_000;

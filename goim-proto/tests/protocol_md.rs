@@ -102,7 +102,8 @@ fn every_limit_is_documented_as_it_is() {
         ($($name:ident)*) => { vec![$( (stringify!($name), u64::try_from(limits::$name).unwrap()) ),*] };
     }
     let known = list![
-        FRAME_BYTES_MAX TEXT_BYTES_MAX BODY_BYTES_MAX PULL_LIMIT_MAX POSITIONS_MAX SYNC_LIMIT_MAX USERS_MAX
+        FRAME_BYTES_MAX TEXT_BYTES_MAX BODY_BYTES_MAX MENTIONS_MAX UPLOAD_KEY_BYTES_MAX FILE_NAME_BYTES_MAX
+        MEDIA_TYPE_BYTES_MAX PULL_LIMIT_MAX POSITIONS_MAX SYNC_LIMIT_MAX USERS_MAX
         NAME_BYTES_MAX AVATAR_BYTES_MAX BIO_BYTES_MAX ANNOUNCEMENT_BYTES_MAX GREETING_BYTES_MAX PAGE_LIMIT_MAX DEPTH_MAX ITEMS_MAX DATAGRAM_BYTES_MIN
     ];
     let source = include_str!("../src/limits.rs").lines();

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use goim_core::id::NUMBER_MAX;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
-    ApplicationMade, ApplicationRejected, Content, CustomContent, DirectOpened, FriendAnswered,
-    FriendRequested, GroupCreated, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged, Place, Renamed,
-    RoleChanged, TextContent,
+    ApplicationMade, ApplicationRejected, Content, CustomContent, DirectOpened, FileContent, FriendAnswered,
+    FriendRequested, GroupCreated, ImageContent, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged,
+    Place, References, Renamed, RoleChanged, TextContent,
 };
 use goim_proto::{
     AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
@@ -218,7 +218,10 @@ any_struct! {
     HistoryPage<Bytes> { entries, more }
     RefusedOffset { conversation, code }
     Committed { refused }
-    TextContent { text }
+    TextContent { text, references }
+    References { reply_to, mentions_all, mentions }
+    ImageContent { key, name, media_type, size, width, height, references }
+    FileContent { key, name, media_type, size, references }
     CustomContent { kind, data }
     GroupCreated { name, members }
     MembersAdded { users }
@@ -271,7 +274,7 @@ any_enum! {
         Done
     }
     Content {
-        Text Custom GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
+        Text Custom Image File GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
         FriendRequested FriendAnswered GroupUpdated RoleChanged MemberMuted OwnerChanged
         ApplicationMade ApplicationRejected;
         MemberLeft Dismissed MemberJoined

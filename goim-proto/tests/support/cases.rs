@@ -3,6 +3,7 @@
 //! They tell one story: Ada (70,001) on her device 12 talks with Ben (70,002) in the group 301.
 
 mod groups;
+mod messages;
 mod people;
 
 use bytes::Bytes;
@@ -102,6 +103,7 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend(groups::replies());
     all.extend(message_replies());
     all.extend(contents());
+    all.extend(messages::contents());
     all.extend(people::contents());
     all.extend(groups::contents());
     all.extend(codes());

@@ -2,9 +2,9 @@
 
 use goim_core::Entry;
 use goim_proto::content::{
-    ApplicationMade, ApplicationRejected, CustomContent, DirectOpened, FriendAnswered, FriendRequested,
-    GroupCreated, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged, Place, Renamed, RoleChanged,
-    TextContent,
+    ApplicationMade, ApplicationRejected, CustomContent, DirectOpened, FileContent, FriendAnswered,
+    FriendRequested, GroupCreated, ImageContent, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged,
+    Place, References, Renamed, RoleChanged, TextContent,
 };
 use goim_proto::{
     AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
@@ -68,7 +68,7 @@ pub(crate) fn structs() -> Vec<Struct> {
         SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
         ConversationInfo MemberInfo MemberPage
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
-        TextContent CustomContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
+        TextContent References CustomContent ImageContent FileContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
     };
     // Core's, which knows no wire: its fields are listed here, and their order is golden.
     let entry = &[
