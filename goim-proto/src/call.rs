@@ -3,12 +3,14 @@
 mod account;
 mod friends;
 mod groups;
+mod messages;
 
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 pub use account::*;
 pub use friends::*;
 pub use groups::*;
+pub use messages::*;
 
 wire_enum! {
     /// A request.
@@ -92,6 +94,12 @@ wire_enum! {
         45 => Commit(Commit),
         /// Moves the user's read marker forward; answered by `Done`.
         46 => MarkRead(Position),
+        /// Edits a message of the caller's; answered by `Sent`.
+        47 => Edit(Edit),
+        /// Recalls a message; answered by `Sent`.
+        48 => Recall(Recall),
+        /// Reacts to a message, or not any more; answered by `Sent`.
+        49 => React(React),
         /// Nothing; answered by `Done`.
         60 => Ping,
         /// Asks a user to be friends; answered by `Done`.

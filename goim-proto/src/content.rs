@@ -21,6 +21,8 @@ wire_enum! {
         3 => Image(ImageContent),
         /// A file.
         4 => File(FileContent),
+        /// In place of a message that is no longer to be read; the server puts it there.
+        16 => Blank(Blank),
         /// The log's first entry: a group was made.
         32 => GroupCreated(GroupCreated),
         /// Members were added.
@@ -45,6 +47,12 @@ wire_enum! {
         42 => Dismissed,
         /// The sender joined.
         43 => MemberJoined,
+        /// The sender edited a message of his.
+        44 => Edited(Edited),
+        /// A message was recalled, by who sent it, or by the group's owner or an admin.
+        45 => Recalled(Recalled),
+        /// The sender reacts to a message, or not any more.
+        46 => Reacted(Reacted),
         /// In an inbox: its owner was added to a conversation.
         64 => AddedTo(Place),
         /// In an inbox: its owner was removed from a conversation, or left it.
@@ -125,6 +133,53 @@ wire_struct! {
         pub size: u64,
         /// What it answers and whom it mentions, if it does.
         pub references: Option<References>,
+    }
+}
+
+wire_code! {
+    /// Why a message is no longer to be read.
+    pub enum BlankReason {
+        /// It was recalled, for everybody.
+        1 => Recalled,
+    }
+}
+
+wire_struct! {
+    /// What stands in place of a message that is no longer to be read.
+    pub struct Blank {
+        /// Why.
+        pub reason: BlankReason,
+    }
+}
+
+wire_struct! {
+    /// A message was edited.
+    pub struct Edited {
+        /// Which message.
+        pub seq: Seq,
+        /// The encoded content that it has now; of the kind that it had. A `Blank` if the message was
+        /// recalled since.
+        pub body: Bytes,
+    }
+}
+
+wire_struct! {
+    /// A message was recalled.
+    pub struct Recalled {
+        /// Which message.
+        pub seq: Seq,
+    }
+}
+
+wire_struct! {
+    /// Somebody reacts to a message, or not any more.
+    pub struct Reacted {
+        /// Which message.
+        pub seq: Seq,
+        /// With what.
+        pub emoji: String,
+        /// Whether he does.
+        pub set: bool,
     }
 }
 

@@ -12,6 +12,16 @@ pub const BODY_BYTES_MAX: usize = TEXT_BYTES_MAX + 4 * 1024;
 /// Users whom one message mentions by name: 900 bytes of the room beside the largest text.
 pub const MENTIONS_MAX: usize = 100;
 
+/// What one reacts with, in bytes of UTF-8: the longest emoji sequences have 35, all in use 28.
+pub const EMOJI_BYTES_MAX: usize = 32;
+
+/// Kinds of reactions to one message: at 46 bytes each, the 1,000 messages of a page have 1 MiB at
+/// most, and hardly ever a hundredth of that.
+pub const REACTIONS_MAX: usize = 20;
+
+/// How often one message is edited; each edit is blanked when it is recalled.
+pub const EDITS_MAX: usize = 100;
+
 /// The key of an upload, in bytes of UTF-8.
 pub const UPLOAD_KEY_BYTES_MAX: usize = 128;
 
@@ -52,7 +62,7 @@ pub const GREETING_BYTES_MAX: usize = 256;
 /// Items in one page of a list of people: at 1 KiB for a profile of the longest, 100 KiB.
 pub const PAGE_LIMIT_MAX: u32 = 100;
 
-/// Levels of arrays within arrays. The answer to a pull needs 6.
+/// Levels of arrays within arrays. The answer to a history call needs 8.
 pub const DEPTH_MAX: usize = 16;
 
 /// Items of one list: four times what any call, answer or content holds. An item of one byte can

@@ -3,6 +3,7 @@
 mod account;
 mod friends;
 mod groups;
+mod messages;
 
 use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 
@@ -11,6 +12,7 @@ use crate::Error;
 pub use account::*;
 pub use friends::*;
 pub use groups::*;
+pub use messages::*;
 
 wire_enum! {
     /// The answer to a call.
@@ -200,10 +202,12 @@ wire_struct! {
 wire_struct! {
     /// Messages before a seq, newest first.
     pub struct HistoryPage<B> {
-        /// The messages.
+        /// The messages, each with its latest content.
         pub entries: Vec<Entry<B>>,
         /// Whether there are older ones.
         pub more: bool,
+        /// What else became of those that were edited or reacted to.
+        pub forms: Vec<MessageForm>,
     }
 }
 

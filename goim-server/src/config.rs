@@ -109,6 +109,10 @@ pub struct Limits {
     pub friends_max: u64,
     /// Requests of one user to be friends that are not answered, and likewise applications to groups.
     pub open_requests_max: u64,
+    /// For how long a message is edited by who sent it, in milliseconds; 0 for not at all.
+    pub edit_age_max_ms: u64,
+    /// For how long a message is recalled by who sent it, in milliseconds; 0 for not at all.
+    pub recall_age_max_ms: u64,
 }
 
 impl Default for Limits {
@@ -130,6 +134,8 @@ impl Default for Limits {
             conversations_per_user_max: 10_000,
             friends_max: 5_000,
             open_requests_max: 500,
+            edit_age_max_ms: 15 * 60 * 1_000,
+            recall_age_max_ms: 2 * 60 * 1_000,
         }
     }
 }

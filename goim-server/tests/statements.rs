@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backend::Backend;
 use common::on_both_stores;
-use goim_core::{ConversationId, DeviceId, UserId};
+use goim_core::{ConversationId, DeviceId, Seq, UserId};
 use goim_proto::ProfileUpdate;
 use goim_server::store::{Applications, EntryKind, Notice, SearchKey, Store};
 use tokio::sync::{Mutex, MutexGuard};
@@ -176,6 +176,24 @@ async fn conversations(backend: &Backend) {
     );
 }
 
+/// A page of messages, each edited and with reactions, beside a page of one.
+async fn messages(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let user = person(&store, "user").await;
+    let inbox = store.user(user).await.unwrap().expect("the user").inbox;
+    let raw = backend.raw().await;
+    let seqs: Vec<Seq> = (1..=30).map(Seq::new).collect();
+    for seq in &seqs {
+        raw.execute(&format!("INSERT INTO message_forms VALUES ({inbox}, {seq}, NULL, 7, false)")).await;
+        raw.execute(&format!("INSERT INTO reaction_counts VALUES ({inbox}, {seq}, 'x', 2)")).await;
+        raw.execute(&format!("INSERT INTO reactions VALUES ({inbox}, {seq}, 'x', {user})")).await;
+    }
+    assert_constant!("forms", store.forms(user, inbox, &seqs[..1]), store.forms(user, inbox, &seqs), 30);
+    let form = &store.forms(user, inbox, &seqs).await.unwrap()[0];
+    assert_eq!((form.edited_at_ms, form.reactions[0].count, form.reactions[0].own), (7, 2, true));
+}
+
 async fn applications(backend: &Backend) {
     let _turn = alone().await;
     let store = backend.open().await;
@@ -199,5 +217,6 @@ on_both_stores! {
     super::applications as no_list_of_applications_costs_a_query_for_each,
     super::friends as no_list_of_friends_costs_a_query_for_each,
     super::conversations as no_list_of_conversations_costs_a_query_for_each,
+    super::messages as no_page_of_messages_costs_a_query_for_each,
     super::people as no_list_of_people_costs_a_query_for_each,
 }

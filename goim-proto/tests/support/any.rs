@@ -6,22 +6,22 @@ use bytes::Bytes;
 use goim_core::id::NUMBER_MAX;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
-    ApplicationMade, ApplicationRejected, Content, CustomContent, DirectOpened, FileContent, FriendAnswered,
-    FriendRequested, GroupCreated, ImageContent, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged,
-    Place, References, Renamed, RoleChanged, TextContent,
+    ApplicationMade, ApplicationRejected, Blank, Content, CustomContent, DirectOpened, Edited, FileContent,
+    FriendAnswered, FriendRequested, GroupCreated, ImageContent, MemberMuted, MemberRemoved, MembersAdded,
+    OwnerChanged, Place, Reacted, Recalled, References, Renamed, RoleChanged, TextContent,
 };
 use goim_proto::{
     AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
-    Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit, Committed,
-    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
-    DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
+    Audience, Authenticate, BlankReason, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit,
+    Committed, ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
+    DeviceArgument, DeviceInfo, DevicePage, Edit, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
     FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
     GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
     ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
-    MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
-    Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem,
-    Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    MessageForm, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled,
+    React, Reactions, Recall, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
+    RequestState, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole,
+    SettingsUpdate, Start, Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -117,7 +117,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom BlankReason);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -215,7 +215,16 @@ any_struct! {
     HeadList { items, epoch }
     Sent { seq, duplicate, at_ms, count }
     Pulled<Bytes> { entries, through, head, epoch }
-    HistoryPage<Bytes> { entries, more }
+    HistoryPage<Bytes> { entries, more, forms }
+    Edit { conversation, seq, client_msg_id, body }
+    Recall { conversation, seq, client_msg_id }
+    React { conversation, seq, emoji, set, client_msg_id }
+    MessageForm { seq, edited_at_ms, reactions }
+    Reactions { emoji, count, own }
+    Blank { reason }
+    Edited { seq, body }
+    Recalled { seq }
+    Reacted { seq, emoji, set }
     RefusedOffset { conversation, code }
     Committed { refused }
     TextContent { text, references }
@@ -262,7 +271,7 @@ any_enum! {
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
         GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
         ApplyToGroup AnswerApplication ListApplications
-        Sync Heads Send Pull History Commit MarkRead
+        Sync Heads Send Pull History Commit MarkRead Edit Recall React
         RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
         ListBlocked UpdateSettings;
         Logout Ping
@@ -274,7 +283,7 @@ any_enum! {
         Done
     }
     Content {
-        Text Custom Image File GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
+        Text Custom Image File Blank Edited Recalled Reacted GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
         FriendRequested FriendAnswered GroupUpdated RoleChanged MemberMuted OwnerChanged
         ApplicationMade ApplicationRejected;
         MemberLeft Dismissed MemberJoined

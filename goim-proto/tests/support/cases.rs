@@ -12,12 +12,12 @@ use goim_proto::content::{
     Content, CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed,
 };
 use goim_proto::{
-    Ack, Audience, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
-    Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, ServerFrame, Session,
-    SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
+    Ack, Audience, Authenticate, BlankReason, BotToken, Call, ClientFrame, Commit, Committed,
+    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error,
+    ErrorCode, FindUser, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom,
+    HistoryPage, JoinPolicy, ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position,
+    Pull, Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent,
+    ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
 };
 
 use super::value::Value;
@@ -97,6 +97,7 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend(groups::calls());
     all.extend(conversation_calls());
     all.extend(message_calls());
+    all.extend(messages::calls());
     all.extend(server_frames());
     all.extend(account_replies());
     all.extend(people::replies());
@@ -255,7 +256,8 @@ fn message_replies() -> Vec<Case> {
     let entries = vec![entry(2, ADA, 1, &Content::text("tea?")), entry(3, BEN, 2, &Content::text("yes"))];
     let pulled = Pulled { entries: entries.clone(), through: Seq::new(3), head: Seq::new(4), epoch: EPOCH };
     let nothing = Pulled { entries: vec![], through: Seq::new(4), ..pulled.clone() };
-    let history = HistoryPage { entries: entries.into_iter().rev().collect(), more: true };
+    let history =
+        HistoryPage { entries: entries.into_iter().rev().collect(), more: true, forms: messages::forms() };
     let late = RefusedOffset { conversation: GROUP, code: ErrorCode::OffsetBeyondHead };
     let first = Pulled { entries: vec![entry(1, ADA, 0, &created)], through: Seq::FIRST, ..pulled.clone() };
     vec![
@@ -310,7 +312,8 @@ fn codes() -> Vec<Case> {
         Audience,
         RequestState,
         JoinPolicy,
-        HistoryFrom
+        HistoryFrom,
+        BlankReason
     );
     all
 }

@@ -94,6 +94,9 @@ impl Service {
             Call::Sync(arguments) => self.sync(connection, session, arguments).await,
             Call::Heads(arguments) => self.heads(connection, session, arguments).await,
             Call::Commit(arguments) => self.commit(session, arguments).await,
+            Call::Edit(arguments) => self.edit(session, arguments).await,
+            Call::Recall(arguments) => self.recall(session, arguments).await,
+            Call::React(arguments) => self.react(session, arguments).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
             call => self.people_call(session, call).await,
         }

@@ -186,8 +186,17 @@ impl Service {
         Ok(Reply::Members(MemberPage { members: members.collect(), more }))
     }
 
-    /// Appends an entry and waits for its fate.
+    /// Appends an entry that has to be committed.
     pub(super) async fn append(&self, session: &SessionInfo, happening: Happening) -> Result<Sent, Error> {
+        sent(&self.settle(session, happening).await?)
+    }
+
+    /// Offers an entry to its lane and waits for its fate.
+    pub(super) async fn settle(
+        &self,
+        session: &SessionInfo,
+        happening: Happening,
+    ) -> Result<Outcome<Refusal>, Error> {
         self.check_takes_sends()?;
         let Happening { conversation, client_msg_id, kind, content, effect } = happening;
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
@@ -212,7 +221,7 @@ impl Service {
         match answered.await {
             Ok(outcome) => {
                 self.due_now.notify_one();
-                sent(&outcome)
+                Ok(outcome)
             }
             Err(_) => refuse(ErrorCode::Unavailable, "the server is stopping"),
         }

@@ -89,7 +89,9 @@ impl Service {
         let entries = entries.map_err(failed)?;
         // A short page may have been cut by its bytes; the next one then says that it was all.
         let more = entries.last().is_some_and(|oldest| oldest.seq > Seq::FIRST);
-        encoded(id, Reply::History(HistoryPage { entries, more }))
+        let seqs: Vec<_> = entries.iter().map(|entry| entry.seq).collect();
+        let forms = self.store.forms(session.user, conversation, &seqs).await.map_err(failed)?;
+        encoded(id, Reply::History(HistoryPage { entries, more, forms }))
     }
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod calls;
+mod changes;
 mod conversations;
 mod devices;
 mod draft;

@@ -9,7 +9,7 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{EpochGate, Friends, Groups, Profiles, StoreError, StoreResult};
+use super::{EpochGate, Friends, Groups, Messages, Profiles, StoreError, StoreResult};
 
 /// A store: logs, readers' positions, accounts and people.
 ///
@@ -17,7 +17,7 @@ use super::{EpochGate, Friends, Groups, Profiles, StoreError, StoreResult};
 /// store's epoch is not the one that is [served](EpochGate::serve).
 #[async_trait]
 pub trait Store:
-    Accounts + Friends + Groups + LaneStore + Log + Profiles + Readers + fmt::Debug + 'static
+    Accounts + Friends + Groups + LaneStore + Log + Messages + Profiles + Readers + fmt::Debug + 'static
 {
     /// The life of the store.
     async fn epoch(&self) -> StoreResult<Epoch>;
@@ -115,7 +115,7 @@ pub trait Readers: Send + Sync {
         bytes_max: usize,
     ) -> Result<Page, StoreError>;
 
-    /// Messages that a user may see before a seq, newest first.
+    /// Messages that a user may see before a seq, newest first, each with its latest content.
     ///
     /// # Errors
     ///

@@ -15,6 +15,7 @@ mod common;
 mod features;
 mod friends;
 mod groups;
+mod messages;
 #[path = "../support/mod.rs"]
 mod support;
 mod walk;

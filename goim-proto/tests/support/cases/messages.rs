@@ -1,9 +1,30 @@
 //! What messages hold, and what is done to them.
 
 use goim_core::Seq;
-use goim_proto::content::{Content, FileContent, ImageContent, References, TextContent};
+use goim_proto::content::{
+    Blank, BlankReason, Content, Edited, FileContent, ImageContent, Reacted, Recalled, References,
+    TextContent,
+};
+use goim_proto::{Call, Edit, MessageForm, React, Reactions, Recall};
 
-use super::{BEN, BOT, Case, content};
+use super::{BEN, BOT, Case, GROUP, NOW_MS, call, content, id};
+
+pub(super) fn calls() -> Vec<Case> {
+    let (conversation, seq) = (GROUP, Seq::new(5));
+    let edit = Edit { conversation, seq, client_msg_id: id(18), body: Content::text("hello all").encode() };
+    let recall = Recall { conversation, seq, client_msg_id: id(19) };
+    let react = React { conversation, seq, emoji: "🍵".into(), set: true, client_msg_id: id(20) };
+    vec![
+        call("Edit", Call::Edit(edit)),
+        call("Recall", Call::Recall(recall)),
+        call("React", Call::React(react)),
+    ]
+}
+
+pub(super) fn forms() -> Vec<MessageForm> {
+    let tea = Reactions { emoji: "🍵".into(), count: 2, own: true };
+    vec![MessageForm { seq: Seq::new(3), edited_at_ms: NOW_MS + 30, reactions: vec![tea] }]
+}
 
 pub(super) fn contents() -> Vec<Case> {
     let answer = References { reply_to: Seq::new(3), mentions_all: false, mentions: vec![BEN, BOT] };
@@ -30,5 +51,9 @@ pub(super) fn contents() -> Vec<Case> {
         content("Text to all", text(to_all)),
         content("Image", Content::Image(image)),
         content("File", Content::File(file)),
+        content("Blank", Content::Blank(Blank { reason: BlankReason::Recalled })),
+        content("Edited", Content::Edited(Edited { seq: Seq::new(5), body: Content::text("bye").encode() })),
+        content("Recalled", Content::Recalled(Recalled { seq: Seq::new(5) })),
+        content("Reacted", Content::Reacted(Reacted { seq: Seq::new(5), emoji: "🍵".into(), set: true })),
     ]
 }

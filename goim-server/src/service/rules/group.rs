@@ -3,8 +3,8 @@
 use goim_core::UserId;
 use goim_proto::{GroupChange, JoinPolicy, Role};
 
-use super::{ChatFold, Refusal};
-use crate::store::{Effect, GroupSettings, Member};
+use super::{ChatFold, Refusal, message};
+use crate::store::{Effect, GroupSettings, Member, MessageAct};
 
 /// Whether a member may do this.
 pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect) -> Result<(), Refusal> {
@@ -16,9 +16,16 @@ pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect
     let owns = role == Role::Owner;
     let manages = owns || role == Role::Admin;
     match effect {
-        Effect::None if owns => Ok(()),
-        Effect::None if is_muted(fold, sender) || (settings.muted && !manages) => Err(Refusal::Muted),
+        Effect::OnMessage { target, act: act @ MessageAct::Recall } => {
+            message::judge(fold, manages, target, act)
+        }
+        Effect::None | Effect::OnMessage { .. }
+            if !owns && (is_muted(fold, sender) || (settings.muted && !manages)) =>
+        {
+            Err(Refusal::Muted)
+        }
         Effect::None => Ok(()),
+        Effect::OnMessage { target, act } => message::judge(fold, manages, target, act),
         Effect::Part { .. } if leaves && owns => Err(Refusal::OwnerStays),
         Effect::Part { .. } if leaves => Ok(()),
         Effect::Join { users } => judge_additions(fold, manages, users),

@@ -43,6 +43,7 @@ accounts!(PostgresStore, PgConnection, list, bind_list);
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
+messages!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, bind_list);
 effects!(PgConnection, list, bind_list);

@@ -60,6 +60,7 @@ macro_rules! log {
                         opened: head > 0,
                         closed_to,
                         group,
+                        changes: $crate::store::Changes::since(goim_core::Seq::from_i64(head)),
                     },
                     members: load.members.iter().map(|user| (*user, member(user))).collect(),
                     found,

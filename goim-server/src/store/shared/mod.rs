@@ -14,6 +14,8 @@ mod groups;
 #[macro_use]
 mod log;
 #[macro_use]
+mod messages;
+#[macro_use]
 mod profiles;
 #[macro_use]
 mod readers;

@@ -162,9 +162,11 @@ macro_rules! readers {
                         break;
                     }
                     let mut rows = sqlx::query_as(
-                        "SELECT seq, sender, client_msg_id, at, count, body FROM messages \
-                         WHERE conversation = $1 AND seq > $2 AND seq <= $3 AND kind < 32 \
-                         ORDER BY seq DESC LIMIT $4",
+                        "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, COALESCE(f.body, m.body) \
+                         FROM messages m LEFT JOIN message_forms f \
+                             ON f.conversation = m.conversation AND f.seq = m.seq \
+                         WHERE m.conversation = $1 AND m.seq > $2 AND m.seq <= $3 AND m.kind < 32 \
+                         ORDER BY m.seq DESC LIMIT $4",
                     )
                     .bind(conversation.as_i64())
                     .bind(behind.as_i64())

@@ -50,6 +50,7 @@ accounts!(SqliteStore, SqliteConnection, list, bind_list);
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
+messages!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, bind_list);
 effects!(SqliteConnection, list, bind_list);
