@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use goim_client::{
-    BlankReason, Client, Content, ConversationId, Event, References, Subscription, TextContent, UserId,
+    BlankReason, Client, Content, ConversationId, Event, References, Seq, Subscription, TextContent, UserId,
 };
 use goim_server::{Config, Server};
 
@@ -42,7 +42,7 @@ async fn messages_are_edited_reacted_to_and_recalled() {
     let quic_listen = "127.0.0.1:0".parse().unwrap();
     let config = Config { quic_listen, data_dir: dir.path().to_path_buf(), ..Config::default() };
     let server = Server::start(config).await.unwrap();
-    let ((ada, _), (ben, user)) = (person(&server, "ada").await, person(&server, "ben").await);
+    let ((ada, author), (ben, user)) = (person(&server, "ada").await, person(&server, "ben").await);
     let group = ada.create_group("tea", &[user]).await.unwrap();
     let mut entries = ben.subscribe(group);
     assert!(matches!(next(&mut entries).await, Content::GroupCreated(_)));
@@ -60,8 +60,16 @@ async fn messages_are_edited_reacted_to_and_recalled() {
     assert_eq!(shown(&ben, group).await, (better, edited.at_ms, coffee));
     ben.unreact(group, seq, "☕").await.unwrap();
     assert!(matches!(next(&mut entries).await, Content::Reacted(reacted) if !reacted.set));
+    ben.mark_read(group, seq).await.unwrap();
+    let readers = ada.readers(group, seq).await.unwrap();
+    assert_eq!((readers.read, readers.unread), (vec![user], vec![author]));
     ada.recall(group, seq).await.unwrap();
     assert!(matches!(next(&mut entries).await, Content::Recalled(recalled) if recalled.seq == seq));
+    ben.request_friend(author, "").await.unwrap();
+    ada.answer_friend(user, true).await.unwrap();
+    let direct = ada.open_direct(user).await.unwrap();
+    ben.mark_read(direct, Seq::FIRST).await.unwrap();
+    assert_eq!(ada.receipt(direct).await.unwrap().read, Seq::FIRST);
     let (left, edited_at_ms, reactions) = shown(&ben, group).await;
     assert!(matches!(left, Content::Blank(blank) if blank.reason == BlankReason::Recalled));
     assert_eq!((edited_at_ms, reactions), (0, vec![]));

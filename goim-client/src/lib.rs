@@ -61,8 +61,8 @@ pub use goim_proto::{
     ConversationInfo, ConversationKind, DeviceInfo, DevicePage, Error as ServerError, ErrorCode, FileContent,
     FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo,
     HistoryFrom, HistoryPage, ImageContent, JoinPolicy, MemberInfo, MessageForm, Position, Profile,
-    ProfileUpdate, Reactions, References, RequestState, Role, Sent, Session, SessionInfo, SettingsUpdate,
-    Start, SyncItem, TextContent, User,
+    ProfileUpdate, Reactions, ReaderList, Receipt, References, RequestState, Role, Sent, Session,
+    SessionInfo, SettingsUpdate, Start, SyncItem, TextContent, User,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};
 pub use options::{ClientBuilder, CommitPolicy};

@@ -100,6 +100,10 @@ wire_enum! {
         48 => Recall(Recall),
         /// Reacts to a message, or not any more; answered by `Sent`.
         49 => React(React),
+        /// Asks who has read a message; answered by `Readers`.
+        51 => Readers(Position),
+        /// Asks how far the other one in a direct chat is; answered by `Receipt`.
+        52 => Receipt(ConversationArgument),
         /// Nothing; answered by `Done`.
         60 => Ping,
         /// Asks a user to be friends; answered by `Done`.

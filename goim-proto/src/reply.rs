@@ -57,6 +57,10 @@ wire_enum! {
         44 => History(HistoryPage<B>),
         /// The offsets are committed.
         45 => Committed(Committed),
+        /// Who has read a message.
+        51 => Readers(ReaderList),
+        /// How far the other one in a direct chat is.
+        52 => Receipt(Receipt),
         /// A page of requests to be friends.
         70 => FriendRequests(FriendRequestPage),
         /// A page of friends.

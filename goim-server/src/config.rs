@@ -113,6 +113,8 @@ pub struct Limits {
     pub edit_age_max_ms: u64,
     /// For how long a message is recalled by who sent it, in milliseconds; 0 for not at all.
     pub recall_age_max_ms: u64,
+    /// Members of a group that tells who has read a message; each costs a look at his read marker.
+    pub receipt_members_max: u32,
 }
 
 impl Default for Limits {
@@ -136,6 +138,7 @@ impl Default for Limits {
             open_requests_max: 500,
             edit_age_max_ms: 15 * 60 * 1_000,
             recall_age_max_ms: 2 * 60 * 1_000,
+            receipt_members_max: 200,
         }
     }
 }

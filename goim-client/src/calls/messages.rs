@@ -1,7 +1,10 @@
 //! Calls about messages: what is done to them after they were sent.
 
 use goim_core::{ConversationId, Seq};
-use goim_proto::{Call, Content, Edit, History, HistoryPage, React, Recall, Reply, Sent};
+use goim_proto::{
+    Call, Content, ConversationArgument, Edit, History, HistoryPage, Position, React, ReaderList, Recall,
+    Receipt, Reply, Sent,
+};
 
 use crate::{CallError, Client};
 
@@ -84,5 +87,23 @@ impl Client {
     ) -> Result<HistoryPage, CallError> {
         let call = History { conversation, before: before.unwrap_or(Seq::ZERO), limit };
         expect!(self.call(Call::History(call)).await, History)
+    }
+
+    /// Who has read a message, and who has not.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], for one if the group is too large.
+    pub async fn readers(&self, conversation: ConversationId, seq: Seq) -> Result<ReaderList, CallError> {
+        expect!(self.call(Call::Readers(Position { conversation, seq })).await, Readers)
+    }
+
+    /// How far the other one in a direct chat is.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], for one if it is no direct chat.
+    pub async fn receipt(&self, conversation: ConversationId) -> Result<Receipt, CallError> {
+        expect!(self.call(Call::Receipt(ConversationArgument { conversation })).await, Receipt)
     }
 }

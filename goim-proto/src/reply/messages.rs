@@ -1,4 +1,4 @@
-use goim_core::Seq;
+use goim_core::{Seq, UserId};
 
 wire_struct! {
     /// What became of a message, beside its latest content.
@@ -21,5 +21,25 @@ wire_struct! {
         pub count: u64,
         /// Whether the caller is one of them.
         pub own: bool,
+    }
+}
+
+wire_struct! {
+    /// Who has read a message, of those who are members now and may read it.
+    pub struct ReaderList {
+        /// Those whose read marker is at it or behind it, by ascending id.
+        pub read: Vec<UserId>,
+        /// The others, by ascending id.
+        pub unread: Vec<UserId>,
+    }
+}
+
+wire_struct! {
+    /// How far the other one in a direct chat is.
+    pub struct Receipt {
+        /// Up to here one of his devices has handled everything.
+        pub delivered: Seq,
+        /// His read marker.
+        pub read: Seq,
     }
 }

@@ -19,9 +19,10 @@ use goim_proto::{
     GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
     ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
     MessageForm, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled,
-    React, Reactions, Recall, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
-    RequestState, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark, SetRole,
-    SettingsUpdate, Start, Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request,
+    RequestFriend, RequestState, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark,
+    SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList,
+    Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -221,6 +222,8 @@ any_struct! {
     React { conversation, seq, emoji, set, client_msg_id }
     MessageForm { seq, edited_at_ms, reactions }
     Reactions { emoji, count, own }
+    ReaderList { read, unread }
+    Receipt { delivered, read }
     Blank { reason }
     Edited { seq, body }
     Recalled { seq }
@@ -271,7 +274,7 @@ any_enum! {
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
         GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
         ApplyToGroup AnswerApplication ListApplications
-        Sync Heads Send Pull History Commit MarkRead Edit Recall React
+        Sync Heads Send Pull History Commit MarkRead Edit Recall React Readers Receipt
         RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
         ListBlocked UpdateSettings;
         Logout Ping
@@ -279,7 +282,7 @@ any_enum! {
     Reply<Bytes> {
         Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members Group Applications
         Synced Heads Sent Pulled History Committed
-        FriendRequests Friends Blocked;
+        Readers Receipt FriendRequests Friends Blocked;
         Done
     }
     Content {

@@ -103,6 +103,7 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend(people::replies());
     all.extend(groups::replies());
     all.extend(message_replies());
+    all.extend(messages::replies());
     all.extend(contents());
     all.extend(messages::contents());
     all.extend(people::contents());

@@ -266,7 +266,11 @@ impl Service {
         Ok(())
     }
 
-    async fn check_reads(&self, session: &SessionInfo, conversation: ConversationId) -> Result<(), Error> {
+    pub(super) async fn check_reads(
+        &self,
+        session: &SessionInfo,
+        conversation: ConversationId,
+    ) -> Result<(), Error> {
         if !self.is_in(session.user, conversation).await? {
             return refuse(ErrorCode::NotMember, "you are not a member of this conversation");
         }

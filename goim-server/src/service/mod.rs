@@ -17,6 +17,7 @@ mod numbers;
 mod offsets;
 mod passwords;
 mod profiles;
+mod receipts;
 pub(crate) mod rules;
 mod state;
 mod sync;

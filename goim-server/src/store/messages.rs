@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::content::{Blank, Edited};
-use goim_proto::{BlankReason, Content, MessageForm};
+use goim_proto::{BlankReason, Content, MessageForm, Receipt};
 
 use super::{EntryKind, StoreResult};
 
@@ -118,6 +118,22 @@ pub trait Messages: Send + Sync {
         conversation: ConversationId,
         seqs: &[Seq],
     ) -> StoreResult<Vec<MessageForm>>;
+}
+
+/// How far readers of messages are, as others may know it.
+#[async_trait]
+pub trait Receipts: Send + Sync {
+    /// Up to `limit` members of now, by ascending id: each with whether he has read this entry, or with
+    /// nothing if he may not read it.
+    async fn readers_of(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        limit: u32,
+    ) -> StoreResult<Vec<(UserId, Option<bool>)>>;
+
+    /// How far the other one in a user's direct chat is; `None` if it is not one of his.
+    async fn receipt(&self, user: UserId, conversation: ConversationId) -> StoreResult<Option<Receipt>>;
 }
 
 /// The body of a message that was recalled.

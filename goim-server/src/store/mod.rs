@@ -26,7 +26,9 @@ pub use error::{StoreError, StoreResult};
 pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;
 pub use groups::{Applications, Groups};
-pub use messages::{MessageAct, Messages, Objection, Target, TargetRow, recalled_body, recalled_edit};
+pub use messages::{
+    MessageAct, Messages, Objection, Receipts, Target, TargetRow, recalled_body, recalled_edit,
+};
 pub use open::{Options, open};
 pub use profiles::{Profiles, SearchKey, folded};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};

@@ -9,7 +9,7 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{EpochGate, Friends, Groups, Messages, Profiles, StoreError, StoreResult};
+use super::{EpochGate, Friends, Groups, Messages, Profiles, Receipts, StoreError, StoreResult};
 
 /// A store: logs, readers' positions, accounts and people.
 ///
@@ -17,7 +17,17 @@ use super::{EpochGate, Friends, Groups, Messages, Profiles, StoreError, StoreRes
 /// store's epoch is not the one that is [served](EpochGate::serve).
 #[async_trait]
 pub trait Store:
-    Accounts + Friends + Groups + LaneStore + Log + Messages + Profiles + Readers + fmt::Debug + 'static
+    Accounts
+    + Friends
+    + Groups
+    + LaneStore
+    + Log
+    + Messages
+    + Profiles
+    + Readers
+    + Receipts
+    + fmt::Debug
+    + 'static
 {
     /// The life of the store.
     async fn epoch(&self) -> StoreResult<Epoch>;

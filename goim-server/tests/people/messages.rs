@@ -1,6 +1,7 @@
 //! What messages carry, and what is done to them: edits, recalls, reactions.
 
 mod races;
+mod receipts;
 
 use goim_core::{ConversationId, Entry, Seq, UserId};
 use goim_proto::content::{Blank, Edited, Reacted, Recalled};

@@ -5,9 +5,11 @@ use goim_proto::content::{
     Blank, BlankReason, Content, Edited, FileContent, ImageContent, Reacted, Recalled, References,
     TextContent,
 };
-use goim_proto::{Call, Edit, MessageForm, React, Reactions, Recall};
+use goim_proto::{
+    Call, ConversationArgument, Edit, MessageForm, React, Reactions, ReaderList, Recall, Receipt, Reply,
+};
 
-use super::{BEN, BOT, Case, GROUP, NOW_MS, call, content, id};
+use super::{ADA, BEN, BOT, Case, GROUP, NOW_MS, at, call, content, id, reply};
 
 pub(super) fn calls() -> Vec<Case> {
     let (conversation, seq) = (GROUP, Seq::new(5));
@@ -18,7 +20,15 @@ pub(super) fn calls() -> Vec<Case> {
         call("Edit", Call::Edit(edit)),
         call("Recall", Call::Recall(recall)),
         call("React", Call::React(react)),
+        call("Readers", Call::Readers(at(conversation, 5))),
+        call("Receipt", Call::Receipt(ConversationArgument { conversation })),
     ]
+}
+
+pub(super) fn replies() -> Vec<Case> {
+    let readers = ReaderList { read: vec![ADA, BOT], unread: vec![BEN] };
+    let receipt = Receipt { delivered: Seq::new(6), read: Seq::new(5) };
+    vec![reply("Readers", Reply::Readers(readers)), reply("Receipt", Reply::Receipt(receipt))]
 }
 
 pub(super) fn forms() -> Vec<MessageForm> {

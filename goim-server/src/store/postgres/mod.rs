@@ -46,6 +46,7 @@ log!(PostgresStore, PgConnection, list, bind_list);
 messages!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, bind_list);
+receipts!(PostgresStore);
 effects!(PgConnection, list, bind_list);
 
 impl PostgresStore {

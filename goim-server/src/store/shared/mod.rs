@@ -19,4 +19,6 @@ mod messages;
 mod profiles;
 #[macro_use]
 mod readers;
+#[macro_use]
+mod receipts;
 pub(super) mod rows;

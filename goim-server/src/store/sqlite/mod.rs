@@ -53,6 +53,7 @@ log!(SqliteStore, SqliteConnection, list, bind_list);
 messages!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, bind_list);
+receipts!(SqliteStore);
 effects!(SqliteConnection, list, bind_list);
 
 impl SqliteStore {
