@@ -65,12 +65,15 @@ async fn messages_are_edited_reacted_to_and_recalled() {
     assert_eq!((readers.read, readers.unread), (vec![user], vec![author]));
     ada.recall(group, seq).await.unwrap();
     assert!(matches!(next(&mut entries).await, Content::Recalled(recalled) if recalled.seq == seq));
+    ben.delete_for_me(group, &[seq]).await.unwrap();
+    let (left, ..) = shown(&ben, group).await;
+    assert!(matches!(left, Content::Blank(blank) if blank.reason == BlankReason::Deleted));
     ben.request_friend(author, "").await.unwrap();
     ada.answer_friend(user, true).await.unwrap();
     let direct = ada.open_direct(user).await.unwrap();
     ben.mark_read(direct, Seq::FIRST).await.unwrap();
     assert_eq!(ada.receipt(direct).await.unwrap().read, Seq::FIRST);
-    let (left, edited_at_ms, reactions) = shown(&ben, group).await;
+    let (left, edited_at_ms, reactions) = shown(&ada, group).await;
     assert!(matches!(left, Content::Blank(blank) if blank.reason == BlankReason::Recalled));
     assert_eq!((edited_at_ms, reactions), (0, vec![]));
     server.shutdown().await;

@@ -100,6 +100,8 @@ wire_enum! {
         48 => Recall(Recall),
         /// Reacts to a message, or not any more; answered by `Sent`.
         49 => React(React),
+        /// Takes messages out of the caller's sight, and of nobody else's; answered by `Done`.
+        50 => DeleteForMe(MessageList),
         /// Asks who has read a message; answered by `Readers`.
         51 => Readers(Position),
         /// Asks how far the other one in a direct chat is; answered by `Receipt`.

@@ -8,7 +8,7 @@ use goim_core::{ConversationId, Seq, UserId};
 
 use crate::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
 use crate::wire::{DecodeError, decode, encode};
-use crate::{GroupChange, Role};
+use crate::{GroupChange, MessageList, Role};
 
 wire_enum! {
     /// What an entry says. Codes under 32 are messages, which people read and count.
@@ -65,6 +65,8 @@ wire_enum! {
         68 => ApplicationMade(ApplicationMade),
         /// In an inbox: the sender rejected an application of its owner's.
         69 => ApplicationRejected(ApplicationRejected),
+        /// In an inbox: its owner has deleted messages for himself, on one of his devices.
+        70 => DeletedForMe(MessageList),
     }
 }
 
@@ -141,6 +143,8 @@ wire_code! {
     pub enum BlankReason {
         /// It was recalled, for everybody.
         1 => Recalled,
+        /// The reader deleted it for himself.
+        2 => Deleted,
     }
 }
 

@@ -22,6 +22,9 @@ pub const REACTIONS_MAX: usize = 20;
 /// How often one message is edited; each edit is blanked when it is recalled.
 pub const EDITS_MAX: usize = 100;
 
+/// Messages that one call deletes.
+pub const DELETIONS_MAX: usize = 100;
+
 /// The key of an upload, in bytes of UTF-8.
 pub const UPLOAD_KEY_BYTES_MAX: usize = 128;
 

@@ -2,8 +2,8 @@
 
 use goim_core::{ConversationId, Seq};
 use goim_proto::{
-    Call, Content, ConversationArgument, Edit, History, HistoryPage, Position, React, ReaderList, Recall,
-    Receipt, Reply, Sent,
+    Call, Content, ConversationArgument, Edit, History, HistoryPage, MessageList, Position, React,
+    ReaderList, Recall, Receipt, Reply, Sent,
 };
 
 use crate::{CallError, Client};
@@ -87,6 +87,16 @@ impl Client {
     ) -> Result<HistoryPage, CallError> {
         let call = History { conversation, before: before.unwrap_or(Seq::ZERO), limit };
         expect!(self.call(Call::History(call)).await, History)
+    }
+
+    /// Takes up to 100 messages out of this user's sight, on all his devices, and out of nobody else's.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], for one if the user never was a member.
+    pub async fn delete_for_me(&self, conversation: ConversationId, seqs: &[Seq]) -> Result<(), CallError> {
+        let call = MessageList { conversation, seqs: seqs.to_vec() };
+        self.call(Call::DeleteForMe(call)).await.map(drop)
     }
 
     /// Who has read a message, and who has not.

@@ -42,3 +42,13 @@ wire_struct! {
         pub client_msg_id: ClientMsgId,
     }
 }
+
+wire_struct! {
+    /// Messages of one conversation.
+    pub struct MessageList {
+        /// In which conversation.
+        pub conversation: ConversationId,
+        /// Which messages: up to 100.
+        pub seqs: Vec<Seq>,
+    }
+}

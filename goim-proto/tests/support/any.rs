@@ -18,11 +18,11 @@ use goim_proto::{
     FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
     GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
     ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
-    MessageForm, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled,
-    React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request,
-    RequestFriend, RequestState, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo, SetRemark,
-    SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList,
-    Welcome,
+    MessageForm, MessageList, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull,
+    Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset, Rename, Reply, ReplyTo,
+    Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent, ServerFrame, Session, SessionInfo,
+    SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, UpdateGroup, User, UserArgument,
+    UserList, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -222,6 +222,7 @@ any_struct! {
     React { conversation, seq, emoji, set, client_msg_id }
     MessageForm { seq, edited_at_ms, reactions }
     Reactions { emoji, count, own }
+    MessageList { conversation, seqs }
     ReaderList { read, unread }
     Receipt { delivered, read }
     Blank { reason }
@@ -274,7 +275,7 @@ any_enum! {
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
         GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
         ApplyToGroup AnswerApplication ListApplications
-        Sync Heads Send Pull History Commit MarkRead Edit Recall React Readers Receipt
+        Sync Heads Send Pull History Commit MarkRead Edit Recall React DeleteForMe Readers Receipt
         RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
         ListBlocked UpdateSettings;
         Logout Ping
@@ -288,7 +289,7 @@ any_enum! {
     Content {
         Text Custom Image File Blank Edited Recalled Reacted GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
         FriendRequested FriendAnswered GroupUpdated RoleChanged MemberMuted OwnerChanged
-        ApplicationMade ApplicationRejected;
+        ApplicationMade ApplicationRejected DeletedForMe;
         MemberLeft Dismissed MemberJoined
     }
 }

@@ -14,7 +14,7 @@ use goim_proto::{
     FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
     GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
     ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
-    MemberPage, Members, MessageForm, MuteMember, Notification, Position, Profile, ProfileList,
+    MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile, ProfileList,
     ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
     Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent, ServerFrame,
     Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, UpdateGroup,
@@ -69,7 +69,7 @@ pub(crate) fn structs() -> Vec<Struct> {
         SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
         ConversationInfo MemberInfo MemberPage
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
-        Edit Recall React MessageForm ReaderList Receipt Reactions Blank Edited Recalled Reacted
+        Edit Recall React MessageList MessageForm ReaderList Receipt Reactions Blank Edited Recalled Reacted
         TextContent References CustomContent ImageContent FileContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
     };
     // Core's, which knows no wire: its fields are listed here, and their order is golden.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use goim_core::room::Change;
 use goim_core::{Entry, Seq};
-use goim_proto::Content;
+use goim_proto::{Content, MessageList};
 
 /// Contents with a lower code are messages, which change nothing; such a code is one byte, behind
 /// the array's one.
@@ -11,6 +11,8 @@ const MESSAGE_CODES_END: u8 = 32;
 
 /// `Content::Recalled`'s code, at the same place.
 const RECALLED: u8 = 45;
+/// `Content::DeletedForMe`'s.
+const DELETED_FOR_ME: u8 = 70;
 
 /// The message that an entry recalls; most recall none.
 pub(super) fn recalled(entry: &Entry<Bytes>) -> Option<Seq> {
@@ -19,6 +21,17 @@ pub(super) fn recalled(entry: &Entry<Bytes>) -> Option<Seq> {
     }
     match Content::decode(&entry.body) {
         Ok(Content::Recalled(recalled)) => Some(recalled.seq),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The messages that an inbox's owner has deleted for himself; most entries tell of none.
+pub(super) fn deleted(entry: &Entry<Bytes>) -> Option<MessageList> {
+    if entry.body.get(1) != Some(&DELETED_FOR_ME) {
+        return None;
+    }
+    match Content::decode(&entry.body) {
+        Ok(Content::DeletedForMe(list)) => Some(list),
         Ok(_) | Err(_) => None,
     }
 }

@@ -196,7 +196,13 @@ impl Hub {
         let Touched { steps, wake, .. } = touched;
         for step in steps.drain(..) {
             match step {
-                Step::Keep(published) => self.keep(conversation, &published.entry),
+                Step::Keep(published) => {
+                    self.keep(conversation, &published.entry);
+                    if let Some(list) = change::deleted(&published.entry) {
+                        let last = list.seqs.iter().copied().max().unwrap_or_default();
+                        room.each_reader(|connection| connection.note_deletion(list.conversation, last));
+                    }
+                }
                 Step::LetIn(users, seq) => {
                     for user in users {
                         for connection in self.connections_of(user) {

@@ -1,4 +1,4 @@
-//! What is done to messages: edits, recalls and reactions.
+//! What is done to messages: edits, recalls, reactions and deletions.
 //!
 //! What cannot change about a message is looked at here; the lane judges by it and says if something
 //! was done to the message since, and then it is looked at again.
@@ -6,8 +6,8 @@
 use goim_core::lane::Outcome;
 use goim_core::{ClientMsgId, ConversationId, Seq};
 use goim_proto::content::{Edited, Reacted, Recalled};
-use goim_proto::limits::{EDITS_MAX, EMOJI_BYTES_MAX, REACTIONS_MAX};
-use goim_proto::{Content, Edit, Error, ErrorCode, React, Recall, Reply, SessionInfo};
+use goim_proto::limits::{DELETIONS_MAX, EDITS_MAX, EMOJI_BYTES_MAX, REACTIONS_MAX};
+use goim_proto::{Content, Edit, Error, ErrorCode, MessageList, React, Recall, Reply, SessionInfo};
 
 use super::answers::sent;
 use super::conversations::Happening;
@@ -15,7 +15,7 @@ use super::draft::{check_content, check_id};
 use super::rules::Refusal;
 use super::{Answered, Service, failed, refuse};
 use crate::clock::unix_ms;
-use crate::store::{Effect, EntryKind, MessageAct, Objection, Target, TargetRow};
+use crate::store::{Effect, EntryKind, MessageAct, Notice, Objection, Target, TargetRow};
 
 /// How often a message is looked at for one call. Each time something was done to it, or another
 /// node has written to the conversation, within the milliseconds between look and commit.
@@ -86,6 +86,22 @@ impl Service {
             age_max_ms: u64::MAX,
         };
         self.change(session, change).await
+    }
+
+    /// Takes messages out of the caller's sight, and of nobody else's.
+    pub(super) async fn delete_for_me(&self, session: &SessionInfo, list: MessageList) -> Answered {
+        if list.seqs.len() > DELETIONS_MAX {
+            return refuse(ErrorCode::TooLarge, "at most 100 messages in one call");
+        }
+        let notice = Notice { kind: EntryKind(70), body: Content::DeletedForMe(list.clone()).encode() };
+        self.store.delete_for(session.user, &list, &notice, unix_ms()).await.map_err(failed)?;
+        // Other nodes, and devices, hear of it from the inbox.
+        let last = list.seqs.iter().copied().max().unwrap_or_default();
+        for connection in self.hub.connections_of(session.user) {
+            connection.note_deletion(list.conversation, last);
+        }
+        self.due_now.notify_one();
+        Ok(Reply::Done)
     }
 
     async fn change(&self, session: &SessionInfo, change: Change) -> Answered {

@@ -11,6 +11,7 @@ use goim_proto::{EncodedEntry, Error, ErrorCode, History, HistoryPage, Pull, Pul
 use super::calls::encoded;
 use super::{Service, failed, refuse};
 use crate::access::Connection;
+use crate::store::deleted_body;
 
 /// Bytes of entries in one answer; a connection has at most four of them on their way.
 const PAGE_BYTES_MAX: usize = 256 << 10;
@@ -46,6 +47,10 @@ impl Service {
         limit: u32,
     ) -> Option<Result<Bytes, Error>> {
         let conversation = pull.conversation;
+        // What he has deleted for himself, the store blanks.
+        if connection.deleted_through(conversation) > pull.after {
+            return None;
+        }
         // Only who reads now is served from memory, and only in his present range. Looked at
         // before, to save the work, and once more after: whoever is still reading then was
         // entitled to all that was there before.
@@ -89,7 +94,9 @@ impl Service {
         let entries = entries.map_err(failed)?;
         // A short page may have been cut by its bytes; the next one then says that it was all.
         let more = entries.last().is_some_and(|oldest| oldest.seq > Seq::FIRST);
-        let seqs: Vec<_> = entries.iter().map(|entry| entry.seq).collect();
+        let deleted = deleted_body();
+        let seqs: Vec<_> =
+            entries.iter().filter(|entry| entry.body != deleted).map(|entry| entry.seq).collect();
         let forms = self.store.forms(session.user, conversation, &seqs).await.map_err(failed)?;
         encoded(id, Reply::History(HistoryPage { entries, more, forms }))
     }

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::content::{Blank, Edited};
-use goim_proto::{BlankReason, Content, MessageForm, Receipt};
+use goim_proto::{BlankReason, Content, MessageForm, MessageList, Receipt};
 
-use super::{EntryKind, StoreResult};
+use super::{EntryKind, Notice, StoreResult};
 
 /// What is done to a message by an entry behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +120,27 @@ pub trait Messages: Send + Sync {
     ) -> StoreResult<Vec<MessageForm>>;
 }
 
+/// Messages that users have deleted for themselves.
+#[async_trait]
+pub trait Deletions: Send + Sync {
+    /// Deletes those of these entries for a user that are messages which he may read, and owes his inbox
+    /// the notice if there are such that he had not deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotMember`](super::StoreError::NotMember) if he never was a member.
+    async fn delete_for(
+        &self,
+        user: UserId,
+        list: &MessageList,
+        notice: &Notice,
+        now_ms: u64,
+    ) -> StoreResult<()>;
+
+    /// The conversations in which a user has deleted messages, each with the last of them.
+    async fn last_deletions(&self, user: UserId) -> StoreResult<Vec<(ConversationId, Seq)>>;
+}
+
 /// How far readers of messages are, as others may know it.
 #[async_trait]
 pub trait Receipts: Send + Sync {
@@ -134,6 +155,12 @@ pub trait Receipts: Send + Sync {
 
     /// How far the other one in a user's direct chat is; `None` if it is not one of his.
     async fn receipt(&self, user: UserId, conversation: ConversationId) -> StoreResult<Option<Receipt>>;
+}
+
+/// The body of a message for who has deleted it for himself.
+#[must_use]
+pub fn deleted_body() -> Bytes {
+    Content::Blank(Blank { reason: BlankReason::Deleted }).encode()
 }
 
 /// The body of a message that was recalled.

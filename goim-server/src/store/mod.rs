@@ -27,7 +27,8 @@ pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;
 pub use groups::{Applications, Groups};
 pub use messages::{
-    MessageAct, Messages, Objection, Receipts, Target, TargetRow, recalled_body, recalled_edit,
+    Deletions, MessageAct, Messages, Objection, Receipts, Target, TargetRow, deleted_body, recalled_body,
+    recalled_edit,
 };
 pub use open::{Options, open};
 pub use profiles::{Profiles, SearchKey, folded};

@@ -9,7 +9,7 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{EpochGate, Friends, Groups, Messages, Profiles, Receipts, StoreError, StoreResult};
+use super::{Deletions, EpochGate, Friends, Groups, Messages, Profiles, Receipts, StoreError, StoreResult};
 
 /// A store: logs, readers' positions, accounts and people.
 ///
@@ -18,6 +18,7 @@ use super::{EpochGate, Friends, Groups, Messages, Profiles, Receipts, StoreError
 #[async_trait]
 pub trait Store:
     Accounts
+    + Deletions
     + Friends
     + Groups
     + LaneStore

@@ -1,5 +1,6 @@
 //! What messages carry, and what is done to them: edits, recalls, reactions.
 
+mod deletions;
 mod races;
 mod receipts;
 

@@ -7,9 +7,10 @@ use goim_proto::{
     AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword, Commit,
     Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, Edit, ErrorCode, FindGroup,
     FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy, ListApplications,
-    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MuteMember, Position,
-    ProfileUpdate, Pull, React, Recall, Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers,
-    Send, ServerFrame, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
+    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MessageList, MuteMember,
+    Position, ProfileUpdate, Pull, React, Recall, Refresh, Rename, Reply, ReplyTo, RequestFriend, Role,
+    SearchUsers, Send, ServerFrame, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument,
+    UserList,
 };
 
 use crate::backend::Backend;
@@ -114,6 +115,8 @@ const TABLE: &[Row] = &[
     ("React",          |s| Call::React(react(s.group, s.said)),            "U U M M M F . . ."),
     ("React",          |s| Call::React(react(s.direct, s.told)),           "U U M M M M . M ."),
     ("React",          |s| Call::React(react(s.closed, Seq::FIRST)),       "U U M F M M M M N"),
+    ("DeleteForMe",    |s| Call::DeleteForMe(MessageList { conversation: s.group, seqs: vec![s.said] }), "U U M M . . . . ."),
+    ("DeleteForMe",    |s| Call::DeleteForMe(MessageList { conversation: s.direct, seqs: vec![s.told] }), "U U M M M M . M ."),
     ("Readers",        |s| Call::Readers(Position { conversation: s.group, seq: s.said }), "U U M M M . . . ."),
     ("Readers",        |s| Call::Readers(Position { conversation: s.direct, seq: s.told }), "U U M M M M . M ."),
     ("Receipt",        |s| Call::Receipt(ConversationArgument { conversation: s.direct }), "U U M M M M . M ."),

@@ -6,7 +6,8 @@ use goim_proto::content::{
     TextContent,
 };
 use goim_proto::{
-    Call, ConversationArgument, Edit, MessageForm, React, Reactions, ReaderList, Recall, Receipt, Reply,
+    Call, ConversationArgument, Edit, MessageForm, MessageList, React, Reactions, ReaderList, Recall,
+    Receipt, Reply,
 };
 
 use super::{ADA, BEN, BOT, Case, GROUP, NOW_MS, at, call, content, id, reply};
@@ -20,9 +21,14 @@ pub(super) fn calls() -> Vec<Case> {
         call("Edit", Call::Edit(edit)),
         call("Recall", Call::Recall(recall)),
         call("React", Call::React(react)),
+        call("DeleteForMe", Call::DeleteForMe(deleted())),
         call("Readers", Call::Readers(at(conversation, 5))),
         call("Receipt", Call::Receipt(ConversationArgument { conversation })),
     ]
+}
+
+fn deleted() -> MessageList {
+    MessageList { conversation: GROUP, seqs: vec![Seq::new(3), Seq::new(5)] }
 }
 
 pub(super) fn replies() -> Vec<Case> {
@@ -62,6 +68,7 @@ pub(super) fn contents() -> Vec<Case> {
         content("Image", Content::Image(image)),
         content("File", Content::File(file)),
         content("Blank", Content::Blank(Blank { reason: BlankReason::Recalled })),
+        content("DeletedForMe", Content::DeletedForMe(deleted())),
         content("Edited", Content::Edited(Edited { seq: Seq::new(5), body: Content::text("bye").encode() })),
         content("Recalled", Content::Recalled(Recalled { seq: Seq::new(5) })),
         content("Reacted", Content::Reacted(Reacted { seq: Seq::new(5), emoji: "🍵".into(), set: true })),

@@ -40,6 +40,7 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
 }
 
 accounts!(PostgresStore, PgConnection, list, bind_list);
+deletions!(PostgresStore, list, bind_list);
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);

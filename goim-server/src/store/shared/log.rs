@@ -97,8 +97,10 @@ macro_rules! log {
             ) -> $crate::store::StoreResult<Vec<$crate::store::StoredEntry>> {
                 let mut connection = self.read().await?;
                 let window = (after, goim_core::Seq::MAX);
+                // Nobody has deleted anything for himself.
+                let nobody = (goim_core::UserId::new(0), conversation);
                 let (entries, _) =
-                    Self::read_window(&mut *connection, conversation, window, limit, bytes_max).await?;
+                    Self::read_window(&mut *connection, nobody, window, limit, bytes_max).await?;
                 Ok(entries)
             }
 

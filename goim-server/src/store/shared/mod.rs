@@ -6,6 +6,8 @@
 #[macro_use]
 mod accounts;
 #[macro_use]
+mod deletions;
+#[macro_use]
 mod effects;
 #[macro_use]
 mod friends;

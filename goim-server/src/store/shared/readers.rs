@@ -21,24 +21,29 @@ macro_rules! reader_states {
 macro_rules! readers {
     ($store:ty, $connection:ty, $list:ident, $bind:path) => {
         impl $store {
-            /// Reads a window of a log in order, up to the limits; the flag says that nothing of
+            /// Reads a window of a log in order, as a user sees it, up to the limits; the flag says that nothing of
             /// the window was left.
             async fn read_window(
                 connection: &mut $connection,
-                conversation: goim_core::ConversationId,
+                (user, conversation): (goim_core::UserId, goim_core::ConversationId),
                 (behind, until): (goim_core::Seq, goim_core::Seq),
                 limit: u32,
                 bytes_max: usize,
             ) -> $crate::store::StoreResult<(Vec<$crate::store::StoredEntry>, bool)> {
                 use futures_util::TryStreamExt as _;
                 let mut rows = sqlx::query_as(
-                    "SELECT seq, sender, client_msg_id, at, count, body FROM messages \
-                     WHERE conversation = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
+                    "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, \
+                         CASE WHEN d.seq IS NULL THEN m.body ELSE $6 END \
+                     FROM messages m LEFT JOIN deletions d \
+                         ON d.user_id = $5 AND d.conversation = m.conversation AND d.seq = m.seq \
+                     WHERE m.conversation = $1 AND m.seq > $2 AND m.seq <= $3 ORDER BY m.seq LIMIT $4",
                 )
                 .bind(conversation.as_i64())
                 .bind(behind.as_i64())
                 .bind(until.as_i64())
                 .bind(i64::from(limit))
+                .bind(user.as_i64())
+                .bind($crate::store::deleted_body().to_vec())
                 .fetch(connection);
                 let mut entries = Vec::new();
                 let mut bytes = 0;
@@ -119,7 +124,7 @@ macro_rules! readers {
                         break;
                     }
                     let part =
-                        Self::read_window(&mut *connection, conversation, window, left, bytes_max - bytes);
+                        Self::read_window(&mut *connection, (user, conversation), window, left, bytes_max - bytes);
                     let (read, all) = part.await?;
                     bytes += read.iter().map(|entry: &$crate::store::StoredEntry| entry.body.len()).sum::<usize>();
                     entries.extend(read);
@@ -162,9 +167,12 @@ macro_rules! readers {
                         break;
                     }
                     let mut rows = sqlx::query_as(
-                        "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, COALESCE(f.body, m.body) \
+                        "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, \
+                             CASE WHEN d.seq IS NULL THEN COALESCE(f.body, m.body) ELSE $6 END \
                          FROM messages m LEFT JOIN message_forms f \
                              ON f.conversation = m.conversation AND f.seq = m.seq \
+                         LEFT JOIN deletions d \
+                             ON d.user_id = $5 AND d.conversation = m.conversation AND d.seq = m.seq \
                          WHERE m.conversation = $1 AND m.seq > $2 AND m.seq <= $3 AND m.kind < 32 \
                          ORDER BY m.seq DESC LIMIT $4",
                     )
@@ -172,6 +180,8 @@ macro_rules! readers {
                     .bind(behind.as_i64())
                     .bind(until.min(before.prev()).as_i64())
                     .bind(left)
+                    .bind(user.as_i64())
+                    .bind($crate::store::deleted_body().to_vec())
                     .fetch(&mut *connection);
                     while let Some(columns) = rows.try_next().await? {
                         let entry = $crate::store::shared::rows::entry(columns);

@@ -47,6 +47,7 @@ fn bind_list(ids: &[i64]) -> String {
 }
 
 accounts!(SqliteStore, SqliteConnection, list, bind_list);
+deletions!(SqliteStore, list, bind_list);
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
