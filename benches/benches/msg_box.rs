@@ -18,10 +18,12 @@ use dashmap::DashMap;
 use goim_core::hash::{IdHasher, spread};
 use goim_core::{BoxLimits, ConversationId, ListLimits, Msg, MsgBox, MsgList, Seq};
 
-/// A message as an access node keeps it: encoded, about 100 bytes.
+/// A message as an access node keeps it: about 100 encoded bytes, shared with whom they are sent to,
+/// and its number beside the handle.
+#[derive(Clone)]
 struct Encoded {
     seq: Seq,
-    body: [u8; 96],
+    body: Arc<[u8; 96]>,
 }
 
 impl Msg for Encoded {
@@ -30,11 +32,10 @@ impl Msg for Encoded {
     }
 
     fn bytes(&self) -> usize {
-        0
+        size_of_val(&*self.body)
     }
 }
 
-type Handle = Arc<Encoded>;
 type Hasher = BuildHasherDefault<IdHasher>;
 
 const CONVERSATIONS: u64 = 1_000;
@@ -42,61 +43,61 @@ const KEPT: usize = 1_000;
 const NEWEST: usize = 10;
 const SHARDS: usize = 64;
 
-fn entry(seq: u64) -> Handle {
-    Arc::new(Encoded { seq: Seq::new(seq), body: [7; 96] })
+fn entry(seq: u64) -> Encoded {
+    Encoded { seq: Seq::new(seq), body: Arc::new([7; 96]) }
 }
 
 trait Entries: Sync {
-    fn append(&self, conversation: ConversationId, entry: Handle);
-    fn append_all(&self, conversation: ConversationId, entries: &[Handle]);
-    fn newest(&self, conversation: ConversationId, out: &mut Vec<Handle>);
+    fn append(&self, conversation: ConversationId, entry: Encoded);
+    fn append_all(&self, conversation: ConversationId, entries: &[Encoded]);
+    fn newest(&self, conversation: ConversationId, out: &mut Vec<Encoded>);
 }
 
-impl Entries for MsgBox<Handle> {
-    fn append(&self, conversation: ConversationId, entry: Handle) {
+impl Entries for MsgBox<Encoded> {
+    fn append(&self, conversation: ConversationId, entry: Encoded) {
         self.insert(conversation, entry);
     }
 
-    fn append_all(&self, conversation: ConversationId, entries: &[Handle]) {
+    fn append_all(&self, conversation: ConversationId, entries: &[Encoded]) {
         self.insert_all(conversation, entries.iter().cloned());
     }
 
-    fn newest(&self, conversation: ConversationId, out: &mut Vec<Handle>) {
+    fn newest(&self, conversation: ConversationId, out: &mut Vec<Encoded>) {
         MsgBox::newest(self, conversation, NEWEST, out);
     }
 }
 
-fn push(queue: &mut VecDeque<Handle>, entry: Handle) {
+fn push(queue: &mut VecDeque<Encoded>, entry: Encoded) {
     if queue.len() >= KEPT {
         queue.pop_front();
     }
     queue.push_back(entry);
 }
 
-fn copy_newest(queue: &VecDeque<Handle>, out: &mut Vec<Handle>) {
+fn copy_newest(queue: &VecDeque<Encoded>, out: &mut Vec<Encoded>) {
     out.extend(queue.range(queue.len().saturating_sub(NEWEST)..).cloned());
 }
 
-type Concurrent = DashMap<ConversationId, VecDeque<Handle>, Hasher>;
+type Concurrent = DashMap<ConversationId, VecDeque<Encoded>, Hasher>;
 
 impl Entries for Concurrent {
-    fn append(&self, conversation: ConversationId, entry: Handle) {
+    fn append(&self, conversation: ConversationId, entry: Encoded) {
         push(&mut self.entry(conversation).or_default(), entry);
     }
 
-    fn append_all(&self, conversation: ConversationId, entries: &[Handle]) {
+    fn append_all(&self, conversation: ConversationId, entries: &[Encoded]) {
         let mut queue = self.entry(conversation).or_default();
         entries.iter().for_each(|entry| push(&mut queue, entry.clone()));
     }
 
-    fn newest(&self, conversation: ConversationId, out: &mut Vec<Handle>) {
+    fn newest(&self, conversation: ConversationId, out: &mut Vec<Encoded>) {
         if let Some(queue) = self.get(&conversation) {
             copy_newest(&queue, out);
         }
     }
 }
 
-struct Sharded(Vec<Mutex<HashMap<ConversationId, VecDeque<Handle>, Hasher>>>);
+struct Sharded(Vec<Mutex<HashMap<ConversationId, VecDeque<Encoded>, Hasher>>>);
 
 impl Sharded {
     fn new() -> Self {
@@ -106,24 +107,24 @@ impl Sharded {
     fn shard(
         &self,
         conversation: ConversationId,
-    ) -> &Mutex<HashMap<ConversationId, VecDeque<Handle>, Hasher>> {
+    ) -> &Mutex<HashMap<ConversationId, VecDeque<Encoded>, Hasher>> {
         let bits = usize::try_from(spread(conversation.as_u64()) >> 40).unwrap();
         &self.0[bits % SHARDS]
     }
 }
 
 impl Entries for Sharded {
-    fn append(&self, conversation: ConversationId, entry: Handle) {
+    fn append(&self, conversation: ConversationId, entry: Encoded) {
         push(self.shard(conversation).lock().unwrap().entry(conversation).or_default(), entry);
     }
 
-    fn append_all(&self, conversation: ConversationId, entries: &[Handle]) {
+    fn append_all(&self, conversation: ConversationId, entries: &[Encoded]) {
         let mut shard = self.shard(conversation).lock().unwrap();
         let queue = shard.entry(conversation).or_default();
         entries.iter().for_each(|entry| push(queue, entry.clone()));
     }
 
-    fn newest(&self, conversation: ConversationId, out: &mut Vec<Handle>) {
+    fn newest(&self, conversation: ConversationId, out: &mut Vec<Encoded>) {
         if let Some(queue) = self.shard(conversation).lock().unwrap().get(&conversation) {
             copy_newest(queue, out);
         }

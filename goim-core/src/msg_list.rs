@@ -204,7 +204,11 @@ impl<M: Msg> MsgList<M> {
         }
         if !seq.follows(self.head) {
             self.seen = self.seen.max(seq);
-            return self.set_aside(msg);
+            return if bug!("what comes out of order is lost") {
+                Inserted::Ahead
+            } else {
+                self.set_aside(msg)
+            };
         }
         let inserted = self.append(msg);
         if self.ahead.is_some() {

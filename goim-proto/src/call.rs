@@ -95,7 +95,7 @@ wire_enum! {
         /// Moves the user's read marker forward; answered by `Done`.
         46 => MarkRead(Position),
         /// Edits a message of the caller's; answered by `Sent`.
-        47 => Edit(Edit),
+        47 => Edit(Edit<B>),
         /// Recalls a message; answered by `Sent`.
         48 => Recall(Recall),
         /// Reacts to a message, or not any more; answered by `Sent`.

@@ -1,4 +1,4 @@
-//! The wire format of goim: MessagePack frames over QUIC and WebSocket.
+//! The wire format of goim: MessagePack frames over QUIC and WebSocket, and the same types in JSON.
 //!
 //! In the data's way:
 //! [`frame`] cuts a byte stream into frames, [`ClientFrame`] and [`ServerFrame`] are what is in
@@ -33,7 +33,8 @@
 //!
 //! Fields are positional and only ever appended; codes are integers and never reused. A shorter
 //! array means defaults, a longer one is cut, an unknown code decodes as `Unknown`. The macros in
-//! [`wire`] see to that for every type at once.
+//! [`wire`] see to that for every type at once, in JSON too, where fields have names; [`shape`] says what
+//! that looks like.
 //!
 //! What is written is frozen in `tests/golden`. Whoever appends a field moves the old lines there
 //! to `older.txt`, for peers that still write them, and adds its row to `docs/PROTOCOL.md`, which
@@ -46,9 +47,11 @@ pub mod call;
 pub mod content;
 pub mod error;
 pub mod frame;
+mod json;
 pub mod limits;
 pub mod push;
 pub mod reply;
+pub mod shape;
 pub mod splice;
 pub mod version;
 pub mod wire;
@@ -61,6 +64,7 @@ pub use error::{Error, ErrorCode};
 pub use frame::{FrameError, FrameReader, encode_frame};
 pub use push::*;
 pub use reply::*;
+pub use shape::{Describe, Shape};
 pub use splice::EncodedEntry;
 pub use version::{ALPN, PROTOCOL_VERSION};
 pub use wire::{Decode, DecodeError, Encode, Slice, decode, encode};

@@ -1,17 +1,18 @@
 //! Declares wire types: what a derive would do, with the rules of growth built in.
 
-/// A struct as a positional array: missing fields take their defaults, further ones are skipped.
+/// A struct as a positional array: missing fields take their defaults, further ones are skipped. In JSON
+/// it is an object of named fields, by the same rules.
 macro_rules! wire_struct {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $doc:literal])*
         pub struct $name:ident $(<$body:ident>)? {
-            $( $(#[$field_meta:meta])* pub $field:ident: $ty:ty, )*
+            $( $(#[doc = $field_doc:literal])* pub $field:ident: $ty:ty, )*
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name $(<$body = bytes::Bytes>)? {
-            $( $(#[$field_meta])* pub $field: $ty, )*
+            $( $(#[doc = $field_doc])* pub $field: $ty, )*
         }
 
         impl $(<$body>)? $name $(<$body>)? {
@@ -26,11 +27,31 @@ macro_rules! wire_struct {
             }
         }
 
+        wire_fields! {
+            $(#[doc = $doc])*
+            $name $(<$body>)? { $( $(#[doc = $field_doc])* $field: $ty, )* }
+        }
+    };
+}
+
+/// How a struct with these fields is written, read and described.
+macro_rules! wire_fields {
+    (
+        $(#[doc = $doc:literal])*
+        $name:ident $(<$body:ident>)? {
+            $( $(#[doc = $field_doc:literal])* $field:ident: $ty:ty, )*
+        }
+    ) => {
         impl $(<$body: $crate::wire::Encode>)? $crate::wire::Encode for $name $(<$body>)? {
             fn encode<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeTuple as _;
-                #[allow(unused_mut, reason = "a struct may have no fields yet")]
-                let mut fields = serializer.serialize_tuple(Self::FIELDS.len())?;
+                use serde::ser::{SerializeMap as _, SerializeTuple as _};
+                const COUNT: usize = [$( stringify!($field), )*].len();
+                if serializer.is_human_readable() {
+                    let mut fields = serializer.serialize_map(Some(COUNT))?;
+                    $( fields.serialize_entry(stringify!($field), &$crate::wire::Ser(&self.$field))?; )*
+                    return fields.end();
+                }
+                let mut fields = serializer.serialize_tuple(COUNT)?;
                 $( fields.serialize_element(&$crate::wire::Ser(&self.$field))?; )*
                 fields.end()
             }
@@ -49,7 +70,7 @@ macro_rules! wire_struct {
                     type Value = $name $(<$body>)?;
 
                     fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                        f.write_str(concat!(stringify!($name), " as an array"))
+                        f.write_str(concat!("the fields of ", stringify!($name)))
                     }
 
                     fn visit_seq<A: serde::de::SeqAccess<'de>>(
@@ -60,26 +81,60 @@ macro_rules! wire_struct {
                         $crate::wire::skip_rest(&mut fields)?;
                         Ok(value)
                     }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut fields: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        let mut value = <$name $(<$body>)? as $crate::wire::Decode<'de>>::absent();
+                        while let Some(name) = fields.next_key::<String>()? {
+                            match name.as_str() {
+                                $( stringify!($field) => value.$field = $crate::json::field(&mut fields)?, )*
+                                _ => $crate::json::skip_field(&mut fields)?,
+                            }
+                        }
+                        Ok(value)
+                    }
                 }
-                deserializer.deserialize_seq(Fields(core::marker::PhantomData))
+                let fields = Fields(core::marker::PhantomData);
+                if deserializer.is_human_readable() {
+                    deserializer.deserialize_map(fields)
+                } else {
+                    deserializer.deserialize_seq(fields)
+                }
+            }
+        }
+
+        impl $(<$body: $crate::shape::Describe>)? $crate::shape::Describe for $name $(<$body>)? {
+            fn shape() -> $crate::shape::Shape {
+                $crate::shape::Shape::Struct($crate::shape::Struct {
+                    name: stringify!($name),
+                    doc: $crate::shape::Doc(&[$($doc),*]),
+                    fields: vec![$( $crate::shape::Field {
+                        name: stringify!($field),
+                        doc: $crate::shape::Doc(&[$($field_doc),*]),
+                        shape: <$ty as $crate::shape::Describe>::shape(),
+                    } ),*],
+                })
             }
         }
     };
 }
 
-/// An enum as `[code]` or `[code, payload]`: an unknown code decodes as `Unknown(code)`.
+/// An enum as `[code]` or `[code, payload]`: an unknown code decodes as `Unknown(code)`. In JSON it is an
+/// object with one field, whose name is the variant's and whose value is the payload, `{}` without one.
 macro_rules! wire_enum {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $doc:literal])*
         pub enum $name:ident $(<$body:ident>)? {
-            $( $(#[$variant_meta:meta])* $code:literal => $variant:ident $(($payload:ty))?, )*
+            $( $(#[doc = $variant_doc:literal])* $code:literal => $variant:ident $(($payload:ty))?, )*
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum $name $(<$body = bytes::Bytes>)? {
-            $( $(#[$variant_meta])* $variant $(($payload))?, )*
+            $( $(#[doc = $variant_doc])* $variant $(($payload))?, )*
             /// A code that this version does not know; its payload was passed over.
             Unknown(u64),
         }
@@ -94,7 +149,18 @@ macro_rules! wire_enum {
 
         impl $(<$body: $crate::wire::Encode>)? $crate::wire::Encode for $name $(<$body>)? {
             fn encode<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeTuple as _;
+                use serde::ser::{SerializeMap as _, SerializeTuple as _};
+                if serializer.is_human_readable() {
+                    let mut one = serializer.serialize_map(Some(1))?;
+                    match self {
+                        $( wire_enum!(@pattern payload $variant $(($payload))?) => one.serialize_entry(
+                            stringify!($variant),
+                            &wire_enum!(@json payload $($payload)?),
+                        )?, )*
+                        Self::Unknown(code) => one.serialize_entry("Unknown", code)?,
+                    }
+                    return one.end();
+                }
                 match self {
                     $( wire_enum!(@pattern payload $variant $(($payload))?) => {
                         const LENGTH: usize = 1 $( + wire_enum!(@one $payload) )?;
@@ -125,7 +191,7 @@ macro_rules! wire_enum {
                     type Value = $name $(<$body>)?;
 
                     fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                        f.write_str(concat!(stringify!($name), " as [code, payload]"))
+                        f.write_str(concat!(stringify!($name), " with a variant and its payload"))
                     }
 
                     fn visit_seq<A: serde::de::SeqAccess<'de>>(
@@ -140,11 +206,63 @@ macro_rules! wire_enum {
                         $crate::wire::skip_rest(&mut pair)?;
                         Ok(value)
                     }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut one: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        const NAMES: &[&str] = &[$( stringify!($variant), )* "Unknown"];
+                        let Some(variant) = one.next_key::<String>()? else {
+                            return Err(serde::de::Error::invalid_length(0, &self));
+                        };
+                        let value = match variant.as_str() {
+                            $( stringify!($variant) => wire_enum!(@variant one $name $variant $($payload)?), )*
+                            "Unknown" => $name::Unknown($crate::json::field(&mut one)?),
+                            other => return Err(serde::de::Error::unknown_variant(other, NAMES)),
+                        };
+                        match one.next_key::<String>()? {
+                            None => Ok(value),
+                            Some(_) => Err(serde::de::Error::custom(concat!(
+                                stringify!($name),
+                                " is one variant, not several"
+                            ))),
+                        }
+                    }
                 }
-                deserializer.deserialize_seq(Pair(core::marker::PhantomData))
+                let pair = Pair(core::marker::PhantomData);
+                if deserializer.is_human_readable() {
+                    deserializer.deserialize_map(pair)
+                } else {
+                    deserializer.deserialize_seq(pair)
+                }
+            }
+        }
+
+        impl $(<$body: $crate::shape::Describe>)? $crate::shape::Describe for $name $(<$body>)? {
+            fn shape() -> $crate::shape::Shape {
+                $crate::shape::Shape::Enum($crate::shape::Enum {
+                    name: stringify!($name),
+                    doc: $crate::shape::Doc(&[$($doc),*]),
+                    variants: vec![$( $crate::shape::Variant {
+                        name: stringify!($variant),
+                        doc: $crate::shape::Doc(&[$($variant_doc),*]),
+                        payload: wire_enum!(@shape $($payload)?),
+                    } ),*],
+                })
             }
         }
     };
+    (@json $bound:ident) => { $crate::json::Nothing };
+    (@json $bound:ident $payload:ty) => { $crate::wire::Ser($bound) };
+    (@variant $one:ident $name:ident $variant:ident) => {{
+        $crate::json::field::<$crate::json::Nothing, A>(&mut $one)?;
+        $name::$variant
+    }};
+    (@variant $one:ident $name:ident $variant:ident $payload:ty) => {
+        $name::$variant($crate::json::field::<$payload, A>(&mut $one)?)
+    };
+    (@shape) => { None };
+    (@shape $payload:ty) => { Some(<$payload as $crate::shape::Describe>::shape()) };
     (@pattern $bound:ident $variant:ident) => { Self::$variant };
     (@pattern $bound:ident $variant:ident ($payload:ty)) => { Self::$variant($bound) };
     (@one $payload:ty) => { 1 };
@@ -153,19 +271,20 @@ macro_rules! wire_enum {
     };
 }
 
-/// An enum as a bare integer: an unknown code decodes as `Unknown(code)`.
+/// An enum as a bare integer: an unknown code decodes as `Unknown(code)`. In JSON it is its name, and a
+/// code without one is an integer.
 macro_rules! wire_code {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $doc:literal])*
         pub enum $name:ident {
-            $( $(#[$variant_meta:meta])* $code:literal => $variant:ident, )*
+            $( $(#[doc = $variant_doc:literal])* $code:literal => $variant:ident, )*
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $name {
-            $( $(#[$variant_meta])* $variant, )*
+            $( $(#[doc = $variant_doc])* $variant, )*
             /// A code that this version does not know.
             Unknown(u64),
         }
@@ -201,7 +320,17 @@ macro_rules! wire_code {
 
         impl $crate::wire::Encode for $name {
             fn encode<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_u64(self.code())
+                $crate::json::encode_code(self.code(), Self::CODES, serializer)
+            }
+        }
+
+        impl $crate::shape::Describe for $name {
+            fn shape() -> $crate::shape::Shape {
+                $crate::shape::Shape::Code($crate::shape::Code {
+                    name: stringify!($name),
+                    doc: $crate::shape::Doc(&[$($doc),*]),
+                    names: vec![$( (stringify!($variant), $crate::shape::Doc(&[$($variant_doc),*])) ),*],
+                })
             }
         }
 
@@ -211,7 +340,7 @@ macro_rules! wire_code {
             }
 
             fn decode<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                <u64 as $crate::wire::Decode>::decode(deserializer).map(Self::from_code)
+                $crate::json::decode_code(Self::CODES, deserializer).map(Self::from_code)
             }
         }
     };

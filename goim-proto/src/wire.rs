@@ -1,5 +1,9 @@
 //! The rules of growth, once for all types: [`Encode`] and [`Decode`] over serde's data model.
 //!
+//! In a format for people, which is JSON, structs are objects and enums are names: a caller who writes
+//! by hand cannot count positions. The rules are the same: what is missing is a default, what is not
+//! known is passed over, for a newer client may speak to an older server there too.
+//!
 //! Core's types know no serialisation, and serde's derive would neither default missing fields
 //! nor pass over unknown ones in an array; hence two traits of our own on top of any serde format.
 
@@ -12,9 +16,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{BufMut, Bytes, BytesMut};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use serde::de::{self, DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
-use serde::ser::{SerializeSeq, SerializeTuple};
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::json;
 use crate::limits::{DEPTH_MAX, ITEMS_MAX};
 
 /// What can be written to the wire.
@@ -90,7 +95,7 @@ impl<T: Encode + ?Sized> Serialize for Ser<'_, T> {
 }
 
 /// Lets serde read a [`Decode`].
-pub(crate) struct De<T>(PhantomData<T>);
+pub(crate) struct De<T>(pub(crate) PhantomData<T>);
 
 impl<'de, T: Decode<'de>> DeserializeSeed<'de> for De<T> {
     type Value = T;
@@ -153,7 +158,7 @@ macro_rules! id {
 
             fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 if deserializer.is_human_readable() {
-                    deserializer.deserialize_str(Parsed(|text: &str| text.parse())).map(Self::new)
+                    deserializer.deserialize_str(Parsed(json::id)).map(Self::new)
                 } else {
                     u64::deserialize(deserializer).map(Self::new)
                 }
@@ -180,6 +185,9 @@ impl<'de> Decode<'de> for ClientMsgId {
     }
 
     fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_str(Parsed(json::uuid)).map(Self::from_uuid);
+        }
         uuid::Uuid::deserialize(deserializer).map(Self::from_uuid)
     }
 }
@@ -342,47 +350,21 @@ impl<'de, T: Decode<'de>> Decode<'de> for Vec<T> {
     }
 }
 
-impl<B: Encode> Encode for Entry<B> {
-    fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_tuple(6)?;
-        fields.serialize_element(&Ser(&self.seq))?;
-        fields.serialize_element(&Ser(&self.sender))?;
-        fields.serialize_element(&Ser(&self.client_msg_id))?;
-        fields.serialize_element(&Ser(&self.at_ms))?;
-        fields.serialize_element(&Ser(&self.count))?;
-        fields.serialize_element(&Ser(&self.body))?;
-        fields.end()
-    }
-}
-
-impl<'de, B: Decode<'de>> Decode<'de> for Entry<B> {
-    fn absent() -> Self {
-        let (seq, sender, client_msg_id) = (Seq::absent(), UserId::absent(), ClientMsgId::absent());
-        Self { seq, sender, client_msg_id, at_ms: 0, count: 0, body: B::absent() }
-    }
-
-    fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<B>(PhantomData<B>);
-        impl<'de, B: Decode<'de>> Visitor<'de> for Fields<B> {
-            type Value = Entry<B>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an entry as an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Entry<B>, A::Error> {
-                let entry = Entry {
-                    seq: next(&mut fields)?,
-                    sender: next(&mut fields)?,
-                    client_msg_id: next(&mut fields)?,
-                    at_ms: next(&mut fields)?,
-                    count: next(&mut fields)?,
-                    body: next(&mut fields)?,
-                };
-                skip_rest(&mut fields)?;
-                Ok(entry)
-            }
-        }
-        deserializer.deserialize_seq(Fields(PhantomData))
+// Core's, which knows no wire: its fields are listed here, and their order is golden.
+wire_fields! {
+    /// An entry of a conversation's log.
+    Entry<B> {
+        /// Its place in the conversation.
+        seq: Seq,
+        /// Who appended it.
+        sender: UserId,
+        /// The id that the sender gave it.
+        client_msg_id: ClientMsgId,
+        /// When it was committed, in milliseconds since the Unix epoch.
+        at_ms: u64,
+        /// How many messages the log holds up to and including this entry.
+        count: u64,
+        /// What it says.
+        body: B,
     }
 }

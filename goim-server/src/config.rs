@@ -19,6 +19,9 @@ pub struct Config {
     pub quic_listen: SocketAddr,
     /// Where `/healthz`, `/readyz` and `/metrics` are served (TCP); absent: nowhere.
     pub http_listen: Option<SocketAddr>,
+    /// Where the HTTP API is served, and the page that describes it at `/v1/` (TCP, without TLS: put a proxy
+    /// before it that has a certificate); absent: nowhere.
+    pub api_listen: Option<SocketAddr>,
     /// `sqlite:PATH` or `postgres://…`; absent: `goim.sqlite` in `data_dir`.
     pub store: Option<String>,
     /// Where the certificate, the token key and the embedded store are kept.
@@ -51,6 +54,7 @@ impl Default for Config {
         Self {
             quic_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4433)),
             http_listen: None,
+            api_listen: None,
             store: None,
             data_dir: PathBuf::from("goim-data"),
             tls_names: vec!["localhost".into(), "127.0.0.1".into(), "::1".into()],
@@ -76,11 +80,18 @@ pub struct Limits {
     /// New connections a second from one address, after a burst of eight times as many: a
     /// household or an office behind one address reconnects at once after an outage.
     pub handshakes_per_s: u32,
+    /// Open connections to the HTTP API, which hold 272 KiB each at most.
+    pub http_connections_max: usize,
+    /// The same from one address. A proxy is one address.
+    pub http_connections_per_address_max: usize,
     /// Password checks, registrations and refreshes a second from one address, after a burst of
     /// sixteen times as many. Argon2id takes about 20 ms of a core each.
     pub logins_per_s: u32,
-    /// Wrong passwords a minute for one account, after a burst of as many, from wherever they come.
-    /// At 10 a guesser has 5 million a year, and whoever is guessed at waits for 6 s at most.
+    /// Wrong passwords a minute for one account from one address (of IPv6: from one /64), after a
+    /// burst of as many, and ten times as many from wherever they come; the same from its own
+    /// sessions. Passwords that are right, or were not checked, cost nothing. At 10 whoever guesses
+    /// from one address has 5 million a year. Whoever has ten addresses or more has 53 million, and
+    /// can keep the account's owner from logging in while he goes on.
     pub wrong_passwords_per_min: u32,
     /// Password hashes computed at once; each takes 19 MiB.
     pub password_hashes_max: usize,
@@ -103,11 +114,14 @@ pub struct Limits {
     pub msg_box_bytes_max: usize,
     /// Members of a group.
     pub group_members_max: usize,
-    /// Conversations that one user is a member of.
+    /// Conversations that one user is a member of, whoever let him in; his inbox is one.
     pub conversations_per_user_max: usize,
     /// Friends of one user, and likewise users whom he blocks.
     pub friends_max: u64,
-    /// Requests of one user to be friends that are not answered, and likewise applications to groups.
+    /// Bots that one person ever makes: each is an account that needed no password to be hashed.
+    pub bots_max: u64,
+    /// Requests of one user to be friends that are not answered, of the last 30 days, and likewise
+    /// applications to groups.
     pub open_requests_max: u64,
     /// For how long a message is edited by who sent it, in milliseconds; 0 for not at all.
     pub edit_age_max_ms: u64,
@@ -122,6 +136,8 @@ impl Default for Limits {
         Self {
             connections_max: 50_000,
             handshakes_per_s: 1_000,
+            http_connections_max: 1_024,
+            http_connections_per_address_max: 256,
             logins_per_s: 16,
             wrong_passwords_per_min: 10,
             password_hashes_max: 2,
@@ -135,6 +151,7 @@ impl Default for Limits {
             group_members_max: 10_000,
             conversations_per_user_max: 10_000,
             friends_max: 5_000,
+            bots_max: 100,
             open_requests_max: 500,
             edit_age_max_ms: 15 * 60 * 1_000,
             recall_age_max_ms: 2 * 60 * 1_000,
@@ -216,6 +233,8 @@ impl Config {
         let limits = &self.limits;
         let positive = [
             ("limits.connections_max", limits.connections_max),
+            ("limits.http_connections_max", limits.http_connections_max),
+            ("limits.http_connections_per_address_max", limits.http_connections_per_address_max),
             ("limits.password_hashes_max", limits.password_hashes_max),
             ("limits.calls_in_flight_max", limits.calls_in_flight_max),
             ("limits.send_bytes_in_flight_max", limits.send_bytes_in_flight_max),

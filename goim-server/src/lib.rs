@@ -1,4 +1,4 @@
-//! The reference server of goim: QUIC, SQLite or Postgres, one process by default.
+//! The reference server of goim: QUIC and HTTP, SQLite or Postgres, one process by default.
 //!
 //! ```no_run
 //! use goim_server::{Config, Server};

@@ -27,7 +27,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     }
     let server = Server::start(config).await?;
     let fingerprint: String = server.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
-    tracing::info!(quic = %server.quic_addr(), http = ?server.http_addr(), fingerprint, "ready");
+    tracing::info!(quic = %server.quic_addr(), http = ?server.http_addr(), api = ?server.api_addr(), fingerprint, "ready");
     stop_signal().await?;
     server.shutdown().await;
     Ok(())

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::commit::{Committer, Sink};
 use crate::config::Config;
 use crate::http;
+use crate::service::rules::ChatRules;
 use crate::service::{Outcomes, Parts, Service, Ticket, Tokens};
 use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -41,6 +42,7 @@ pub struct Server {
     endpoint: Endpoint,
     quic_addr: SocketAddr,
     http_addr: Option<SocketAddr>,
+    api_addr: Option<SocketAddr>,
     fingerprint: [u8; 32],
     ready: Arc<AtomicBool>,
     tasks: JoinSet<()>,
@@ -101,10 +103,11 @@ impl Server {
         let ready = Arc::new(AtomicBool::new(true));
         let mut tasks = JoinSet::new();
         let http_addr = serve_http(&service, &ready, &mut tasks).await?;
+        let api_addr = serve_api(&service, &mut tasks).await?;
         tasks.spawn(accept(Arc::clone(&service), endpoint.clone()));
         spawn_upkeep(&service, &mut tasks);
         tracing::info!(%quic_addr, "serving");
-        Ok(Self { service, endpoint, quic_addr, http_addr, fingerprint, ready, tasks })
+        Ok(Self { service, endpoint, quic_addr, http_addr, api_addr, fingerprint, ready, tasks })
     }
 
     fn service(config: Config, store: Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
@@ -118,7 +121,13 @@ impl Server {
             Arc::new(Outcomes { metrics: Arc::clone(&metrics), bus, unmarked_duplicate_cost });
         let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
         let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
-        let committer = Committer::start(&lane_store, lanes, LaneLimits::default(), &sink);
+        let committer = Committer::start(
+            &lane_store,
+            lanes,
+            ChatRules::new(&config.limits),
+            LaneLimits::default(),
+            &sink,
+        );
         Arc::new(Service::new(Parts { config, clock, store, committer, hub, metrics, tokens }))
     }
 
@@ -132,6 +141,12 @@ impl Server {
     #[must_use]
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http_addr
+    }
+
+    /// Where the HTTP API is, if anywhere.
+    #[must_use]
+    pub fn api_addr(&self) -> Option<SocketAddr> {
+        self.api_addr
     }
 
     /// SHA-256 of the DER form of the certificate: what a client pins.
@@ -194,6 +209,19 @@ async fn serve_http(
             tracing::error!(%error, "HTTP ended");
         }
     });
+    Ok(Some(bound))
+}
+
+async fn serve_api(
+    service: &Arc<Service>,
+    tasks: &mut JoinSet<()>,
+) -> Result<Option<SocketAddr>, StartError> {
+    let Some(address) = service.config.api_listen else { return Ok(None) };
+    let not_bound = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(not_bound)?;
+    let bound = listener.local_addr().map_err(not_bound)?;
+    let router = http::Api { service: Arc::clone(service) }.router();
+    tasks.spawn(http::serve(listener, router, service.limits.clone()));
     Ok(Some(bound))
 }
 

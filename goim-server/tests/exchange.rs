@@ -3,7 +3,9 @@
 mod support;
 
 use goim_core::Seq;
-use goim_proto::{Call, Commit, ConversationArgument, Member, Members, Position, Reply};
+use goim_proto::{
+    Call, Commit, ConversationArgument, Member, Members, Position, ProfileUpdate, Reply, UserList,
+};
 use support::{RawClient, TestServer, mint};
 
 #[tokio::test]
@@ -126,4 +128,24 @@ async fn g5_a_pull_beyond_the_head_silences_nothing() {
     assert!(bob.pull(group, 1_000_000).await.unwrap().entries.is_empty());
     let sent = alice.text(group, "still there?").await.unwrap();
     bob.announced(group, sent.seq).await;
+}
+
+/// An ack never waits behind a page of profiles either.
+#[tokio::test]
+async fn a_large_answer_to_any_call_comes_beside_the_control_stream() {
+    let server = TestServer::start().await;
+    let mut alice = RawClient::user(server.addr(), "alice").await;
+    let mut users = Vec::new();
+    for n in 0..20 {
+        let mut bot = alice.bot(server.addr(), &format!("bot {n}")).await;
+        let update = ProfileUpdate { bio: Some("x".repeat(512)), ..ProfileUpdate::default() };
+        bot.call(Call::UpdateProfile(update)).await.unwrap();
+        users.push(bot.me());
+    }
+    let profiles = Call::Profiles(UserList { users: users.clone() });
+    let Reply::Profiles(few) = alice.call(profiles).await.unwrap() else { panic!() };
+    assert_eq!((few.profiles.len(), alice.large_replies), (20, 1));
+    let profiles = Call::Profiles(UserList { users: users[..1].to_vec() });
+    assert!(alice.call(profiles).await.is_ok());
+    assert_eq!(alice.large_replies, 1, "a small one does not");
 }

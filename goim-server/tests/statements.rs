@@ -17,9 +17,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backend::Backend;
 use common::on_both_stores;
-use goim_core::{ConversationId, DeviceId, Seq, UserId};
+use goim_core::lane::{AppendResult, Expect, Row};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
 use goim_proto::ProfileUpdate;
-use goim_server::store::{Applications, EntryKind, Notice, SearchKey, Store};
+use goim_server::store::{
+    Applications, Effect, EntryBatch, EntryDraft, EntryKind, Notice, SearchKey, Store, StoreResult,
+};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Event, Metadata, Subscriber, span};
 
@@ -127,9 +130,8 @@ async fn friends(backend: &Backend) {
         store.request_friend(other, user, "", None, 1).await.unwrap();
         store.answer_friend(user, other, true, &notice, 1).await.unwrap();
         store.request_friend(user, other, "", None, 1).await.unwrap();
-        let direct = store.direct_chat(user, other).await.unwrap();
-        store.set_block(other, user, direct, true).await.unwrap();
-        store.set_block(user, person(&store, &format!("blocked {n}")).await, direct, true).await.unwrap();
+        store.set_block(other, user, true).await.unwrap();
+        store.set_block(user, person(&store, &format!("blocked {n}")).await, true).await.unwrap();
     }
     let (nobody, newest) = (UserId::new(0), u64::MAX);
     assert_constant!("friends", store.friends(user, nobody, 1), store.friends(user, nobody, 100), 30);
@@ -194,6 +196,47 @@ async fn messages(backend: &Backend) {
     assert_eq!((form.edited_at_ms, form.reactions[0].count, form.reactions[0].own), (7, 2, true));
 }
 
+/// A log of which the user may read each third entry, and the same of which he may read one.
+async fn stays(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let raw = backend.raw().await;
+    let user = person(&store, "user").await;
+    let mut logs = Vec::new();
+    for stays in [1, 30] {
+        let name = format!("inbox of {stays}");
+        let inbox = store.create_user(&name, None, None, 1).await.unwrap().expect("a free name").inbox;
+        let rows = (1..=90).map(|seq| Row {
+            conversation: inbox,
+            seq: Seq::new(seq),
+            sender: user,
+            device: DeviceId::new(1),
+            client_msg_id: ClientMsgId::mint(seq, &[0; 10]),
+            count: seq,
+            at_ms: seq,
+            entry: EntryDraft { kind: EntryKind(1), body: bytes::Bytes::new(), effect: Effect::None },
+        });
+        let expect = Expect { conversation: inbox, base: Seq::ZERO, rev: 0, n: 90, count: 90, at_ms: 90 };
+        let batch = EntryBatch { expects: vec![expect], rows: rows.collect(), effects: false };
+        let mut lane = store.lane_connection().await.unwrap();
+        assert_eq!(lane.append(&batch).await, AppendResult::Written { stale: Vec::new() });
+        for seq in (1..=stays).map(|n| 3 * n) {
+            raw.execute(&format!(
+                "INSERT INTO members (conversation, user_id, from_seq, until_seq, role) \
+                 VALUES ({inbox}, {user}, {seq}, {seq}, 3)"
+            ))
+            .await;
+        }
+        logs.push(inbox);
+    }
+    let pull = async |at: usize| -> StoreResult<_> {
+        Ok(store.pull(user, logs[at], Seq::ZERO, 100, 1 << 20).await?.entries)
+    };
+    assert_constant!("pull", pull(0), pull(1), 30);
+    let history = async |at: usize| store.history(user, logs[at], Seq::MAX, 100, 1 << 20).await;
+    assert_constant!("history", history(0), history(1), 30);
+}
+
 async fn applications(backend: &Backend) {
     let _turn = alone().await;
     let store = backend.open().await;
@@ -218,5 +261,6 @@ on_both_stores! {
     super::friends as no_list_of_friends_costs_a_query_for_each,
     super::conversations as no_list_of_conversations_costs_a_query_for_each,
     super::messages as no_page_of_messages_costs_a_query_for_each,
+    super::stays as no_page_costs_a_query_for_each_time_that_the_reader_came_and_went,
     super::people as no_list_of_people_costs_a_query_for_each,
 }

@@ -63,7 +63,8 @@ async fn talk(alice: &mut RawClient, group: ConversationId) -> Seq {
 /// Each time it is a race between what the other node hears of first, the inbox or the group.
 #[tokio::test]
 async fn g9_who_comes_and_goes_unheard_gets_nothing_from_between() {
-    come_and_go(3, 60).await;
+    // Twice a round he is let in, which is done 100 times at most.
+    come_and_go(3, 45).await;
 }
 
 /// The other node hears of the coming, the going and the coming back at once.

@@ -11,6 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Steps of a trace that are told without `--trace`.
 const LAST_STEPS: usize = 60;
+/// How often a run without a progress bar says where it is.
+const WORLDS_A_LINE: u64 = 10_000;
 
 /// Lives through whole worlds of goim, each from a seed, and checks that nothing is lost, repeated
 /// or reordered in any of them.
@@ -122,6 +124,10 @@ impl Cli {
             let found = self.one(&Scenario::draw(self.seed.wrapping_add(n)), total)?;
             bar.inc(1);
             bar.set_message(format!("{} events", total.events));
+            if bar.is_hidden() && total.worlds.is_multiple_of(WORLDS_A_LINE) {
+                let seed = self.seed.wrapping_add(n);
+                writeln!(io::stderr(), "{} worlds, the last one of seed {seed}", total.worlds)?;
+            }
             if found.is_some() {
                 bar.abandon();
                 return Ok(found);
@@ -162,6 +168,8 @@ impl Cli {
             None => format!("--seeds 1 --seed {}", found.scenario.seed),
         };
         writeln!(out, "again: goim-sim {which}{}", self.options())?;
+        // Before the work whose result goes there.
+        fs::write(&self.out, found.scenario.to_text())?;
         writeln!(out, "shrinking…")?;
         out.flush()?;
         let small = shrink(found);

@@ -28,8 +28,16 @@ pub(crate) struct Weather {
     pub(crate) store_full: bool,
     pub(crate) store_slow: bool,
     pub(crate) bus_down: bool,
+    /// Pairs of nodes of which neither hears on the bus what the other publishes.
+    pub(crate) apart: Vec<(usize, usize)>,
     /// (device, node) that cannot reach each other.
     pub(crate) parted: Vec<(usize, usize)>,
+}
+
+impl Weather {
+    pub(crate) fn are_apart(&self, one: usize, other: usize) -> bool {
+        self.apart.iter().any(|pair| *pair == (one, other) || *pair == (other, one))
+    }
 }
 
 struct Queued {
@@ -96,6 +104,7 @@ impl Cx {
                 store_full: false,
                 store_slow: false,
                 bus_down: false,
+                apart: Vec::new(),
                 parted: Vec::new(),
             },
             net: Net::default(),

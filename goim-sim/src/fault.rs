@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     StoreJoin { node: usize },
     BusDown,
     BusUp,
+    Apart,
+    Together { one: usize, other: usize },
     NodeCrash,
     NodePause,
     ClockJump,
@@ -39,13 +41,14 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Those that strike again and again, with their parameters.
-    const RECURRING: [(Self, &'static str); 18] = [
+    const RECURRING: [(Self, &'static str); 19] = [
         (Self::DatagramsDie, "datagrams_die_every_ms"),
         (Self::Stall, "stall_every_ms"),
         (Self::Disconnect, "disconnect_every_ms"),
         (Self::Partition, "partition_every_ms"),
         (Self::StorePartition, "store_partition_every_ms"),
         (Self::BusDown, "bus_down_every_ms"),
+        (Self::Apart, "nodes_apart_every_ms"),
         (Self::NodeCrash, "node_crash_every_ms"),
         (Self::NodePause, "node_pause_every_ms"),
         (Self::ClockJump, "clock_jump_every_ms"),
@@ -83,8 +86,11 @@ impl Fault {
     }
 }
 
-/// Retention is longer than ids may be old, by more than clocks may be wrong.
-const RETENTION_MARGIN_MS: u64 = 2_000;
+/// Retention is longer than ids may be old, by more than a send may wait in a lane (4 s) and clocks may
+/// be wrong.
+const RETENTION_MARGIN_MS: u64 = 6_000;
+/// How far a clock may be off where that matters.
+const CLOCK_ERROR_MAX_MS: u64 = 500;
 
 impl World {
     pub(crate) fn strike(&mut self, fault: Fault) {
@@ -98,6 +104,7 @@ impl World {
             Fault::Join { client, node } => weather.parted.retain(|pair| *pair != (client, node)),
             Fault::StoreJoin { node } => weather.store_cut[node] = false,
             Fault::BusUp => weather.bus_down = false,
+            Fault::Together { one, other } => weather.apart.retain(|pair| *pair != (one, other)),
             Fault::StoreFast => weather.store_slow = false,
             Fault::StoreEmptied => weather.store_full = false,
             _ => {}
@@ -108,6 +115,7 @@ impl World {
         match fault {
             Fault::DatagramsDie | Fault::Stall | Fault::Disconnect => self.begin_on_a_connection(fault),
             Fault::Partition | Fault::StorePartition | Fault::BusDown => self.begin_parting(fault),
+            Fault::Apart => self.part_nodes(),
             Fault::NodeCrash | Fault::NodePause | Fault::ClockJump => self.begin_on_a_node(fault),
             Fault::ClientCrash | Fault::ClientRestore | Fault::SlowReader | Fault::Members => {
                 self.begin_on_a_device(fault);
@@ -121,6 +129,7 @@ impl World {
             Fault::Join { .. }
             | Fault::StoreJoin { .. }
             | Fault::BusUp
+            | Fault::Together { .. }
             | Fault::StoreFast
             | Fault::StoreEmptied => {}
         }
@@ -174,6 +183,19 @@ impl World {
         cx.after(wait, Event::Fault(end));
     }
 
+    /// Two nodes, or one and all the others, hear nothing of each other for a while.
+    fn part_nodes(&mut self) {
+        let cx = &mut self.cx;
+        let one = cx.rng.index(self.nodes.len());
+        let from_all = cx.rng.one_in(2);
+        let other = cx.rng.index(self.nodes.len());
+        let wait = cx.rng.millis(100, 5_000);
+        for other in (0..self.nodes.len()).filter(|node| *node != one && (from_all || *node == other)) {
+            cx.weather.apart.push((one, other));
+            cx.after(wait, Event::Fault(Fault::Together { one, other }));
+        }
+    }
+
     fn begin_on_a_node(&mut self, fault: Fault) {
         let cx = &mut self.cx;
         let node = cx.rng.index(self.nodes.len());
@@ -193,7 +215,7 @@ impl World {
             _ => {
                 cx.marks.hit(Mark::ClockJumped);
                 // Where ids grow old, by less than retention is longer than they may be.
-                let most: u64 = if cx.s.id_age_max_ms > 0 { RETENTION_MARGIN_MS / 4 } else { 600_000 };
+                let most: u64 = if cx.s.id_age_max_ms > 0 { CLOCK_ERROR_MAX_MS } else { 600_000 };
                 let error = i64::try_from(cx.rng.between(0, 2 * most)).unwrap_or(0);
                 cx.clock_error_ms[node] = error - i64::try_from(most).unwrap_or(0);
             }
@@ -271,6 +293,7 @@ impl World {
         }
         cx.weather.store_cut.fill(false);
         cx.weather.bus_down = false;
+        cx.weather.apart.clear();
         cx.weather.store_full = false;
         cx.weather.store_slow = false;
         cx.clock_error_ms.fill(0);

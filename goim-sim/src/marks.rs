@@ -33,6 +33,7 @@ marks! {
     DatagramTwice "a datagram came twice",
     DatagramsDied "a connection's datagrams died",
     BusDown "the bus was down",
+    NodesApart "an entry was published to a node that was apart",
     BusLost "the bus lost an entry",
     BusTwice "the bus brought an entry twice",
     BusLate "the bus was late with an entry",

@@ -38,6 +38,11 @@ impl Net {
         self.conns.values_mut().for_each(|conn| conn.datagrams = true);
     }
 
+    /// How many connections a node has.
+    pub(crate) fn open_to(&self, node: usize) -> usize {
+        self.conns.values().filter(|conn| conn.node == node).count()
+    }
+
     /// Open connections, in order of their numbers.
     pub(crate) fn open(&self) -> Vec<ConnId> {
         let mut open: Vec<_> = self.conns.keys().copied().collect();

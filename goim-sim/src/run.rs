@@ -42,19 +42,22 @@ pub fn trace(scenario: &Scenario, from: u64) -> (Outcome, Vec<String>) {
 
 /// Rounds of shrinking; each tries every parameter.
 const ROUNDS_MAX: u32 = 6;
+/// Shrinking is over, at the latest, when it has lived through so many events.
+const SHRINK_EVENTS_MAX: u64 = 30_000_000;
 
 /// Makes a world in which something does not hold as small as it goes: leaves out one fault after
 /// the other, then sizes and time, as long as the same check fails.
 #[must_use]
 pub fn shrink(found: &Found) -> Found {
     let mut small = found.clone();
+    let mut left = SHRINK_EVENTS_MAX;
     for _ in 0..ROUNDS_MAX {
         let before = small.scenario.clone();
         for name in Scenario::NAMES {
             let value = small.scenario.value(name).unwrap_or(0);
             let least = Scenario::least(name);
             for smaller in [least, least.midpoint(value)] {
-                if smaller < value && try_with(&mut small, name, smaller) {
+                if smaller < value && try_with(&mut small, name, smaller, &mut left) {
                     break;
                 }
             }
@@ -67,13 +70,14 @@ pub fn shrink(found: &Found) -> Found {
 }
 
 /// Keeps a change if the same check still fails, and not much later.
-fn try_with(small: &mut Found, name: &str, value: u64) -> bool {
-    if small.scenario.value(name) == Some(value) {
+fn try_with(small: &mut Found, name: &str, value: u64, left: &mut u64) -> bool {
+    if small.scenario.value(name) == Some(value) || *left == 0 {
         return false;
     }
     let mut scenario = small.scenario.clone();
     scenario.set(name, value);
     let outcome = look(&scenario);
+    *left = left.saturating_sub(outcome.events);
     match outcome.finding {
         Some(finding) if finding.check == small.finding.check && outcome.events <= 2 * small.events => {
             *small = Found { scenario, finding, events: outcome.events };

@@ -3,6 +3,7 @@
 
 mod text;
 
+use crate::entry::Body;
 use crate::rng::Rng;
 
 pub use text::ScenarioError;
@@ -89,8 +90,14 @@ scenario! {
     pulls,
     /// Entries that wait in a lane.
     lane_waiting,
+    /// Bytes that wait there.
+    lane_waiting_bytes,
     /// Entries in a batch.
     lane_batch,
+    /// Bytes in a batch.
+    lane_batch_bytes,
+    /// Waiting entries that one load of a lane asks about.
+    lane_load,
     /// Conversations that a lane remembers.
     lane_conversations,
     /// Member rows and devices that a lane remembers of each.
@@ -153,6 +160,8 @@ scenario! {
     store_partition_every_ms,
     /// Between two times in which the bus is down.
     bus_down_every_ms,
+    /// Between two partitions of nodes from each other.
+    nodes_apart_every_ms,
     /// Of a thousand entries on the bus, so many are lost without a trace.
     bus_loss_permille,
     /// So many arrive twice.
@@ -188,6 +197,9 @@ scenario! {
     /// Of a thousand statements, so many have their answer lost.
     answer_lost_permille,
 }
+
+/// What an entry counts in a lane.
+const ENTRY_BYTES: u64 = size_of::<Body>() as u64;
 
 impl Scenario {
     /// Draws a world: about half of what may go wrong goes wrong in it, so that each fault also
@@ -228,7 +240,10 @@ impl Scenario {
         self.pull_limit = rng.tiny_or(1, 100);
         self.pulls = rng.tiny_or(1, 8);
         self.lane_waiting = rng.tiny_or(2, 1_024);
+        self.lane_waiting_bytes = rng.tiny_or(2 * ENTRY_BYTES, 1 << 16);
         self.lane_batch = rng.tiny_or(1, 256);
+        self.lane_batch_bytes = rng.tiny_or(1, 1 << 14);
+        self.lane_load = rng.tiny_or(1, 256);
         self.lane_conversations = rng.tiny_or(1, 64);
         self.lane_members = rng.tiny_or(1, 64);
         self.lane_recent = rng.tiny_or(1, 1_024);
@@ -239,7 +254,9 @@ impl Scenario {
     /// Whether some limit lets through only one entry, or a few, in a round trip.
     fn is_tiny(&self) -> bool {
         let bytes = self.inbox_conversation_bytes.min(self.inbox_bytes).min(self.outbox_in_flight);
-        bytes < 4_000 || self.pull_limit < 16 || self.lane_waiting < 32 || self.lane_batch < 16
+        let lane = self.lane_batch.min(self.lane_load).min(self.lane_batch_bytes / ENTRY_BYTES);
+        let waiting = self.lane_waiting.min(self.lane_waiting_bytes / ENTRY_BYTES);
+        bytes < 4_000 || self.pull_limit < 16 || waiting < 32 || lane < 16
     }
 
     fn draw_pace(&mut self, rng: &mut Rng) {
@@ -265,7 +282,7 @@ impl Scenario {
         self.member_every_ms = rng.maybe(if self.is_tiny() { 500 } else { 50 }, 3_000);
         self.block_every_ms = rng.maybe(500, 5_000);
         self.marker_every_ms = rng.maybe(200, 3_000);
-        self.id_age_max_ms = rng.maybe(3_000, 8_000);
+        self.id_age_max_ms = rng.maybe(1_000, 6_000);
         self.poison_permille = rng.maybe(1, 30);
         self.spam_permille = rng.maybe(1, 200);
     }
@@ -279,6 +296,7 @@ impl Scenario {
         self.partition_every_ms = rng.maybe(2_000, 20_000);
         self.store_partition_every_ms = rng.maybe(2_000, 20_000);
         self.bus_down_every_ms = rng.maybe(2_000, 20_000);
+        self.nodes_apart_every_ms = rng.maybe(2_000, 20_000);
         self.bus_loss_permille = rng.maybe(1, 200);
         self.bus_twice_permille = rng.maybe(1, 200);
         self.bus_late_permille = rng.maybe(1, 200);
@@ -293,7 +311,7 @@ impl Scenario {
         self.store_slow_every_ms = rng.maybe(2_000, 20_000);
         self.store_full_every_ms = rng.maybe(2_000, 20_000);
         self.store_back_every_ms = rng.maybe(4_000, 20_000);
-        self.retention_every_ms = rng.maybe(1_000, 5_000);
+        self.retention_every_ms = rng.maybe(200, 3_000);
         self.conflict_permille = rng.maybe(1, 100);
         self.answer_lost_permille = rng.maybe(1, 50);
     }

@@ -105,14 +105,7 @@ impl World {
         let mut cx = Cx::new(s, clients);
         let nodes = (0..cx.node_lives.len()).map(|id| Node::new(&cx, id)).collect();
         let clients = (0..clients).map(|id| Client::new(&mut cx, id)).collect();
-        let reasons = [
-            cx.s.member_every_ms,
-            cx.s.block_every_ms,
-            cx.s.poison_permille,
-            cx.s.id_age_max_ms,
-            cx.s.clock_jump_every_ms,
-        ];
-        let checker = Checker::new(&state, reasons.iter().any(|reason| *reason > 0));
+        let checker = Checker::new(&state, cx.s.id_age_max_ms > 0 || cx.s.clock_jump_every_ms > 0);
         let store = Store::new(state);
         Self { cx, store, nodes, clients, checker, events: 0, trace_from, trace: Vec::new() }
     }
@@ -247,8 +240,12 @@ impl World {
         let state = &self.store.state;
         self.checker.whole(state)?;
         self.checker.g6_monotone(state)?;
+        self.checker.g5_told(state, |user| inbox_of(&self.cx.s, user))?;
         self.everybody_has_all("g5_complete")?;
-        let quiet = self.nodes.iter().try_for_each(Node::is_quiet);
+        let quiet = self.nodes.iter().try_for_each(|node| {
+            node.is_quiet()?;
+            node.has_conns(self.cx.net.open_to(node.id))
+        });
         let quiet = quiet.and_then(|()| self.clients.iter().try_for_each(Client::is_quiet));
         quiet.or_else(|what| fail("liveness", what))?;
         if !self.store.is_idle() || !self.store.state.due.is_empty() {

@@ -34,7 +34,10 @@ fn a_scenario_is_its_text() {
 fn a_bad_scenario_says_what_is_wrong() {
     let mut scenario = Scenario::draw(5);
     assert_eq!(Scenario::from_text("{\"seed\": 5}"), Err(ScenarioError::Foreign));
-    assert_eq!(Scenario::from_text("goim-sim scenario 1\nnodes=2\n"), Err(ScenarioError::Foreign));
+    for seeds in ["", "seed=\n", "seed=1\nseed=2\n"] {
+        let text = format!("goim-sim scenario 1\n{seeds}nodes=2\n");
+        assert_eq!(Scenario::from_text(&text), Err(ScenarioError::Seed), "{text}");
+    }
     assert_eq!(scenario.set_text("nodes"), Err(ScenarioError::NotAPair("nodes".to_owned())));
     assert_eq!(scenario.set_text("nodes=-1"), Err(ScenarioError::NotAPair("nodes=-1".to_owned())));
     let unknown = scenario.set_text("gremlins=7").unwrap_err();

@@ -36,6 +36,8 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Box<dyn std::erro
     };
     // All clients of a benchmark come from one address.
     config.limits.handshakes_per_s = 100_000;
+    // The crowd are bots.
+    config.limits.bots_max = 1_000_000;
     let server = Server::start(config).await?;
     println!("{READY}{} {}", server.quic_addr(), hex(&server.fingerprint()));
     let (ended, end) = tokio::sync::oneshot::channel::<()>();

@@ -159,6 +159,7 @@ impl World {
             36 if input.percent(50) => self.go_back(c, input.below(8)),
             37 => self.subscribe(c),
             38 => self.own(c, input),
+            39 => self.rewind(c),
             _ => {
                 self.now += Duration::from_millis(input.between(0, 50));
                 self.inbox.handle_timeout(self.now);
@@ -278,6 +279,18 @@ impl World {
         if self.inbox.knows(conversation(c)) {
             self.truths[c].active = active;
             self.inbox.set_active(conversation(c), active);
+        }
+    }
+
+    /// Somebody else takes its entries from now on: what was taken and not handled comes again.
+    fn rewind(&mut self, c: usize) {
+        self.inbox.rewind(conversation(c));
+        let truth = &mut self.truths[c];
+        let handled = truth.offset.max(truth.handled);
+        if truth.taken > handled {
+            truth.taken = handled;
+            let its = |asked: &&mut Asked| index(asked.pull.conversation) == c;
+            self.pulls.iter_mut().filter(its).for_each(|asked| asked.void = true);
         }
     }
 

@@ -211,6 +211,16 @@ fn what_was_taken_and_not_handled_comes_again_for_the_next_reader() {
 }
 
 #[test]
+fn what_waits_is_let_go_of_with_its_bytes_when_its_reader_changes() {
+    let mut inbox = inbox(0);
+    inbox.handle_notification(C, Seq::new(4), entries(1..=4));
+    assert_eq!(inbox.take().unwrap().1.seq, Seq::FIRST);
+    assert!(inbox.bytes() > 0);
+    inbox.rewind(C);
+    assert_eq!(inbox.bytes(), 0);
+}
+
+#[test]
 fn an_answer_to_a_pull_from_before_does_not_make_a_gap() {
     let mut inbox = inbox(0);
     inbox.handle_notification(C, Seq::new(5), entries(1..=3));

@@ -120,7 +120,8 @@ impl<R: Rules, T> Lane<R, T> {
         }
         draft.batch.expects.sort_unstable_by_key(|expect| expect.conversation);
         let batch = Arc::new(draft.batch);
-        self.flight = Some(Flight { batch: Arc::clone(&batch), held: draft.held, search: draft.search });
+        let (held, search) = (draft.held, draft.search);
+        self.flight = Some(Flight { batch: Arc::clone(&batch), held, search, outdated: false });
         Some(batch)
     }
 
@@ -196,7 +197,8 @@ impl<R: Rules, T> Conversation<R, T> {
         let looked_up = pending.looked_up.and_then(|found| found.own);
         if let Some(stored) = recent.find(&pending.key(id)).or(looked_up) {
             let unmarked = pending.held.unmarked;
-            let (seq, count, at_ms) = (stored.seq, stored.count, stored.at_ms);
+            let seq = if bug!("a retry is told a new number") { stored.seq.next() } else { stored.seq };
+            let (count, at_ms) = (stored.count, stored.at_ms);
             return Verdict::Answer(Outcome::Duplicate { seq, count, at_ms, unmarked });
         }
         let Some(known) = &self.known else { return Verdict::Load };

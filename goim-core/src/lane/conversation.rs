@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use super::recent::{Key, Stored};
 use super::{Fold, Offer, Rules};
 use crate::hash::IdMap;
-use crate::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
+use crate::{ClientMsgId, ConversationId, DeviceId, Duration, Seq, Time, UserId};
 
 /// What a lane remembers of an entry besides the row that it becomes.
 pub(super) struct Held<T> {
@@ -145,6 +145,11 @@ impl<R: Rules, T> Conversation<R, T> {
             // The lane's recent ids answer what these did, one look further away.
             self.last_of_device.clear();
         }
+    }
+
+    /// Takes the entry at the front if it has waited too long.
+    pub(super) fn pop_overdue(&mut self, now: Time, wait_max: Duration) -> Option<Pending<R::Entry, T>> {
+        self.queue.pop_front_if(|front| now >= front.held.offered_at + wait_max)
     }
 
     pub(super) fn is_idle(&self) -> bool {

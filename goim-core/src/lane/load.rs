@@ -99,8 +99,8 @@ impl<R: Rules, T> Lane<R, T> {
         self.handle_timeout(now);
     }
 
-    /// Answers what had arrived when a load was asked for; what came later is loaded for again.
-    fn refuse_waiting(&mut self, id: ConversationId, stamp: u64, outcome: &Outcome<R::Refusal>) {
+    /// Answers what had arrived by this count of offers.
+    pub(super) fn refuse_waiting(&mut self, id: ConversationId, stamp: u64, outcome: &Outcome<R::Refusal>) {
         while let Some(conversation) = self.conversations.get_mut(&id)
             && let Some(pending) = conversation.queue.pop_front_if(|front| front.held.stamp <= stamp)
         {

@@ -29,6 +29,8 @@ pub struct Lane<R: Rules, T> {
     pub(super) waiting: usize,
     pub(super) waiting_bytes: usize,
     pub(super) stamp: u64,
+    /// That count when the store's epoch began.
+    pub(super) epoch_stamp: u64,
     pub(super) flight: Option<Flight<R::Entry, T>>,
     /// Entries that a batch of suspects may have now.
     pub(super) batch_cap: usize,
@@ -47,6 +49,8 @@ pub(super) struct Flight<E, T> {
     pub(super) held: Vec<Held<T>>,
     /// It consists of suspects.
     pub(super) search: bool,
+    /// The store went back while it was out.
+    pub(super) outdated: bool,
 }
 
 impl<R: Rules, T> Lane<R, T> {
@@ -64,6 +68,7 @@ impl<R: Rules, T> Lane<R, T> {
             waiting: 0,
             waiting_bytes: 0,
             stamp: 0,
+            epoch_stamp: 0,
             flight: None,
             batch_cap: limits.batch_max.max(1),
             suspects: 0,
@@ -74,15 +79,17 @@ impl<R: Rules, T> Lane<R, T> {
         }
     }
 
-    /// Takes an entry to append; its answer will come from [`Lane::poll_answer`]. A second copy of
-    /// one that waits is attached to it and shares its fate.
+    /// Takes an entry to append, which may wait for [`LaneLimits::wait_max`] from `arrived` on; its
+    /// answer will come from [`Lane::poll_answer`]. A second copy of one that waits is attached to it
+    /// and shares its fate.
     ///
     /// # Errors
     ///
-    /// The offer itself when the lane is full: offer it again after the next answers.
+    /// The offer itself when the lane is full: offer it again after the next answers, with the same
+    /// `arrived`.
     // The offer is handed back whole, so that nothing is copied to keep it.
     #[allow(clippy::result_large_err, reason = "the caller keeps what a full lane does not take")]
-    pub fn offer(&mut self, now: Time, offer: Offer<R::Entry, T>) -> Result<(), Offer<R::Entry, T>> {
+    pub fn offer(&mut self, arrived: Time, offer: Offer<R::Entry, T>) -> Result<(), Offer<R::Entry, T>> {
         let bytes = self.rules.bytes(&offer.entry);
         let full = self.waiting >= self.limits.waiting_max
             || (self.waiting > 0 && self.waiting_bytes + bytes > self.limits.waiting_bytes_max);
@@ -100,11 +107,11 @@ impl<R: Rules, T> Lane<R, T> {
             Entry::Vacant(first) => first.insert(Vec::new()),
         };
         self.waiting_bytes += bytes;
-        let pending = Pending::new(offer, now, self.stamp);
+        let pending = Pending::new(offer, arrived, self.stamp);
         self.conversation_mut(id).queue.push_back(pending);
         self.schedule(id);
         if self.next_sweep.is_none() {
-            self.next_sweep = Some(now + self.limits.wait_max);
+            self.next_sweep = Some(arrived + self.limits.wait_max);
         }
         Ok(())
     }
@@ -137,8 +144,7 @@ impl<R: Rules, T> Lane<R, T> {
             if conversation.in_flight > 0 {
                 continue;
             }
-            let is_overdue = |front: &mut Pending<_, _>| now >= front.held.offered_at + self.limits.wait_max;
-            while let Some(pending) = conversation.queue.pop_front_if(is_overdue) {
+            while let Some(pending) = conversation.pop_overdue(now, self.limits.wait_max) {
                 overdue.push((*id, pending));
             }
             let front = conversation.queue.front().map(|front| front.held.offered_at);
@@ -152,6 +158,15 @@ impl<R: Rules, T> Lane<R, T> {
         self.next_sweep = waiting.into_iter().chain(flying).min();
     }
 
+    /// The same for one conversation, of which nothing is in flight.
+    pub(super) fn refuse_overdue(&mut self, id: ConversationId, now: Time) {
+        while let Some(conversation) = self.conversations.get_mut(&id)
+            && let Some(pending) = conversation.pop_overdue(now, self.limits.wait_max)
+        {
+            self.answer(id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
+        }
+    }
+
     /// Forgets all that is believed about heads and members, for whenever the store's connection
     /// was replaced. What waits stays and is loaded again.
     pub fn forget_all(&mut self) {
@@ -161,9 +176,23 @@ impl<R: Rules, T> Lane<R, T> {
         }
     }
 
-    /// Forgets even which ids are stored, for a store that went back to an earlier state.
+    /// For a store that went back to an earlier state: forgets even which ids are stored, and refuses
+    /// for now all that was offered before; what is in flight, and what waits behind it, as soon as
+    /// the batch is back. A copy of a message that was acknowledged and is lost would otherwise come
+    /// back behind later ones of its sender, who has let go of it.
     pub fn handle_new_epoch(&mut self) {
         self.recent.clear();
+        self.epoch_stamp = self.stamp;
+        if let Some(flight) = &mut self.flight {
+            flight.outdated = true;
+        }
+        let is_refused = |conversation: &Conversation<R, T>| conversation.in_flight == 0;
+        let ids = self.conversations.iter().filter(|(_, conversation)| is_refused(conversation));
+        let mut ids: Vec<_> = ids.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.refuse_waiting(id, self.stamp, &Outcome::Unavailable(Unavailable::StoreWentBack));
+        }
         self.forget_all();
     }
 
@@ -177,6 +206,13 @@ impl<R: Rules, T> Lane<R, T> {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// Conversations that it remembers: those with something waiting, and of the others at most
+    /// [`LaneLimits::conversations_max`] and an eighth.
+    #[must_use]
+    pub fn conversations(&self) -> usize {
+        self.conversations.len()
     }
 
     fn conversation_mut(&mut self, id: ConversationId) -> &mut Conversation<R, T> {

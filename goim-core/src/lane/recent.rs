@@ -49,3 +49,22 @@ impl Recent {
         self.order.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_ids_are_forgotten() {
+        let mut recent = Recent::new(3);
+        let key = |n| (ConversationId::new(1), UserId::new(1), ClientMsgId::mint(n, &[0; 10]));
+        for n in 1..=9 {
+            let stored = Stored { seq: Seq::new(n), count: n, at_ms: 0 };
+            recent.insert(key(n), stored);
+            recent.insert(key(n), stored);
+        }
+        let known: Vec<_> = (1..=9).filter(|n| recent.find(&key(*n)).is_some()).collect();
+        assert_eq!(known, [7, 8, 9]);
+        assert_eq!(recent.order.len(), 3);
+    }
+}

@@ -25,14 +25,16 @@ enum Again {
 impl<R: Rules, T> Lane<R, T> {
     /// Takes what came of the batch that is out.
     pub fn handle_appended(&mut self, now: Time, result: AppendResult) {
-        let Some(Flight { batch, held, search }) = self.flight.take() else { return };
+        let Some(Flight { batch, held, search, outdated }) = self.flight.take() else { return };
         let batch = Arc::unwrap_or_clone(batch);
-        for expect in &batch.expects {
-            if let Some(conversation) = self.conversations.get_mut(&expect.conversation) {
+        let ids: Vec<_> = batch.expects.iter().map(|expect| expect.conversation).collect();
+        for id in &ids {
+            if let Some(conversation) = self.conversations.get_mut(id) {
                 conversation.in_flight = 0;
             }
         }
         match result {
+            _ if outdated => self.refuse_outdated(batch, held),
             AppendResult::Written { stale } => {
                 if search {
                     self.batch_cap = (self.batch_cap * 2).min(self.limits.batch_max.max(1));
@@ -52,6 +54,10 @@ impl<R: Rules, T> Lane<R, T> {
             AppendResult::Full => {
                 self.refuse(batch, held, &Outcome::Unavailable(Unavailable::StoreFull));
             }
+        }
+        // Now, because the next sweep may be later than the next batch.
+        for id in ids {
+            self.refuse_overdue(id, now);
         }
         self.handle_timeout(now);
     }
@@ -139,6 +145,15 @@ impl<R: Rules, T> Lane<R, T> {
         }
         for expect in &batch.expects {
             self.forget(expect.conversation);
+        }
+    }
+
+    /// Whatever came of a batch that was out while the store went back, it is not to be relied on.
+    fn refuse_outdated(&mut self, batch: Batch<R::Entry>, held: Vec<Held<T>>) {
+        let ids: Vec<_> = batch.expects.iter().map(|expect| expect.conversation).collect();
+        self.refuse(batch, held, &Outcome::Unavailable(Unavailable::StoreWentBack));
+        for id in ids {
+            self.refuse_waiting(id, self.epoch_stamp, &Outcome::Unavailable(Unavailable::StoreWentBack));
         }
     }
 

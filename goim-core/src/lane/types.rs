@@ -85,6 +85,8 @@ pub enum Unavailable {
     StoreDown,
     /// The store has no room.
     StoreFull,
+    /// The store went back to an earlier state meanwhile.
+    StoreWentBack,
 }
 
 /// An answer to an [`Offer`].

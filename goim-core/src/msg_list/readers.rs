@@ -92,7 +92,8 @@ impl<M> MsgList<M> {
     /// Whether the oldest entry has been passed by every reader (or there is none to wait for).
     #[must_use]
     pub fn has_passed(&self) -> bool {
-        self.behind == 0 && !self.window.is_empty()
+        let nobody_behind = self.behind == 0 || bug!("entries go before the slowest reader passed");
+        nobody_behind && !self.window.is_empty()
     }
 
     pub(super) fn counts_bytes(&self) -> usize {

@@ -172,6 +172,14 @@ fn g7_no_more_bytes_wait_than_may_and_the_rest_is_a_gap() {
         assert_eq!(room.head(), Some(seq(first + 4)));
         assert_eq!(room.gap(), room.head(), "the store has the last one");
     }
+    // What was passed over has left with its bytes.
+    fill(&mut room, 12);
+    room.skip_to(seq(20), &mut Vec::new());
+    assert!(room.take_waiting().is_none());
+    fill(&mut room, 21);
+    assert!(room.offer(Large(21)).is_some());
+    room.pass(Large(21), None, &mut Vec::new());
+    assert_eq!(room.take_waiting().map(|line| line.0), Some(22));
 }
 
 #[test]

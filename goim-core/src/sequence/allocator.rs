@@ -257,6 +257,14 @@ mod tests {
     }
 
     #[test]
+    fn a_head_that_is_known_is_not_learnt_again() {
+        let mut allocator = SequenceAllocator::new(10);
+        allocator.learn(conversation(1), Seq::new(5));
+        assert!(allocator.learn(conversation(1), Seq::new(3)), "it is known; that load is older");
+        assert_eq!(allocator.reserve(conversation(1), some(1)), Reserve::Range(range(6, 6)));
+    }
+
+    #[test]
     fn what_was_forgotten_cannot_be_confirmed() {
         let mut allocator = SequenceAllocator::new(10);
         allocator.learn(conversation(1), Seq::ZERO);

@@ -6,3 +6,4 @@
 mod bench;
 mod simulation;
 mod steps;
+mod waiting;

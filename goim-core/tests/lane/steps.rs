@@ -1,7 +1,7 @@
 //! One decision after the other.
 
 use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer, Outcome, Unavailable};
-use goim_core::{ConversationId, Seq, Time, UserId};
+use goim_core::{ConversationId, Seq, UserId};
 
 use crate::bench::{
     ANN, BOB, Bench, HERE, THERE, after, bench, committed, duplicate, id, retry, say, tickets, with,
@@ -301,22 +301,6 @@ fn a_store_that_is_down_or_full_refuses_the_batch_and_those_behind_it() {
 }
 
 #[test]
-fn what_waited_too_long_is_refused_but_never_before_what_is_in_flight() {
-    let mut bench = Bench::new(LaneLimits { batch_max: 1, ..LaneLimits::default() });
-    bench.offer(say(HERE, ANN, 1));
-    bench.offer(after(1, say(HERE, ANN, 2)));
-    let batch = bench.batch().unwrap();
-    bench.now = Time::from_millis(10_000);
-    assert_eq!(bench.lane.poll_timeout(), Some(bench.now));
-    bench.lane.handle_timeout(bench.now);
-    assert_eq!(bench.answers(), []);
-    let result = bench.store.append(&batch);
-    bench.now = bench.lane.poll_timeout().unwrap();
-    bench.finish(result);
-    assert_eq!(bench.answers(), [(1, committed(1)), (2, Outcome::Unavailable(Unavailable::WaitedTooLong))]);
-}
-
-#[test]
 fn a_load_older_than_a_known_effect_is_not_believed() {
     let mut bench = bench();
     bench.offer(with(Entry::Remove(BOB), say(HERE, ANN, 1)));
@@ -353,20 +337,6 @@ fn no_such_conversation_and_a_failed_load_answer_who_waited_for_it() {
 }
 
 #[test]
-fn a_full_lane_hands_the_offer_back() {
-    let mut bench = Bench::new(LaneLimits { waiting_max: 2, ..LaneLimits::default() });
-    bench.offer(say(HERE, ANN, 1));
-    bench.offer(say(HERE, ANN, 1));
-    let back = bench.lane.offer(bench.now, say(HERE, ANN, 2)).unwrap_err();
-    assert_eq!(back.ticket, 2);
-    bench.run();
-    bench.offer(back);
-    let mut bytes = Bench::new(LaneLimits { waiting_bytes_max: 150, ..LaneLimits::default() });
-    bytes.offer(say(HERE, ANN, 1));
-    assert!(bytes.lane.offer(bytes.now, say(HERE, ANN, 2)).is_err(), "bytes are bounded too");
-}
-
-#[test]
 fn a_load_vouches_only_for_what_it_asked_for() {
     let mut bench = Bench::new(LaneLimits { load_entries_max: 1, ..LaneLimits::default() });
     bench.rival(say(HERE, ANN, 1));
@@ -386,4 +356,16 @@ fn a_load_from_before_all_was_forgotten_is_void() {
     bench.lane.handle_loaded(bench.now, &request, result);
     assert!(bench.lane.poll_append(7).is_none());
     assert_eq!(bench.run(), [(1, committed(1))]);
+}
+
+#[test]
+fn who_came_after_the_load_is_not_told_that_there_is_no_such_conversation() {
+    let new = ConversationId::new(77);
+    let mut bench = bench();
+    bench.offer(say(new, ANN, 1));
+    let request = bench.lane.poll_load().unwrap();
+    bench.store.create(new, &[ANN]);
+    bench.offer(say(new, ANN, 2));
+    bench.lane.handle_loaded(bench.now, &request, Ok(None));
+    assert_eq!(bench.run(), [(1, Outcome::NoSuchConversation), (2, committed(1))]);
 }

@@ -57,7 +57,7 @@ wire_struct! {
 wire_code! {
     /// To whom an account allows something.
     pub enum Audience {
-        /// Friends, and a bot's owner.
+        /// Friends, and bots and their owners each other.
         1 => Friends,
         /// Everybody who is not blocked.
         2 => Everybody,

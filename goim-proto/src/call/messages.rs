@@ -1,9 +1,8 @@
-use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq};
 
 wire_struct! {
     /// Arguments of `Edit`.
-    pub struct Edit {
+    pub struct Edit<B> {
         /// In which conversation.
         pub conversation: ConversationId,
         /// Which message.
@@ -11,7 +10,7 @@ wire_struct! {
         /// The id of the entry that says so.
         pub client_msg_id: ClientMsgId,
         /// The encoded content that takes its content's place; of the same kind.
-        pub body: Bytes,
+        pub body: B,
     }
 }
 

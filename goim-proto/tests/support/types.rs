@@ -69,7 +69,7 @@ pub(crate) fn structs() -> Vec<Struct> {
         SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
         ConversationInfo MemberInfo MemberPage
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
-        Edit Recall React MessageList MessageForm ReaderList Receipt Reactions Blank Edited Recalled Reacted
+        Edit<Body> Recall React MessageList MessageForm ReaderList Receipt Reactions Blank Edited Recalled Reacted
         TextContent References CustomContent ImageContent FileContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
     };
     // Core's, which knows no wire: its fields are listed here, and their order is golden.

@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use goim_proto::{Decode, Encode, decode, encode};
+use goim_proto::{Decode, Describe, Encode, Shape, decode, encode};
 
 use super::tree::Tree;
 
@@ -11,6 +11,7 @@ pub(crate) trait Value {
     fn wire(&self) -> Vec<u8>;
     fn json(&self) -> String;
     fn tree(&self) -> Tree;
+    fn looks(&self) -> Shape;
     /// Panics unless the bytes decode to this value.
     fn assert_decodes_from(&self, wire: &[u8], what: &str);
     fn assert_decodes_from_json(&self, json: &str, what: &str);
@@ -18,7 +19,7 @@ pub(crate) trait Value {
 
 impl<T> Value for T
 where
-    T: Encode + for<'de> Decode<'de> + PartialEq + Debug,
+    T: Describe + Encode + for<'de> Decode<'de> + PartialEq + Debug,
 {
     fn wire(&self) -> Vec<u8> {
         let mut buffer = bytes::BytesMut::new();
@@ -34,6 +35,10 @@ where
 
     fn tree(&self) -> Tree {
         Tree::of(self)
+    }
+
+    fn looks(&self) -> Shape {
+        T::shape()
     }
 
     fn assert_decodes_from(&self, wire: &[u8], what: &str) {

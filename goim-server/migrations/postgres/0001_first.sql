@@ -99,6 +99,9 @@ CREATE TABLE members (
     PRIMARY KEY (conversation, user_id, from_seq)
 );
 CREATE INDEX members_by_user ON members (user_id, conversation);
+CREATE INDEX members_now ON members (conversation, user_id) WHERE until_seq IS NULL;
+-- Its owner and admins; 3 is a plain member.
+CREATE INDEX members_who_manage ON members (conversation, role) WHERE until_seq IS NULL AND role < 3;
 
 CREATE TABLE offsets (
     device       bigint NOT NULL,

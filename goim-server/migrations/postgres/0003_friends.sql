@@ -4,6 +4,8 @@ UPDATE users SET direct_from = 2 WHERE owner IS NOT NULL;
 -- Who may add a user to groups, by the same numbers.
 ALTER TABLE users ADD COLUMN groups_from smallint NOT NULL DEFAULT 2;
 
+CREATE INDEX users_by_owner ON users (owner) WHERE owner IS NOT NULL;
+
 -- Two rows for each friendship, so that each side has its own list.
 CREATE TABLE friends (
     user_id   bigint NOT NULL,
@@ -25,6 +27,7 @@ CREATE TABLE friend_requests (
     UNIQUE (from_user, to_user)
 );
 CREATE INDEX friend_requests_sent ON friend_requests (from_user, id);
+CREATE INDEX friend_requests_open ON friend_requests (from_user) WHERE state = 1;
 CREATE INDEX friend_requests_received ON friend_requests (to_user, id);
 
 -- Each change raises the revision of the direct chat of the two, whose lane judges by it.

@@ -8,9 +8,12 @@ CREATE TABLE group_settings (
     -- From where on those read the history who join: 1 the entry that lets them in, 2 the start.
     history      integer NOT NULL DEFAULT 1,
     muted        integer NOT NULL DEFAULT 0,
-    dismissed    integer NOT NULL DEFAULT 0
+    dismissed    integer NOT NULL DEFAULT 0,
+    -- How many rows of `members` are open.
+    members      integer NOT NULL DEFAULT 0
 );
-INSERT INTO group_settings (conversation) SELECT id FROM conversations WHERE kind = 2;
+INSERT INTO group_settings (conversation, members) SELECT id,
+    (SELECT count(*) FROM members WHERE conversation = id AND until_seq IS NULL) FROM conversations WHERE kind = 2;
 
 ALTER TABLE members ADD COLUMN muted integer NOT NULL DEFAULT 0;
 -- Where the history begins that the member may read, if that is not from_seq.
@@ -28,4 +31,6 @@ CREATE TABLE group_applications (
     UNIQUE (conversation, user_id)
 );
 CREATE INDEX group_applications_by_group ON group_applications (conversation, id);
+CREATE INDEX group_applications_open ON group_applications (conversation) WHERE state = 1;
+CREATE INDEX group_applications_made ON group_applications (user_id) WHERE state = 1;
 CREATE INDEX group_applications_by_user ON group_applications (user_id, id);

@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use goim_core::{Duration, Time};
 
+use crate::config::Limits;
+
 /// Payers remembered at once. Each takes about 64 bytes and its key; full ones are forgotten first,
 /// and an attacker with more addresses than this is not held by limits per address anyway.
 const PAYERS_MAX: usize = 65_536;
@@ -17,6 +19,22 @@ const PAYERS_MAX: usize = 65_536;
 pub(crate) struct Allowance {
     pub(crate) rate_per_s: f64,
     pub(crate) burst: u32,
+}
+
+impl Allowance {
+    /// Calls other than sends of one session.
+    pub(crate) fn requests(limits: &Limits) -> Self {
+        Self::with_burst_of_2_s(limits.requests_per_s)
+    }
+
+    /// Sends of one session.
+    pub(crate) fn sends(limits: &Limits) -> Self {
+        Self::with_burst_of_2_s(limits.sends_per_s)
+    }
+
+    fn with_burst_of_2_s(rate_per_s: u32) -> Self {
+        Self { rate_per_s: rate_per_s.into(), burst: rate_per_s.saturating_mul(2) }
+    }
 }
 
 /// One payer's tokens.
@@ -114,7 +132,7 @@ impl AddressBuckets {
 }
 
 /// The payer behind an address: of IPv6 the /64, which is what one customer gets.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

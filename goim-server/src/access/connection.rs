@@ -1,4 +1,4 @@
-//! One client's connection, as everyone but its own two tasks sees it.
+//! One client's connection, as everyone but its own tasks sees it, whichever door it came through.
 
 mod shared;
 
@@ -29,7 +29,6 @@ const LARGE_REPLIES_MAX: usize = 4;
 /// One client's connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) quic: quinn::Connection,
     /// The store's, of which all is that this connection is told. It ends with that epoch.
     epoch: Epoch,
     session: OnceLock<SessionInfo>,
@@ -49,9 +48,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(quic: quinn::Connection, epoch: Epoch, open: Open) -> Self {
+    pub(crate) fn new(epoch: Epoch, open: Open) -> Self {
         Self {
-            quic,
             epoch,
             session: OnceLock::new(),
             expires_ms: AtomicU64::new(0),
@@ -225,7 +223,7 @@ impl Connection {
     }
 
     /// The client has heard of this head.
-    pub(super) fn handle_ack(&self, now: Time, ack: &Ack) {
+    pub(crate) fn handle_ack(&self, now: Time, ack: &Ack) {
         let mut shared = self.shared();
         let Some(notifier) = &mut shared.notifier else { return };
         notifier.handle_ack(now, ack.conversation, ack.head);
@@ -261,13 +259,13 @@ impl Connection {
     }
 
     /// Waits until something waits for the writer.
-    pub(super) async fn woken(&self) {
+    pub(crate) async fn woken(&self) {
         self.for_writer.notified().await;
     }
 
     /// Takes the answers that wait to be written, and whether the connection ends behind them. An
     /// idle connection is left without a buffer.
-    pub(super) fn take_out(&self) -> (BytesMut, Option<Ending>) {
+    pub(crate) fn take_out(&self) -> (BytesMut, Option<Ending>) {
         let mut shared = self.shared();
         shared.told = false;
         let taken = (std::mem::take(&mut shared.out), shared.ending.take());
@@ -285,7 +283,7 @@ impl Connection {
     }
 
     /// What to announce next, as of `now`.
-    pub(super) fn poll_announce(&self, now: Time) -> Option<Announce> {
+    pub(crate) fn poll_announce(&self, now: Time) -> Option<Announce> {
         let mut shared = self.shared();
         if shared.ended {
             return None;
@@ -294,7 +292,7 @@ impl Connection {
     }
 
     /// An announcement carried entries up to `inlined`.
-    pub(super) fn announced(&self, announce: &Announce, inlined: Seq) {
+    pub(crate) fn announced(&self, announce: &Announce, inlined: Seq) {
         if let Some(notifier) = &mut self.shared().notifier {
             notifier.announced(announce.id, inlined);
         }

@@ -110,7 +110,7 @@ impl Ending {
     }
 
     /// The same as an error.
-    pub(super) fn error(&self) -> Error {
+    pub(crate) fn error(&self) -> Error {
         Error::new(self.code, self.message.clone())
     }
 }

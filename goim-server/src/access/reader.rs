@@ -8,18 +8,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use goim_core::Duration;
 use goim_proto::{
-    Call, ClientFrame, Error, ErrorCode, FrameError, FrameReader, Hello, PROTOCOL_VERSION, Reply, Request,
-    Send, decode,
+    Call, ClientFrame, Error, FrameError, FrameReader, Hello, PROTOCOL_VERSION, Reply, Request, Send, decode,
 };
 use quinn::RecvStream;
 
 use super::bucket::{Allowance, Bucket};
 use super::connection::{Connection, SendBytes};
 use super::outgoing::{Ending, Outgoing};
-use crate::config::Limits;
-use crate::service::{Offers, SendTicket, Service, Ticket};
+use crate::service::{Offers, SendTicket, Service, Ticket, too_fast};
 
 /// Bytes read from the control stream at once.
 const CHUNK_BYTES_MAX: usize = 64 << 10;
@@ -40,6 +37,7 @@ pub(super) enum Stop {
 pub(super) struct Reader {
     service: Arc<Service>,
     connection: Arc<Connection>,
+    quic: quinn::Connection,
     stream: RecvStream,
     frames: FrameReader,
     calls: FuturesUnordered<Running>,
@@ -49,12 +47,17 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(service: Arc<Service>, connection: Arc<Connection>, stream: RecvStream) -> Self {
+    pub(super) fn new(
+        service: Arc<Service>,
+        connection: Arc<Connection>,
+        quic: quinn::Connection,
+        stream: RecvStream,
+    ) -> Self {
         let now = service.clock.now();
-        let requests = Bucket::full(now, requests_allowed(&service.limits));
-        let sends = Bucket::full(now, sends_allowed(&service.limits));
+        let requests = Bucket::full(now, Allowance::requests(&service.limits));
+        let sends = Bucket::full(now, Allowance::sends(&service.limits));
         let (frames, calls, offers) = (FrameReader::default(), FuturesUnordered::new(), Offers::default());
-        Self { service, connection, stream, frames, calls, offers, requests, sends }
+        Self { service, connection, quic, stream, frames, calls, offers, requests, sends }
     }
 
     /// Reads the first frame, which has to be a `Hello`, and answers it.
@@ -100,7 +103,7 @@ impl Reader {
         let lanes_full = !self.offers.is_empty();
         let has_room = self.connection.may_read(&self.service.limits);
         let node_has_room = self.service.budget.has_room();
-        let quic = &self.connection.quic;
+        let quic = &self.quic;
         tokio::select! {
             chunk = self.stream.read_chunk(CHUNK_BYTES_MAX, true), if starved && has_room && node_has_room && !lanes_full => {
                 let chunk = chunk.map_err(|_| Stop::Gone)?.ok_or(Stop::Gone)?;
@@ -190,7 +193,8 @@ impl Reader {
             return;
         }
         let (service, connection) = (Arc::clone(&self.service), Arc::clone(&self.connection));
-        self.calls.push(Box::pin(async move { service.serve(&connection, id, call).await }));
+        let quic = self.quic.clone();
+        self.calls.push(Box::pin(async move { service.serve(&connection, &quic, id, call).await }));
     }
 
     /// Hands a message to its lane, after what can be checked without the conversation's state.
@@ -198,7 +202,7 @@ impl Reader {
         self.service.check_takes_sends()?;
         let session = self.service.session_of(&self.connection)?;
         if self.service.limits.sends_per_s > 0 {
-            let allowed = sends_allowed(&self.service.limits);
+            let allowed = Allowance::sends(&self.service.limits);
             self.sends.take(self.service.clock.now(), allowed, 1).map_err(too_fast)?;
         }
         let owed = self.connection.take_debt();
@@ -213,21 +217,7 @@ impl Reader {
     }
 
     fn pay(&mut self, cost: u32) -> Result<(), Error> {
-        let allowed = requests_allowed(&self.service.limits);
+        let allowed = Allowance::requests(&self.service.limits);
         self.requests.take(self.service.clock.now(), allowed, cost).map_err(too_fast)
     }
-}
-
-fn too_fast(wait: Duration) -> Error {
-    let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-    let message = "too many requests; wait and send fewer";
-    Error { retry_after_ms: Some(retry_after_ms), ..Error::new(ErrorCode::RateLimited, message) }
-}
-
-fn requests_allowed(limits: &Limits) -> Allowance {
-    Allowance { rate_per_s: limits.requests_per_s.into(), burst: limits.requests_per_s.saturating_mul(2) }
-}
-
-fn sends_allowed(limits: &Limits) -> Allowance {
-    Allowance { rate_per_s: limits.sends_per_s.into(), burst: limits.sends_per_s.saturating_mul(2) }
 }

@@ -7,6 +7,7 @@ use quinn::{Incoming, VarInt};
 use tokio::time::timeout;
 
 use super::connection::Connection;
+use super::leave::Leave;
 use super::outgoing::Outgoing;
 use super::reader::{Reader, Stop};
 use super::writer::Writer;
@@ -15,18 +16,6 @@ use crate::telemetry::Open;
 
 /// How long a client may take from its first packet to its `Hello`.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
-
-/// Takes a connection out of the hub however its task ends.
-struct Leave<'a> {
-    service: &'a Service,
-    connection: &'a Arc<Connection>,
-}
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        self.service.hub.leave(self.connection);
-    }
-}
 
 /// Serves one connection until it ends.
 pub(super) async fn serve(service: Arc<Service>, incoming: Incoming, open: Open) {
@@ -39,17 +28,17 @@ pub(super) async fn serve(service: Arc<Service>, incoming: Incoming, open: Open)
     // Answers before announcements' entries and pulls on their own streams.
     let _ = send.set_priority(1);
     let remote = quic.remote_address();
-    let connection = Arc::new(Connection::new(quic, service.epoch(), open));
-    let _leave = Leave { service: &service, connection: &connection };
-    let mut reader = Reader::new(Arc::clone(&service), Arc::clone(&connection), receive);
+    let connection = Arc::new(Connection::new(service.epoch(), open));
+    let _leave = Leave::new(&service, &connection);
+    let mut reader = Reader::new(Arc::clone(&service), Arc::clone(&connection), quic.clone(), receive);
     let Ok(hello) = timeout(HELLO_WITHIN, reader.hello()).await else {
-        connection.quic.close(VarInt::from_u32(1), b"no Hello came");
+        quic.close(VarInt::from_u32(1), b"no Hello came");
         return;
     };
     let wanted = hello.as_ref().is_ok_and(|hello| hello.datagrams);
-    let datagrams = wanted && connection.quic.max_datagram_size().is_some();
+    let datagrams = wanted && quic.max_datagram_size().is_some();
     connection.set_datagrams(datagrams);
-    let writer = Writer::new(Arc::clone(&service), Arc::clone(&connection), send, datagrams);
+    let writer = Writer::new(Arc::clone(&service), Arc::clone(&connection), quic.clone(), send, datagrams);
     let writer = tokio::spawn(writer.run());
     let stop = match hello {
         Ok(_) => reader.run().await,
@@ -62,7 +51,7 @@ pub(super) async fn serve(service: Arc<Service>, incoming: Incoming, open: Open)
             let _ = writer.await;
         }
         Stop::Gone => {
-            connection.quic.close(VarInt::from_u32(0), b"");
+            quic.close(VarInt::from_u32(0), b"");
             writer.abort();
         }
     }

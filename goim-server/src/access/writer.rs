@@ -46,6 +46,7 @@ pub(super) enum Stopped {
 pub(super) struct Writer {
     service: Arc<Service>,
     connection: Arc<Connection>,
+    quic: quinn::Connection,
     stream: SendStream,
     /// Frames for the control stream.
     out: BytesMut,
@@ -59,16 +60,17 @@ impl Writer {
     pub(super) fn new(
         service: Arc<Service>,
         connection: Arc<Connection>,
+        quic: quinn::Connection,
         stream: SendStream,
         datagrams: bool,
     ) -> Self {
         let (out, datagram) = (BytesMut::new(), BytesMut::new());
-        let datagrams = datagrams && connection.quic.max_datagram_size().is_some();
-        Self { service, connection, stream, out, datagram, datagrams, more: false }
+        let datagrams = datagrams && quic.max_datagram_size().is_some();
+        Self { service, connection, quic, stream, out, datagram, datagrams, more: false }
     }
 
     pub(super) async fn run(mut self) -> Stopped {
-        let connection = Arc::clone(&self.connection);
+        let (connection, quic) = (Arc::clone(&self.connection), self.quic.clone());
         let mut blocked: Option<Blocked<'_>> = None;
         loop {
             // A fresh buffer each time: an idle connection holds none.
@@ -76,8 +78,7 @@ impl Writer {
             self.out = out;
             if blocked.is_none() && ending.is_none() {
                 let full = self.announce();
-                blocked = full
-                    .map(|datagram| Box::pin(connection.quic.send_datagram_wait(datagram)) as Blocked<'_>);
+                blocked = full.map(|datagram| Box::pin(quic.send_datagram_wait(datagram)) as Blocked<'_>);
             }
             let out = std::mem::take(&mut self.out);
             if !out.is_empty() && self.stream.write_chunk(out.freeze()).await.is_err() {
@@ -93,7 +94,7 @@ impl Writer {
                 Ok(()) => {}
                 Err(SendDatagramError::ConnectionLost(_)) => return Stopped::Lost,
                 // The path carries less, or none, now; the notifier tries again or the stream does.
-                Err(_) => self.datagrams = connection.quic.max_datagram_size().is_some(),
+                Err(_) => self.datagrams = quic.max_datagram_size().is_some(),
             }
         }
     }
@@ -131,7 +132,7 @@ impl Writer {
             epoch,
         };
         let bytes: usize = entries.iter().map(encoded_len).sum();
-        let packet = self.connection.quic.max_datagram_size().unwrap_or(0);
+        let packet = self.quic.max_datagram_size().unwrap_or(0);
         let largest = entries.iter().map(encoded_len).max().unwrap_or(0);
         let fits = bytes <= DATAGRAM_INLINE_BYTES_MAX && largest + NOTIFICATION_BYTES_MAX <= packet;
         let inlined = entries.last().map_or(announce.inline_after, EncodedEntry::seq);
@@ -217,7 +218,7 @@ impl Writer {
             return None;
         }
         let datagram = std::mem::take(&mut self.datagram).freeze();
-        let quic = &self.connection.quic;
+        let quic = &self.quic;
         if quic.datagram_send_buffer_space() < datagram.len() {
             return Some(datagram);
         }
@@ -258,7 +259,7 @@ impl Writer {
         let _ = self.stream.finish();
         // What was written is lost with the connection unless the client has it.
         let _ = timeout(LAST_WORDS, self.stream.stopped()).await;
-        self.connection.quic.close(VarInt::from_u32(ending.close_code()), ending.message().as_bytes());
+        self.quic.close(VarInt::from_u32(ending.close_code()), ending.message().as_bytes());
         Stopped::Ended
     }
 }

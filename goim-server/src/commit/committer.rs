@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use goim_core::hash::spread;
-use goim_core::lane::{Answer, Committed, LaneLimits, Offer};
+use goim_core::lane::{Answer, Committed, Lane, LaneLimits, Offer};
 use goim_core::{ConversationId, Epoch};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::runner;
-use crate::service::rules::Refusal;
+use crate::service::rules::{ChatRules, Refusal};
 use crate::store::{EntryDraft, LaneStore};
 
 /// Takes what the lanes decided. Called from the lanes' tasks, with whole batches: it must not
@@ -49,6 +49,7 @@ impl<T: Send + Sync + 'static> Committer<T> {
     pub fn start(
         store: &Arc<dyn LaneStore>,
         lanes: usize,
+        rules: ChatRules,
         limits: LaneLimits,
         sink: &Arc<dyn Sink<T>>,
     ) -> Self {
@@ -65,7 +66,12 @@ impl<T: Send + Sync + 'static> Committer<T> {
                 wake: Notify::new(),
                 room: Arc::clone(&room),
             });
-            tasks.spawn(runner::run(Arc::clone(&mailbox), Arc::clone(store), limits, Arc::clone(sink)));
+            tasks.spawn(runner::run(
+                Arc::clone(&mailbox),
+                Arc::clone(store),
+                Lane::new(rules, limits),
+                Arc::clone(sink),
+            ));
             mailbox
         };
         let lanes = (0..lanes).map(mailbox).collect();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use goim_core::lane::{AppendResult, LaneLimits, LoadFailed, Offer};
-use goim_core::{Epoch, Lane};
+use goim_core::lane::{AppendResult, LoadFailed, Offer};
+use goim_core::{Epoch, Lane, Time};
 use tokio::task::JoinSet;
 
 use super::committer::{Mailbox, Sink};
@@ -49,32 +49,35 @@ struct Runner<T> {
     sink: Arc<dyn Sink<T>>,
     clock: Clock,
     lane: Lane<ChatRules, T>,
-    /// What the lane had no room for, by bytes; bounded by the mailbox, by number.
-    overflow: VecDeque<Offer<EntryDraft, T>>,
+    /// What the lane had no room for, by bytes, and when it arrived; bounded by the mailbox, by number.
+    overflow: VecDeque<(Time, Offer<EntryDraft, T>)>,
     loads: FuturesUnordered<Boxed<LoadEnd>>,
     reconnect_after: Duration,
     /// The store's, when the last connection was opened.
     epoch: Epoch,
     /// The store has another one since: the connection is replaced before it is used again.
     outdated: bool,
+    /// That was told, and all that was offered before is answered.
+    told: bool,
 }
 
 /// Runs one lane until its mailbox is closed and empty.
 pub(super) async fn run<T: Send + Sync + 'static>(
     mailbox: Arc<Mailbox<T>>,
     store: Arc<dyn LaneStore>,
-    limits: LaneLimits,
+    lane: Lane<ChatRules, T>,
     sink: Arc<dyn Sink<T>>,
 ) {
     let mut link = Link::Connecting(connect(&store, Duration::ZERO));
     let mut runner = Runner {
-        lane: Lane::new(ChatRules, limits),
+        lane,
         overflow: VecDeque::new(),
         loads: FuturesUnordered::new(),
         clock: Clock::start(),
         reconnect_after: RECONNECT_MIN,
         epoch: Epoch::default(),
         outdated: false,
+        told: false,
         mailbox,
         store,
         sink,
@@ -104,22 +107,21 @@ impl<T: Send + Sync + 'static> Runner<T> {
     fn take_offers(&mut self) {
         if self.mailbox.take_epoch_changed() {
             self.lane.handle_new_epoch();
-            self.outdated = true;
+            (self.outdated, self.told) = (true, true);
         }
         let now = self.clock.now();
-        self.overflow.extend(self.mailbox.take());
-        while let Some(offer) = self.overflow.pop_front() {
-            if let Err(offer) = self.lane.offer(now, offer) {
-                self.overflow.push_front(offer);
+        self.overflow.extend(self.mailbox.take().into_iter().map(|offer| (now, offer)));
+        while let Some((arrived, offer)) = self.overflow.pop_front() {
+            if let Err(offer) = self.lane.offer(arrived, offer) {
+                self.overflow.push_front((arrived, offer));
                 return;
             }
         }
     }
 
-    /// Lets go of a connection of another epoch, with what its last append taught.
+    /// Lets go of a connection of another epoch.
     fn renew(&mut self, link: Link) -> Link {
         if matches!(link, Link::Free(_)) && mem::take(&mut self.outdated) {
-            self.lane.handle_new_epoch();
             return Link::Connecting(connect(&self.store, Duration::ZERO));
         }
         link
@@ -214,12 +216,13 @@ impl<T: Send + Sync + 'static> Runner<T> {
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
                 let before = mem::replace(&mut self.epoch, connection.epoch());
-                if before == self.epoch {
+                let changed = before != self.epoch;
+                self.outdated &= !changed;
+                if mem::take(&mut self.told) || !changed || before == Epoch::default() {
                     // What was known of heads was learnt before this connection.
                     self.lane.forget_all();
                 } else {
                     self.lane.handle_new_epoch();
-                    self.outdated = false;
                 }
                 return Link::Free(connection);
             }

@@ -1,5 +1,6 @@
 //! Accounts: people, their devices and sessions, and bots.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use goim_core::{DeviceId, UserId};
@@ -34,19 +35,21 @@ impl Service {
     }
 
     /// Checks a password and makes a device.
-    pub(super) async fn login(&self, arguments: Credentials) -> Answered {
+    pub(super) async fn login(&self, address: IpAddr, arguments: Credentials) -> Answered {
         let Credentials { name, password, device_name } = arguments;
         check_device_name(&device_name)?;
         let wrong = || refuse(ErrorCode::BadCredentials, "no user has this name and password");
         if check_name(&name).is_err() || password.len() > PASSWORD_BYTES_MAX {
             return wrong();
         }
-        self.logins.guess(self.clock.now(), &name)?;
+        let guess = self.logins.guess(self.clock.now(), address, &name)?;
         let user = self.store.user_by_name(&name).await.map_err(failed)?;
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let matches = self.passwords.verify(password, hash.clone()).await.map_err(password_error)?;
-        let (Some(user), Some(hash), true) = (user, hash, matches) else { return wrong() };
-        self.logins.guessed(&name);
+        let (Some(user), Some(hash), true) = (user, hash, matches) else {
+            guess.was_wrong();
+            return wrong();
+        };
         let device_name = named(&device_name);
         let device = self.store.login_device(user.user, &hash, device_name, unix_ms()).await;
         match device.map_err(failed)? {
@@ -110,22 +113,7 @@ impl Service {
         connection: &Arc<Connection>,
         arguments: &Authenticate,
     ) -> Result<SessionInfo, Error> {
-        let presented =
-            self.tokens.present(&arguments.token, unix_ms()).map_err(|failure| match failure {
-                TokenError::Expired => {
-                    Error::new(ErrorCode::BadToken, "the access token has expired; refresh it")
-                }
-                TokenError::Malformed => {
-                    Error::new(ErrorCode::BadToken, "this is not a token of this server")
-                }
-            })?;
-        let (session, expires_ms) = match presented {
-            Presented::Access(claim) => (self.access_session(claim).await?, claim.expires_ms),
-            Presented::Bot(hash) => (self.bot_session(hash, &arguments.instance).await?, u64::MAX),
-            Presented::Refresh(_) => {
-                return refuse(ErrorCode::BadToken, "a refresh token opens no session; refresh it first");
-            }
-        };
+        let (session, expires_ms) = self.session_for(arguments).await?;
         match connection.authenticate(&session, expires_ms) {
             Opened::New => {
                 self.hub.enter(session.user, connection);
@@ -146,6 +134,26 @@ impl Service {
         Ok(session)
     }
 
+    /// Whom a token speaks for, and until when, in milliseconds since the Unix epoch.
+    pub(super) async fn session_for(&self, arguments: &Authenticate) -> Result<(SessionInfo, u64), Error> {
+        let presented =
+            self.tokens.present(&arguments.token, unix_ms()).map_err(|failure| match failure {
+                TokenError::Expired => {
+                    Error::new(ErrorCode::BadToken, "the access token has expired; refresh it")
+                }
+                TokenError::Malformed => {
+                    Error::new(ErrorCode::BadToken, "this is not a token of this server")
+                }
+            })?;
+        match presented {
+            Presented::Access(claim) => Ok((self.access_session(claim).await?, claim.expires_ms)),
+            Presented::Bot(hash) => Ok((self.bot_session(hash, &arguments.instance).await?, u64::MAX)),
+            Presented::Refresh(_) => {
+                refuse(ErrorCode::BadToken, "a refresh token opens no session; refresh it first")
+            }
+        }
+    }
+
     async fn access_session(&self, claim: Claim) -> Result<SessionInfo, Error> {
         match self.live_device(claim.device).await? {
             Some(row) if row.user == claim.user => {
@@ -157,19 +165,26 @@ impl Service {
 
     async fn bot_session(&self, hash: [u8; 32], instance: &str) -> Result<SessionInfo, Error> {
         check_device_name(instance)?;
-        let Some(bot) = self.store.bot_by_token(&hash).await.map_err(failed)? else {
-            return refuse(ErrorCode::BadToken, "the bot's token is unknown or revoked");
-        };
         let instance = if instance.is_empty() { INSTANCE_NAME } else { instance };
-        match self.store.bot_device(bot.user, instance, unix_ms()).await.map_err(failed)? {
-            Some(device) => Ok(SessionInfo { user: bot.user, device, inbox: bot.inbox }),
-            None => refuse(ErrorCode::BadToken, "this instance was logged out; name another one"),
+        match self.store.bot_device(&hash, instance, unix_ms()).await.map_err(failed)? {
+            Some(row) if !row.revoked => {
+                Ok(SessionInfo { user: row.user, device: row.device, inbox: row.inbox })
+            }
+            Some(_) => refuse(ErrorCode::BadToken, "this instance was logged out; name another one"),
+            None => refuse(ErrorCode::BadToken, "the bot's token is unknown or revoked"),
         }
     }
 
     /// Makes a bot of the caller's.
     pub(super) async fn create_bot(&self, session: &SessionInfo, name: &str) -> Answered {
         check_name(name)?;
+        let caller = self.store.user(session.user).await.map_err(failed)?;
+        if caller.is_none_or(|caller| caller.owner.is_some()) {
+            return refuse(ErrorCode::Forbidden, "only people make bots");
+        }
+        if self.store.bot_count(session.user).await.map_err(failed)? >= self.limits.bots_max {
+            return refuse(ErrorCode::TooLarge, "you have made as many bots as this server allows");
+        }
         let made = self.store.create_user(name, None, Some(session.user), unix_ms()).await.map_err(failed)?;
         let Some(bot) = made else {
             return refuse(ErrorCode::NameTaken, "the name is taken; choose another");

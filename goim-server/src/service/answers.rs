@@ -127,6 +127,9 @@ fn not_now(why: Unavailable) -> Error {
         Unavailable::StoreDown => {
             (ErrorCode::Unavailable, "the store is down; try again", STORE_DOWN_RETRY_MS)
         }
+        Unavailable::StoreWentBack => {
+            (ErrorCode::Unavailable, "the store is another; try again", STORE_DOWN_RETRY_MS)
+        }
         Unavailable::StoreFull => {
             (ErrorCode::StoreFull, "the store is full; try again later", STORE_FULL_RETRY_MS)
         }

@@ -5,9 +5,11 @@
     reason = "calls are dispatched in steps, each of which takes its own"
 )]
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use goim_core::Epoch;
 use goim_proto::{Call, Error, ErrorCode, Reply, ReplyTo, ServerFrame, SessionInfo, encode_frame};
 
 use super::{Answered, Service, refuse};
@@ -18,31 +20,44 @@ const CONTROL_REPLY_BYTES_MAX: usize = 8 << 10;
 
 impl Service {
     /// Answers a call; not any more on a connection that ends: it may be of another epoch.
-    pub(crate) async fn serve(&self, connection: &Arc<Connection>, id: u64, call: Call) {
+    pub(crate) async fn serve(
+        &self,
+        connection: &Arc<Connection>,
+        quic: &quinn::Connection,
+        id: u64,
+        call: Call,
+    ) {
         if connection.has_ended() {
             return;
         }
-        let reply = match call {
-            Call::Pull(_) | Call::History(_) => return self.serve_large(connection, id, call).await,
-            call => self.call(connection, call).await,
+        // Closed never.
+        let turn = async || connection.large_replies.acquire().await.ok();
+        let (frame, turn) = match call {
+            // The page is held from here on, so that it waits for its turn before it is read.
+            Call::Pull(_) | Call::History(_) => {
+                let turn = turn().await;
+                (self.large_call(connection, id, call).await, turn)
+            }
+            call => match self.call(connection, quic, call).await.and_then(|reply| encoded(id, reply)) {
+                Ok(frame) if frame.len() > CONTROL_REPLY_BYTES_MAX => (Ok(frame), turn().await),
+                frame => (frame, None),
+            },
         };
-        self.answer(connection, id, reply);
+        match frame {
+            Ok(frame) if frame.len() > CONTROL_REPLY_BYTES_MAX => write_beside(connection, quic, frame).await,
+            Ok(frame) => connection.answer(Outgoing::Frame(frame)),
+            Err(error) => {
+                self.metrics.calls_failed_total.add(1);
+                connection.answer(Outgoing::reply(id, Reply::Error(error)));
+            }
+        }
+        drop(turn);
     }
 
-    fn answer(&self, connection: &Connection, id: u64, reply: Answered) {
-        let reply = reply.unwrap_or_else(|error| {
-            self.metrics.calls_failed_total.add(1);
-            Reply::Error(error)
-        });
-        connection.answer(Outgoing::reply(id, reply));
-    }
-
-    async fn call(&self, connection: &Arc<Connection>, call: Call) -> Answered {
+    async fn call(&self, connection: &Arc<Connection>, quic: &quinn::Connection, call: Call) -> Answered {
         match call {
             Call::Register(_) | Call::Login(_) | Call::Refresh(_) => {
-                let address = connection.quic.remote_address().ip();
-                self.logins.pay(self.clock.now(), address)?;
-                self.account_call(call).await
+                self.account_call(quic.remote_address().ip(), call).await
             }
             Call::Authenticate(arguments) => {
                 let session = self.authenticate(connection, &arguments).await?;
@@ -52,26 +67,26 @@ impl Service {
             Call::Unknown(_) => refuse(ErrorCode::UnknownCall, "this server does not know the call"),
             call => {
                 let session = self.session_of(connection)?;
-                self.session_call(connection, &session, call).await
+                if let Call::Sync(arguments) = &call {
+                    self.listen(connection, &session, arguments).await?;
+                }
+                self.session_call(&session, connection.epoch(), call).await
             }
         }
     }
 
-    async fn account_call(&self, call: Call) -> Answered {
+    pub(super) async fn account_call(&self, address: IpAddr, call: Call) -> Answered {
+        self.logins.pay(self.clock.now(), address)?;
         match call {
             Call::Register(arguments) => self.register(arguments).await,
-            Call::Login(arguments) => self.login(arguments).await,
+            Call::Login(arguments) => self.login(address, arguments).await,
             Call::Refresh(arguments) => self.refresh(&arguments.refresh_token).await,
             _ => unknown(),
         }
     }
 
-    async fn session_call(
-        &self,
-        connection: &Arc<Connection>,
-        session: &SessionInfo,
-        call: Call,
-    ) -> Answered {
+    /// Answers what needs a session and no connection, in an epoch.
+    pub(super) async fn session_call(&self, session: &SessionInfo, epoch: Epoch, call: Call) -> Answered {
         match call {
             Call::OpenDirect(arguments) => self.open_direct(session, arguments.user).await,
             Call::CreateGroup(arguments) => self.create_group(session, arguments).await,
@@ -91,8 +106,8 @@ impl Service {
             Call::ApplyToGroup(arguments) => self.apply_to_group(session, arguments).await,
             Call::AnswerApplication(arguments) => self.answer_application(session, arguments).await,
             Call::ListApplications(arguments) => self.list_applications(session, arguments).await,
-            Call::Sync(arguments) => self.sync(connection, session, arguments).await,
-            Call::Heads(arguments) => self.heads(connection, session, arguments).await,
+            Call::Sync(arguments) => self.sync(session, epoch, arguments).await,
+            Call::Heads(arguments) => self.heads(session, epoch, arguments).await,
             Call::Commit(arguments) => self.commit(session, arguments).await,
             Call::Edit(arguments) => self.edit(session, arguments).await,
             Call::Recall(arguments) => self.recall(session, arguments).await,
@@ -131,35 +146,26 @@ impl Service {
         }
     }
 
-    /// Answers a call whose answer may be large; a bounded number at once for each connection.
-    async fn serve_large(&self, connection: &Arc<Connection>, id: u64, call: Call) {
-        // Closed never.
-        let Ok(_turn) = connection.large_replies.acquire().await else { return };
-        let frame = match self.large_call(connection, id, call).await {
-            Ok(frame) => frame,
-            Err(error) => return self.answer(connection, id, Err(error)),
-        };
-        if frame.len() <= CONTROL_REPLY_BYTES_MAX {
-            return connection.answer(Outgoing::Frame(frame));
-        }
-        if connection.has_ended() {
-            return;
-        }
-        // Whoever does not read it gets no further large ones; nothing else waits.
-        if let Ok(mut stream) = connection.quic.open_uni().await
-            && stream.write_chunk(frame).await.is_ok()
-        {
-            let _ = stream.finish();
-        }
-    }
-
     async fn large_call(&self, connection: &Arc<Connection>, id: u64, call: Call) -> Result<Bytes, Error> {
         let session = self.session_of(connection)?;
         match call {
             Call::Pull(arguments) => self.pull(connection, &session, id, arguments).await,
-            Call::History(arguments) => self.history(&session, id, arguments).await,
+            Call::History(arguments) => encoded(id, self.history(&session, arguments).await?),
             _ => Ok(unknown().map(|reply| encoded(id, reply))??),
         }
+    }
+}
+
+/// Writes a large answer to a stream of its own.
+async fn write_beside(connection: &Connection, quic: &quinn::Connection, frame: Bytes) {
+    if connection.has_ended() {
+        return;
+    }
+    // Whoever does not read it gets no further large ones; nothing else waits.
+    if let Ok(mut stream) = quic.open_uni().await
+        && stream.write_chunk(frame).await.is_ok()
+    {
+        let _ = stream.finish();
     }
 }
 

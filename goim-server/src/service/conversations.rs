@@ -1,7 +1,7 @@
 //! Direct chats and groups. What depends on a conversation's state is judged once more in its
 //! lane, where the state is exact; what is checked here only spares the lane.
 
-use goim_core::lane::{Offer, Outcome};
+use goim_core::lane::{Found, Offer, Outcome};
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
 use goim_proto::content::{DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Renamed};
 use goim_proto::limits::{PULL_LIMIT_MAX, USERS_MAX};
@@ -15,7 +15,7 @@ use super::accounts::check_name;
 use super::answers::sent;
 use super::draft::check_id;
 use super::friends::check_opens_direct;
-use super::{Answered, Refusal, Service, Ticket, failed, refuse};
+use super::{Answered, Offers, Refusal, Service, Ticket, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{Effect, EntryDraft, EntryKind, NewConversation, derived_id};
 
@@ -36,7 +36,7 @@ impl Service {
             return Ok(Reply::Conversation(self.info(direct).await?));
         }
         check_opens_direct(&relation)?;
-        self.check_conversation_count(session.user).await?;
+        self.check_conversation_counts(&[session.user, other]).await?;
         let conversation = self.store.direct_chat(session.user, other).await.map_err(failed)?;
         let info = self.info(conversation).await?;
         if info.head > Seq::ZERO {
@@ -47,7 +47,7 @@ impl Service {
             session,
             Happening {
                 conversation,
-                // Two who open it at once append the same entry twice, and the store keeps one.
+                // Two may open it at once: the second is refused, for it is open already.
                 client_msg_id: derived_id(unix_ms(), &[conversation.as_u64()]),
                 kind: 37,
                 content: Content::DirectOpened(DirectOpened { user: other }),
@@ -57,7 +57,7 @@ impl Service {
         let opened = opened.await;
         let info = self.info(conversation).await?;
         match opened {
-            // Somebody else was faster.
+            // By the other one, who was faster.
             Err(_) if info.head > Seq::ZERO => Ok(Reply::Conversation(info)),
             Err(error) => Err(error),
             Ok(_) => Ok(Reply::Conversation(info)),
@@ -69,12 +69,16 @@ impl Service {
         let CreateGroup { name, mut members, client_msg_id } = arguments;
         check_name(&name)?;
         check_id(client_msg_id)?;
+        if let Some(made) = self.store.created(session.user, client_msg_id).await.map_err(failed)? {
+            return Ok(Reply::Conversation(self.info(made).await?));
+        }
         members.retain(|member| *member != session.user);
         let members = self.distinct(members).await?;
         self.check_adds(session, &members).await?;
-        self.check_conversation_count(session.user).await?;
+        self.check_conversation_counts(&[&[session.user], members.as_slice()].concat()).await?;
         if members.len() >= self.limits.group_members_max {
-            return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
+            // (Before there is a conversation.)
+            return Err(Refusal::TooManyMembers.into_error());
         }
         let new = NewConversation {
             kind: ConversationKind::Group,
@@ -100,24 +104,16 @@ impl Service {
     pub(super) async fn add_members(&self, session: &SessionInfo, arguments: Members) -> Answered {
         let Members { conversation, users, client_msg_id } = arguments;
         check_id(client_msg_id)?;
+        if let Some(sent) = self.repeated(session, conversation, client_msg_id).await? {
+            return Ok(Reply::Sent(sent));
+        }
         let users = self.distinct(users).await?;
         if users.is_empty() {
             return refuse(ErrorCode::BadArgument, "name at least one user");
         }
-        let group = self.managed_group(session, conversation).await?;
-        self.check_group_size(&group, users.len())?;
+        self.managed_group(session, conversation).await?;
         self.check_adds(session, &users).await?;
-        self.add(session, conversation, users, client_msg_id).await.map(Reply::Sent)
-    }
-
-    /// Adds users who exist and may be added.
-    pub(super) async fn add(
-        &self,
-        session: &SessionInfo,
-        conversation: ConversationId,
-        users: Vec<UserId>,
-        client_msg_id: ClientMsgId,
-    ) -> Result<Sent, Error> {
+        self.check_conversation_counts(&users).await?;
         let joined = users.iter().map(|user| (*user, Role::Member)).collect();
         let happening = Happening {
             conversation,
@@ -126,7 +122,7 @@ impl Service {
             content: Content::MembersAdded(MembersAdded { users }),
             effect: Effect::Join { users: joined },
         };
-        self.append(session, happening).await
+        self.append(session, happening).await.map(Reply::Sent)
     }
 
     /// Removes a member from a group.
@@ -201,7 +197,7 @@ impl Service {
         let Happening { conversation, client_msg_id, kind, content, effect } = happening;
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
         let entry = EntryDraft { kind: EntryKind(kind), body: content.encode(), effect };
-        let mut offers = vec![Offer {
+        let offers = vec![Offer {
             ticket: Ticket::Call(answer),
             conversation,
             sender: session.user,
@@ -212,6 +208,17 @@ impl Service {
             retry: true,
             entry,
         }];
+        let outcome = self.fate(offers, answered).await?;
+        self.due_now.notify_one();
+        Ok(outcome)
+    }
+
+    /// Hands entries to their lanes and waits for the one that is answered here.
+    pub(super) async fn fate(
+        &self,
+        mut offers: Offers,
+        answered: oneshot::Receiver<Outcome<Refusal>>,
+    ) -> Result<Outcome<Refusal>, Error> {
         while !offers.is_empty() {
             self.committer.offer(&mut offers);
             if !offers.is_empty() {
@@ -219,12 +226,21 @@ impl Service {
             }
         }
         match answered.await {
-            Ok(outcome) => {
-                self.due_now.notify_one();
-                Ok(outcome)
-            }
+            Ok(outcome) => Ok(outcome),
             Err(_) => refuse(ErrorCode::Unavailable, "the server is stopping"),
         }
+    }
+
+    /// What is answered to a call whose entry is there already: whatever has changed since, and would
+    /// refuse it by now, it has been done.
+    pub(super) async fn repeated(
+        &self,
+        session: &SessionInfo,
+        conversation: ConversationId,
+        client_msg_id: ClientMsgId,
+    ) -> Result<Option<Sent>, Error> {
+        let found = self.store.appended(conversation, session.user, client_msg_id).await.map_err(failed)?;
+        Ok(found.map(|Found { seq, count, at_ms, .. }| Sent { seq, duplicate: true, at_ms, count }))
     }
 
     async fn info(&self, conversation: ConversationId) -> Result<ConversationInfo, Error> {
@@ -258,10 +274,12 @@ impl Service {
         Ok(())
     }
 
-    pub(super) async fn check_conversation_count(&self, user: UserId) -> Result<(), Error> {
-        let count = self.store.memberships(user).await.map_err(failed)?.len();
-        if count >= self.limits.conversations_per_user_max {
-            return refuse(ErrorCode::TooLarge, "you are in as many conversations as this server allows");
+    /// Refuses more conversations than each of these users may be a member of.
+    pub(super) async fn check_conversation_counts(&self, users: &[UserId]) -> Result<(), Error> {
+        let most = self.limits.conversations_per_user_max as u64;
+        if self.store.are_in_many(users, most).await.map_err(failed)? {
+            let message = "one of you would be in more conversations than this server allows";
+            return refuse(ErrorCode::TooLarge, message);
         }
         Ok(())
     }
@@ -279,7 +297,6 @@ impl Service {
 
     /// Whether a user is a member now.
     pub(super) async fn is_in(&self, user: UserId, conversation: ConversationId) -> Result<bool, Error> {
-        let ranges = self.store.ranges(user, conversation).await.map_err(failed)?;
-        Ok(ranges.last().is_some_and(|range| range.until.is_none()))
+        self.store.is_member(user, conversation).await.map_err(failed)
     }
 }

@@ -16,18 +16,18 @@ impl Service {
         check_password(&new_password)?;
         let user = self.store.user(session.user).await.map_err(failed)?;
         // (A bot has no password, nor has somebody who is gone.)
-        let Some((name, old)) = user.and_then(|user| Some((user.name, user.password_hash?))) else {
-            return refuse(ErrorCode::Forbidden, "a bot has no password; make it a new token instead");
+        let Some(old) = user.and_then(|user| user.password_hash) else {
+            return refuse(ErrorCode::Forbidden, "only people have passwords");
         };
         if password.len() > PASSWORD_BYTES_MAX {
             return wrong();
         }
-        self.logins.guess(self.clock.now(), &name)?;
+        let guess = self.logins.guess_own(self.clock.now(), session.user)?;
         let matches = self.passwords.verify(password, Some(old.clone())).await.map_err(password_error)?;
         if !matches {
+            guess.was_wrong();
             return wrong();
         }
-        self.logins.guessed(&name);
         let new = self.passwords.hash(new_password).await.map_err(password_error)?;
         let (user, device) = (session.user, session.device);
         if !self.store.change_password(user, device, &old, &new).await.map_err(failed)? {

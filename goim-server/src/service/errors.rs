@@ -1,5 +1,6 @@
 //! Errors as clients are told.
 
+use goim_core::Duration;
 use goim_proto::{Error, ErrorCode, Reply};
 
 use crate::store::StoreError;
@@ -8,11 +9,22 @@ use crate::store::StoreError;
 const STORE_RETRY_MS: u64 = 1_000;
 
 /// The answer to a call.
-pub(super) type Answered = Result<Reply, Error>;
+pub(crate) type Answered = Result<Reply, Error>;
 
 /// Refuses a call.
 pub(super) fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, Error> {
     Err(Error::new(code, message))
+}
+
+/// Refuses somebody who has used up what he is allowed.
+pub(super) fn limited(message: &'static str, wait: Duration) -> Error {
+    let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    Error { retry_after_ms: Some(retry_after_ms), ..Error::new(ErrorCode::RateLimited, message) }
+}
+
+/// Refuses a session that asks too often.
+pub(crate) fn too_fast(wait: Duration) -> Error {
+    limited("too many requests; wait and send fewer", wait)
 }
 
 /// What a client is told when the store does not do what was asked; operators find the cause in

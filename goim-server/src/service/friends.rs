@@ -14,6 +14,9 @@ use super::{Answered, Service, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{EntryKind, Notice, Relation};
 
+/// How long open requests and applications count: 30 days, in milliseconds.
+const WAITED_MS: u64 = 30 * 24 * 3_600 * 1_000;
+
 impl Service {
     /// Asks a user to be friends; somebody whose own request is open is accepted instead.
     pub(super) async fn request_friend(&self, session: &SessionInfo, arguments: RequestFriend) -> Answered {
@@ -21,7 +24,7 @@ impl Service {
         check_lines(&greeting, GREETING_BYTES_MAX)?;
         let relation = self.relation(session, other).await?;
         if relation.friends {
-            return refuse(ErrorCode::BadArgument, "you are friends already");
+            return Ok(Reply::Done);
         }
         if relation.blocks {
             return refuse(ErrorCode::BadArgument, "you block this user; unblock first");
@@ -32,7 +35,8 @@ impl Service {
         if relation.asked {
             return Ok(Reply::Done);
         }
-        if self.store.open_requests(session.user).await.map_err(failed)? >= self.limits.open_requests_max {
+        let open = self.store.open_requests(session.user, asked_after()).await.map_err(failed)?;
+        if open >= self.limits.open_requests_max {
             return refuse(ErrorCode::TooLarge, "too many of your requests are not answered; wait for some");
         }
         let content = Content::FriendRequested(FriendRequested { greeting: greeting.clone() });
@@ -48,7 +52,8 @@ impl Service {
     /// Answers a user's request.
     pub(super) async fn answer_friend(&self, session: &SessionInfo, arguments: AnswerFriend) -> Answered {
         let AnswerFriend { user: from, accept } = arguments;
-        if accept {
+        let is_asked = self.relation(session, from).await?.is_asked;
+        if is_asked && accept {
             for user in [session.user, from] {
                 if self.store.friend_count(user).await.map_err(failed)? >= self.limits.friends_max {
                     let message = "one of you has as many friends as this server allows";
@@ -58,8 +63,14 @@ impl Service {
         }
         let content = Content::FriendAnswered(FriendAnswered { accepted: accept });
         let notice = Notice { kind: EntryKind(67), body: content.encode() };
-        let answered = self.store.answer_friend(session.user, from, accept, &notice, unix_ms()).await;
-        if !answered.map_err(failed)? {
+        let user = session.user;
+        if !is_asked
+            || !self.store.answer_friend(user, from, accept, &notice, unix_ms()).await.map_err(failed)?
+        {
+            // Perhaps it was answered before, and so.
+            if self.relation(session, from).await?.friends == accept {
+                return Ok(Reply::Done);
+            }
             return refuse(ErrorCode::NotFound, "this user has no open request to you");
         }
         self.due_now.notify_one();
@@ -94,12 +105,16 @@ impl Service {
         if !remark.is_empty() {
             check_name(&remark)?;
         }
-        done_to_friend(self.store.set_remark(session.user, friend, &remark).await.map_err(failed)?)
+        if !self.store.set_remark(session.user, friend, &remark).await.map_err(failed)? {
+            return refuse(ErrorCode::NotFound, "you have no such friend");
+        }
+        Ok(Reply::Done)
     }
 
     /// Ends a friendship.
     pub(super) async fn delete_friend(&self, session: &SessionInfo, friend: UserId) -> Answered {
-        done_to_friend(self.store.delete_friend(session.user, friend).await.map_err(failed)?)
+        self.store.delete_friend(session.user, friend).await.map_err(failed)?;
+        Ok(Reply::Done)
     }
 
     /// Takes no direct messages from a user any more, or takes them again.
@@ -111,9 +126,7 @@ impl Service {
         if block && self.store.block_count(session.user).await.map_err(failed)? >= self.limits.friends_max {
             return refuse(ErrorCode::TooLarge, "you block as many users as this server allows");
         }
-        // Made if there is none: whoever opens it at this moment is judged by its revision too.
-        let direct = self.store.direct_chat(session.user, other).await.map_err(failed)?;
-        self.store.set_block(session.user, other, direct, block).await.map_err(failed)?;
+        self.store.set_block(session.user, other, block).await.map_err(failed)?;
         Ok(Reply::Done)
     }
 
@@ -159,6 +172,12 @@ impl Service {
     }
 }
 
+/// What was asked before this, in milliseconds since the Unix epoch, is not waited for any longer: some
+/// are never answered, and count against nobody for ever.
+pub(super) fn asked_after() -> u64 {
+    unix_ms().saturating_sub(WAITED_MS)
+}
+
 /// Whether a user may open a direct chat with somebody to whom he stands like this.
 pub(super) fn check_opens_direct(relation: &Relation) -> Result<(), Error> {
     if relation.blocks {
@@ -173,10 +192,6 @@ pub(super) fn check_opens_direct(relation: &Relation) -> Result<(), Error> {
         );
     }
     Ok(())
-}
-
-fn done_to_friend(done: bool) -> Answered {
-    if done { Ok(Reply::Done) } else { refuse(ErrorCode::NotFound, "you have no such friend") }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! more where the state is exact.
 
 use goim_core::{ClientMsgId, ConversationId};
-use goim_proto::content::{ApplicationMade, ApplicationRejected, MemberMuted, OwnerChanged, RoleChanged};
+use goim_proto::content::{
+    ApplicationMade, ApplicationRejected, MemberMuted, MembersAdded, OwnerChanged, RoleChanged,
+};
 use goim_proto::limits::{ANNOUNCEMENT_BYTES_MAX, GREETING_BYTES_MAX};
 use goim_proto::{
     AnswerApplication, ApplicationPage, ApplyToGroup, Content, Error, ErrorCode, GroupAct, GroupChange,
@@ -12,9 +14,10 @@ use goim_proto::{
 
 use super::conversations::Happening;
 use super::draft::check_id;
+use super::friends::asked_after;
 use super::numbers;
 use super::profiles::{check_avatar, check_lines, page_limit};
-use super::{Answered, Service, failed, refuse};
+use super::{Answered, Refusal, Service, failed, refuse};
 use crate::clock::unix_ms;
 use crate::store::{Applications, Effect, EntryKind, Notice};
 
@@ -88,14 +91,16 @@ impl Service {
     /// Joins a group that is open.
     pub(super) async fn join_group(&self, session: &SessionInfo, arguments: GroupAct) -> Answered {
         let GroupAct { conversation, client_msg_id } = arguments;
+        check_id(client_msg_id)?;
+        if let Some(sent) = self.repeated(session, conversation, client_msg_id).await? {
+            return Ok(Reply::Sent(sent));
+        }
         let group = self.shown_group(session, conversation).await?;
-        // (A repetition of a call that succeeded is a member's, and answered by its id.)
         if !is_member(&group) {
             if group.policy != JoinPolicy::Open {
                 return refuse(ErrorCode::BadArgument, "this group is not open; apply to it");
             }
-            self.check_conversation_count(session.user).await?;
-            self.check_group_size(&group, 1)?;
+            self.check_conversation_counts(&[session.user]).await?;
         }
         let effect = Effect::Join { users: vec![(session.user, Role::Member)] };
         self.act(session, conversation, client_msg_id, 43, Content::MemberJoined, effect).await
@@ -116,7 +121,8 @@ impl Service {
         if self.store.applies(conversation, user).await.map_err(failed)? {
             return Ok(Reply::Done);
         }
-        if self.store.open_applications(user).await.map_err(failed)? >= self.limits.open_requests_max {
+        let open = self.store.open_applications(user, asked_after()).await.map_err(failed)?;
+        if open >= self.limits.open_requests_max {
             return refuse(
                 ErrorCode::TooLarge,
                 "too many of your applications are not answered; wait for some",
@@ -138,23 +144,23 @@ impl Service {
     ) -> Answered {
         let AnswerApplication { conversation, user, accept, client_msg_id } = arguments;
         check_id(client_msg_id)?;
-        let group = self.managed_group(session, conversation).await?;
-        let nobody = || refuse(ErrorCode::NotFound, "this user has no open application here");
+        if accept && self.repeated(session, conversation, client_msg_id).await?.is_some() {
+            return Ok(Reply::Done);
+        }
+        self.managed_group(session, conversation).await?;
         if accept {
-            // (A repetition of an answer that was given is found by its id.)
-            let applies = self.store.applies(conversation, user).await.map_err(failed)?;
-            if !applies && !self.is_in(user, conversation).await? {
-                return nobody();
-            }
-            self.check_group_size(&group, 1)?;
-            return self.add(session, conversation, vec![user], client_msg_id).await.map(|_| Reply::Done);
+            self.check_conversation_counts(&[user]).await?;
+            let content = Content::MembersAdded(MembersAdded { users: vec![user] });
+            let admitted =
+                self.act(session, conversation, client_msg_id, 33, content, Effect::Admit { user });
+            return admitted.await.map(|_| Reply::Done);
         }
         let content = Content::ApplicationRejected(ApplicationRejected { conversation });
         let notice = Notice { kind: EntryKind(69), body: content.encode() };
         let by = session.user;
         let rejected = self.store.reject_application(conversation, user, by, &notice, unix_ms()).await;
-        if !rejected.map_err(failed)? {
-            return nobody();
+        if !rejected.map_err(failed)? && self.is_in(user, conversation).await? {
+            return Err(Refusal::NoApplication.into_error());
         }
         self.due_now.notify_one();
         Ok(Reply::Done)
@@ -230,15 +236,6 @@ impl Service {
             }
             Some(_) | None => refuse(ErrorCode::NotMember, "you are not a member of this group"),
         }
-    }
-
-    /// Refuses more members than a group may have.
-    pub(super) fn check_group_size(&self, group: &GroupInfo, more: usize) -> Result<(), Error> {
-        let members = usize::try_from(group.members).unwrap_or(usize::MAX);
-        if members.saturating_add(more) > self.limits.group_members_max {
-            return refuse(ErrorCode::TooLarge, "the group would have more members than this server allows");
-        }
-        Ok(())
     }
 }
 

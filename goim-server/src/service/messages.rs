@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use goim_core::Seq;
+use goim_core::{Epoch, Seq};
 use goim_proto::limits::PULL_LIMIT_MAX;
 use goim_proto::splice::{PulledHead, pulled_frame};
 use goim_proto::{EncodedEntry, Error, ErrorCode, History, HistoryPage, Pull, Pulled, Reply, SessionInfo};
 
 use super::calls::encoded;
-use super::{Service, failed, refuse};
+use super::{Answered, Service, failed, refuse};
 use crate::access::Connection;
 use crate::store::deleted_body;
 
@@ -30,13 +30,25 @@ impl Service {
             self.metrics.pulls_from_memory_total.add(1);
             return frame;
         }
-        self.metrics.pulls_from_store_total.add(1);
-        let page = self.store.pull(session.user, pull.conversation, pull.after, limit, PAGE_BYTES_MAX).await;
-        let page = page.map_err(failed)?;
+        let conversation = pull.conversation;
+        let page = self.pull_from_store(session, connection.epoch(), pull).await?;
         // Whoever asks beyond the head has not been sent what will be there.
-        connection.sent_through(pull.conversation, page.through.min(page.head));
-        let (through, head, epoch) = (page.through, page.head, connection.epoch());
-        encoded(id, Reply::Pulled(Pulled { entries: page.entries, through, head, epoch }))
+        connection.sent_through(conversation, page.through.min(page.head));
+        encoded(id, Reply::Pulled(page))
+    }
+
+    /// Entries after an offset, in an epoch.
+    pub(super) async fn pull_from_store(
+        &self,
+        session: &SessionInfo,
+        epoch: Epoch,
+        pull: Pull,
+    ) -> Result<Pulled, Error> {
+        let Pull { conversation, after, limit } = pull;
+        self.metrics.pulls_from_store_total.add(1);
+        let page = self.store.pull(session.user, conversation, after, clamp(limit), PAGE_BYTES_MAX).await;
+        let page = page.map_err(failed)?;
+        Ok(Pulled { entries: page.entries, through: page.through, head: page.head, epoch })
     }
 
     fn pull_from_memory(
@@ -81,12 +93,7 @@ impl Service {
     }
 
     /// Messages before a seq, newest first.
-    pub(super) async fn history(
-        &self,
-        session: &SessionInfo,
-        id: u64,
-        history: History,
-    ) -> Result<Bytes, Error> {
+    pub(super) async fn history(&self, session: &SessionInfo, history: History) -> Answered {
         let History { conversation, before, limit } = history;
         let before = if before == Seq::ZERO { Seq::MAX } else { before };
         let limit = clamp(limit);
@@ -98,7 +105,7 @@ impl Service {
         let seqs: Vec<_> =
             entries.iter().filter(|entry| entry.body != deleted).map(|entry| entry.seq).collect();
         let forms = self.store.forms(session.user, conversation, &seqs).await.map_err(failed)?;
-        encoded(id, Reply::History(HistoryPage { entries, more, forms }))
+        Ok(Reply::History(HistoryPage { entries, more, forms }))
     }
 }
 

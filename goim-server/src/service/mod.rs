@@ -15,6 +15,7 @@ mod logins;
 mod messages;
 mod numbers;
 mod offsets;
+mod once;
 mod passwords;
 mod profiles;
 mod receipts;
@@ -26,10 +27,14 @@ mod upkeep;
 
 pub(crate) use answers::{Outcomes, SendTicket, Ticket};
 pub(crate) use draft::Offers;
+pub(crate) use once::Caller;
 pub(crate) use passwords::Passwords;
 pub(crate) use rules::Refusal;
 pub(crate) use state::{Parts, Service};
 pub(crate) use tokens::Tokens;
 
-use errors::{Answered, failed, refuse};
+pub(crate) use errors::too_fast;
+
+pub(crate) use errors::Answered;
+use errors::{failed, refuse};
 use state::{end_session, send_away};

@@ -1,5 +1,5 @@
-//! The public numbers of groups: nine digits that say nothing of how many groups there are, or which was
-//! made first.
+//! The public numbers of groups: nine digits that do not show at a glance how many groups there are, or
+//! which was made first. They are no secret: whoever reads this can undo them.
 //!
 //! A number is its conversation's id, scrambled: multiplied modulo 900,000,000 by a number that shares no
 //! factor with it, which is undone by its inverse (modular inverse, as in RSA). So no number is ever

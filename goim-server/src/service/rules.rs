@@ -9,6 +9,7 @@ use goim_core::lane::{Fold, Rules};
 use goim_core::{Seq, UserId};
 use goim_proto::{ConversationKind, Error, ErrorCode, GroupChange, Role};
 
+use crate::config::Limits;
 use crate::store::{Effect, EntryDraft, EntryKind, Member, MessageAct, Objection, Settings};
 
 /// The content codes that rules tell apart.
@@ -36,6 +37,15 @@ pub enum Refusal {
     /// Somebody to be added is a member.
     #[error("somebody of those is a member already; add the others alone")]
     AlreadyMember,
+    /// Nobody has applied whom the entry would let in for that.
+    #[error("this user has no open application here")]
+    NoApplication,
+    /// Somebody was let in too often.
+    #[error("somebody of those has come and gone too often to be let in again")]
+    TooManyStays,
+    /// The group is full.
+    #[error("the group would have more members than this server allows")]
+    TooManyMembers,
     /// Whom to remove is not a member.
     #[error("the user is not a member of the conversation")]
     NoSuchMember,
@@ -85,10 +95,12 @@ impl Refusal {
             Self::AlreadyMember | Self::AlreadyOpened | Self::Message(Objection::OtherKind) => {
                 ErrorCode::BadArgument
             }
-            Self::NoSuchMember | Self::Message(Objection::NoSuchMessage | Objection::Recalled) => {
-                ErrorCode::NotFound
-            }
-            Self::Message(Objection::TooManyEdits | Objection::TooManyReactions) => ErrorCode::TooLarge,
+            Self::NoSuchMember
+            | Self::NoApplication
+            | Self::Message(Objection::NoSuchMessage | Objection::Recalled) => ErrorCode::NotFound,
+            Self::TooManyStays
+            | Self::TooManyMembers
+            | Self::Message(Objection::TooManyEdits | Objection::TooManyReactions) => ErrorCode::TooLarge,
             Self::LookAgain => ErrorCode::Unavailable,
         };
         Error::new(code, self.to_string())
@@ -96,8 +108,19 @@ impl Refusal {
 }
 
 /// The rules of direct chats, groups and inboxes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ChatRules;
+#[derive(Debug, Clone, Copy)]
+pub struct ChatRules {
+    /// Members of a group.
+    pub group_members_max: u64,
+}
+
+impl ChatRules {
+    /// The rules of a server with these limits.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self { group_members_max: limits.group_members_max as u64 }
+    }
+}
 
 type ChatFold = Fold<Settings, Member>;
 
@@ -108,18 +131,7 @@ impl Rules for ChatRules {
     type Refusal = Refusal;
 
     fn involved(&self, entry: &EntryDraft, users: &mut Vec<UserId>) {
-        match &entry.effect {
-            Effect::Join { users: joining } => users.extend(joining.iter().map(|(user, _)| *user)),
-            Effect::Part { user }
-            | Effect::SetRole { user, .. }
-            | Effect::SetMuted { user, .. }
-            | Effect::Transfer { to: user } => users.push(*user),
-            Effect::None
-            | Effect::Retitle { .. }
-            | Effect::Change(_)
-            | Effect::Dismiss
-            | Effect::OnMessage { .. } => {}
-        }
+        entry.effect.involved(users);
     }
 
     fn judge(&self, fold: &ChatFold, sender: UserId, entry: &EntryDraft) -> Result<(), Refusal> {
@@ -133,14 +145,19 @@ impl Rules for ChatRules {
             return Err(Refusal::Blocked);
         }
         if entry.kind == GROUP_CREATED || entry.kind == DIRECT_OPENED {
-            return judge_opening(fold, sender, entry);
+            judge_opening(fold, sender, entry)?;
+            return group::judge_room(*self, fold, &entry.effect);
         }
         if entry.kind == MEMBER_JOINED {
-            return group::judge_joining(fold, sender, &entry.effect);
+            group::judge_joining(fold, sender, &entry.effect)?;
+            return group::judge_room(*self, fold, &entry.effect);
         }
         let role = group::role(fold, sender).ok_or(Refusal::NotMember)?;
         match (fold.settings.kind, &entry.effect) {
-            (ConversationKind::Group, effect) => group::judge(fold, sender, role, effect),
+            (ConversationKind::Group, effect) => {
+                group::judge(fold, sender, role, effect)?;
+                group::judge_room(*self, fold, effect)
+            }
             (_, Effect::None) => Ok(()),
             (_, Effect::OnMessage { target, act }) => message::judge(fold, false, target, act),
             _ => Err(Refusal::Forbidden),
@@ -157,14 +174,11 @@ impl Rules for ChatRules {
             Effect::Join { users } => {
                 fold.settings.opened = true;
                 for (user, role) in users {
-                    let muted = group::is_muted(fold, *user);
-                    fold.set_member(*user, Some(Member { role: Some(*role), muted }));
+                    group::let_in(fold, *user, *role);
                 }
             }
-            Effect::Part { user } => {
-                let muted = group::is_muted(fold, *user);
-                fold.set_member(*user, muted.then_some(Member { role: None, muted }));
-            }
+            Effect::Admit { user } => group::let_in(fold, *user, Role::Member),
+            Effect::Part { user } => group::let_go(fold, *user),
             Effect::SetRole { user, role } => group::set_role(fold, *user, *role),
             Effect::SetMuted { user, muted } => {
                 let member = fold.member(*user).map(|member| Member { muted: *muted, ..*member });
@@ -198,6 +212,7 @@ impl Rules for ChatRules {
             Effect::OnMessage { act: MessageAct::React { emoji, .. }, .. } => emoji.len(),
             Effect::OnMessage { act: MessageAct::Recall, .. }
             | Effect::None
+            | Effect::Admit { .. }
             | Effect::Part { .. }
             | Effect::SetRole { .. }
             | Effect::SetMuted { .. }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::logins::Logins;
 use super::offsets::Offsets;
+use super::once::Pace;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
 use crate::access::{Budget, Connection, Ending, Hub, Outgoing};
 use crate::clock::{Clock, unix_ms};
@@ -36,6 +37,7 @@ pub(crate) struct Service {
     pub(super) passwords: Passwords,
     pub(super) tokens: Tokens,
     pub(super) logins: Logins,
+    pub(super) pace: Pace,
     /// Something was committed that owes an entry to inboxes.
     pub(super) due_now: Notify,
     stopping: AtomicBool,
@@ -60,6 +62,7 @@ impl Service {
         let passwords = Passwords::new(limits.password_hashes_max);
         let budget = Arc::new(Budget::new(limits.node_send_bytes_in_flight_max));
         let logins = Logins::new(&limits);
+        let pace = Pace::new(&limits);
         let offsets = Arc::default();
         Self {
             config,
@@ -74,6 +77,7 @@ impl Service {
             passwords,
             tokens,
             logins,
+            pace,
             stopping: AtomicBool::new(false),
             due_now: Notify::new(),
         }

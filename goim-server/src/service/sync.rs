@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use goim_core::hash::IdSet;
 use goim_core::room::Look;
-use goim_core::{ConversationId, Seq, UserId};
+use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::limits::{POSITIONS_MAX, SYNC_LIMIT_MAX};
-use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Sync, SyncItem, Synced};
+use goim_proto::{
+    Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Start, Sync, SyncItem, Synced,
+};
 
 use super::{Answered, Service, failed, refuse};
 use crate::access::Connection;
@@ -18,21 +20,31 @@ use crate::store::{Membership, ReaderState};
 const LOOKS_MAX: usize = 3;
 
 impl Service {
-    /// Registers the connection for all conversations of the user, then lists those past the
-    /// device's offset.
-    pub(super) async fn sync(
+    /// Registers a connection for all conversations of the user, before the first page lists them.
+    pub(crate) async fn listen(
         &self,
         connection: &Arc<Connection>,
         session: &SessionInfo,
-        arguments: Sync,
-    ) -> Answered {
+        arguments: &Sync,
+    ) -> Result<(), Error> {
+        if arguments.after != ConversationId::default() {
+            return Ok(());
+        }
+        self.start_device(session, arguments.start).await?;
+        self.subscribe_all(connection, session).await
+    }
+
+    async fn start_device(&self, session: &SessionInfo, start: Start) -> Result<(), Error> {
+        self.store.start_device(session.user, session.device, start).await.map_err(failed)
+    }
+
+    /// Lists the conversations past the device's offset.
+    pub(crate) async fn sync(&self, session: &SessionInfo, epoch: Epoch, arguments: Sync) -> Answered {
         if arguments.offsets.len() > POSITIONS_MAX {
             return refuse(ErrorCode::TooLarge, "at most 1,000 offsets in one sync");
         }
         if arguments.after == ConversationId::default() {
-            let (user, device) = (session.user, session.device);
-            self.store.start_device(user, device, arguments.start).await.map_err(failed)?;
-            self.subscribe_all(connection, session).await?;
+            self.start_device(session, arguments.start).await?;
         }
         let limit = if arguments.limit == 0 { SYNC_LIMIT_MAX } else { arguments.limit.min(SYNC_LIMIT_MAX) };
         let (user, device) = (session.user, session.device);
@@ -41,7 +53,7 @@ impl Service {
         let more = states.len() >= limit as usize;
         let next = states.last().map_or(arguments.after, |state| state.conversation);
         let items = states.iter().filter(|state| state.head > state.offset).map(item).collect();
-        Ok(Reply::Synced(Synced { items, more, next, epoch: connection.epoch() }))
+        Ok(Reply::Synced(Synced { items, more, next, epoch }))
     }
 
     /// Registers, then looks.
@@ -116,19 +128,14 @@ impl Service {
     }
 
     /// Where the conversations asked for stand.
-    pub(super) async fn heads(
-        &self,
-        connection: &Connection,
-        session: &SessionInfo,
-        arguments: Heads,
-    ) -> Answered {
+    pub(super) async fn heads(&self, session: &SessionInfo, epoch: Epoch, arguments: Heads) -> Answered {
         if arguments.conversations.len() > SYNC_LIMIT_MAX as usize {
             return refuse(ErrorCode::TooLarge, "at most 1,000 conversations in one call");
         }
         let (user, device) = (session.user, session.device);
         let states = self.store.reader_states_of(user, device, &arguments.conversations).await;
         let items = states.map_err(failed)?.iter().map(item).collect();
-        Ok(Reply::Heads(HeadList { items, epoch: connection.epoch() }))
+        Ok(Reply::Heads(HeadList { items, epoch }))
     }
 
     /// Moves the user's read marker, and tells his other connections.

@@ -48,8 +48,8 @@ pub trait Friends: Send + Sync {
     /// audience that he chose for it.
     async fn keeps_out_of_groups(&self, user: UserId, added: &[UserId]) -> StoreResult<bool>;
 
-    /// How many requests of a user's are open.
-    async fn open_requests(&self, user: UserId) -> StoreResult<u64>;
+    /// How many requests of a user's are open that were sent after a time.
+    async fn open_requests(&self, user: UserId, after_ms: u64) -> StoreResult<u64>;
 
     /// How many friends a user has.
     async fn friend_count(&self, user: UserId) -> StoreResult<u64>;
@@ -96,16 +96,10 @@ pub trait Friends: Send + Sync {
     /// Ends a friendship; whether there was one.
     async fn delete_friend(&self, user: UserId, friend: UserId) -> StoreResult<bool>;
 
-    /// Blocks a user, or ends that, and raises the revision of the direct chat of the two if that
-    /// changes anything: both in one transaction, so that the chat's lane judges by it from the next
-    /// entry on.
-    async fn set_block(
-        &self,
-        user: UserId,
-        other: UserId,
-        direct: ConversationId,
-        block: bool,
-    ) -> StoreResult<()>;
+    /// Blocks a user, or ends that, and raises the revision of the direct chat of the two, if there is
+    /// one and that changes anything: both in one transaction, so that the chat's lane judges by it
+    /// from the next entry on.
+    async fn set_block(&self, user: UserId, other: UserId, block: bool) -> StoreResult<()>;
 
     /// Whom a user blocks, by ascending id.
     async fn blocked(&self, user: UserId, after: UserId, limit: u32) -> StoreResult<Vec<UserId>>;

@@ -22,14 +22,15 @@ pub trait Groups: Send + Sync {
     /// `None` if there is no such group.
     async fn group(&self, conversation: ConversationId, user: UserId) -> StoreResult<Option<GroupInfo>>;
 
-    /// How many applications of a user's are open.
-    async fn open_applications(&self, user: UserId) -> StoreResult<u64>;
+    /// How many applications of a user's are open that were made after a time.
+    async fn open_applications(&self, user: UserId, after_ms: u64) -> StoreResult<u64>;
 
     /// Whether a user's application to a group is open.
     async fn applies(&self, conversation: ConversationId, user: UserId) -> StoreResult<bool>;
 
-    /// Keeps an application unless one is open, and owes the notice to the group's owner and admins,
-    /// up to a bound.
+    /// Keeps an application unless one is open or the user is a member, and owes the notice to the
+    /// group's owner and admins who do not block him, up to a bound. An application is part of the fold: each change of it
+    /// raises the group's revision in its transaction.
     async fn apply_to_group(
         &self,
         conversation: ConversationId,

@@ -15,12 +15,37 @@ pub(super) fn windows(
     parts.filter(|(behind, until)| behind < until)
 }
 
-/// Ranges in the order of their ends, each of which may begin within or before others: the same seqs as
-/// ranges that do not meet.
+/// The first of these windows, clipped to so many seqs: as a log is dense, these are as many entries.
+pub(super) fn first_of(ranges: &[Range], head: Seq, after: Seq, entries: u64) -> Vec<(Seq, Seq)> {
+    let mut left = entries;
+    let clipped = windows(ranges, head, after).map_while(|(behind, until)| {
+        let until = until.min(behind.plus(left));
+        left -= until.distance_from(behind);
+        (behind < until).then_some((behind, until))
+    });
+    clipped.collect()
+}
+
+/// The last windows before a seq, the newest first, clipped to so many seqs.
+pub(super) fn last_of(ranges: &[Range], head: Seq, before: Seq, entries: u64) -> Vec<(Seq, Seq)> {
+    let mut left = entries;
+    let older = windows(ranges, head, Seq::ZERO).rev();
+    let older = older.map(|(behind, until)| (behind, until.min(before.prev())));
+    let clipped = older.filter(|(behind, until)| behind < until).map_while(|(behind, until)| {
+        let size = until.distance_from(behind).min(left);
+        left -= size;
+        (size > 0).then(|| (Seq::new(until.as_u64() - size), until))
+    });
+    clipped.collect()
+}
+
+/// Ranges in the order of their ends, each of which may begin within or before others, or right
+/// behind one: the same seqs as ranges between which something is missing.
 pub(super) fn merged(ranges: impl Iterator<Item = Range>) -> Vec<Range> {
     let mut apart: Vec<Range> = Vec::new();
     for mut range in ranges {
-        while let Some(last) = apart.pop_if(|last| last.until.is_none_or(|until| until >= range.from)) {
+        while let Some(last) = apart.pop_if(|last| last.until.is_none_or(|until| until.next() >= range.from))
+        {
             range.from = range.from.min(last.from);
         }
         apart.push(range);
@@ -33,13 +58,19 @@ pub(super) fn readable_head(ranges: &[Range], head: Seq) -> Seq {
     ranges.last().map_or(Seq::ZERO, |range| range.until.unwrap_or(head))
 }
 
-/// Makes a page of the entries that were read behind `after`; `whole` says that a reader may see
-/// no more than these up to the head, which was read before them.
-pub(super) fn page(ranges: &[Range], head: Seq, after: Seq, entries: Vec<StoredEntry>, whole: bool) -> Page {
-    let last = entries.last().map(|entry| entry.seq);
+/// Makes a page of the entries that were read behind `after`; `end` is where reading ended, if a
+/// reader may see more than these up to the head, which was read before them.
+pub(super) fn page(
+    ranges: &[Range],
+    head: Seq,
+    after: Seq,
+    entries: Vec<StoredEntry>,
+    end: Option<Seq>,
+) -> Page {
+    let last = entries.last().map_or(Seq::ZERO, |entry| entry.seq);
     // Somebody who went and came back since the head was read may have got an entry beyond it.
-    let head = readable_head(ranges, head).max(last.unwrap_or(Seq::ZERO));
-    Page { through: if whole { head.max(after) } else { last.unwrap_or(after) }, head, entries }
+    let head = readable_head(ranges, head).max(last);
+    Page { through: end.unwrap_or(head.max(after)), head, entries }
 }
 
 #[cfg(test)]
@@ -92,19 +123,39 @@ mod tests {
         assert_eq!(of(&[(2, Some(4)), (6, Some(7)), (1, None)]), [(1, None)]);
         assert_eq!(of(&[(2, Some(4)), (3, Some(7)), (9, None)]), [(2, Some(7)), (9, None)]);
         assert_eq!(of(&[(1, Some(4)), (1, Some(9))]), [(1, Some(9))]);
+        assert_eq!(of(&[(1, Some(4)), (5, Some(6)), (8, None)]), [(1, Some(6)), (8, None)], "right behind");
+    }
+
+    #[test]
+    fn windows_are_clipped_to_what_a_page_needs() {
+        let of = |windows: Vec<(Seq, Seq)>| {
+            windows.iter().map(|(behind, until)| (behind.as_u64(), until.as_u64())).collect::<Vec<_>>()
+        };
+        let ranges = [range(1, Some(2)), range(4, Some(6)), range(9, None)];
+        let first = |after, entries| of(first_of(&ranges, Seq::new(9), Seq::new(after), entries));
+        assert_eq!(first(0, 100), [(0, 2), (3, 6), (8, 9)]);
+        assert_eq!(first(0, 4), [(0, 2), (3, 5)]);
+        assert_eq!(first(1, 1), [(1, 2)]);
+        assert_eq!(first(9, 1), []);
+        let last = |before, entries| of(last_of(&ranges, Seq::new(9), Seq::new(before), entries));
+        assert_eq!(last(100, 100), [(8, 9), (3, 6), (0, 2)]);
+        assert_eq!(last(100, 3), [(8, 9), (4, 6)]);
+        assert_eq!(last(9, 3), [(3, 6)]);
+        assert_eq!(last(5, 2), [(3, 4), (1, 2)]);
+        assert_eq!(last(1, 2), []);
     }
 
     #[test]
     fn a_whole_page_moves_the_offset_to_the_readable_head() {
-        let out = page(&[range(1, Some(2))], Seq::new(9), Seq::new(2), Vec::new(), true);
+        let out = page(&[range(1, Some(2))], Seq::new(9), Seq::new(2), Vec::new(), None);
         assert_eq!((out.through, out.head), (Seq::new(2), Seq::new(2)));
-        let back = page(&[range(1, Some(2)), range(6, None)], Seq::new(9), Seq::new(2), rows(6..=9), true);
+        let back = page(&[range(1, Some(2)), range(6, None)], Seq::new(9), Seq::new(2), rows(6..=9), None);
         assert_eq!((back.through, back.head), (Seq::new(9), Seq::new(9)));
     }
 
     #[test]
     fn a_page_that_was_cut_ends_at_its_last_entry() {
-        let page = page(&[range(1, None)], Seq::new(9), Seq::new(1), rows(2..=3), false);
+        let page = page(&[range(1, None)], Seq::new(9), Seq::new(1), rows(2..=3), Some(Seq::new(3)));
         assert_eq!((page.through, page.head), (Seq::new(3), Seq::new(9)));
     }
 
@@ -115,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_entry_younger_than_the_head_that_was_read_counts() {
-        let page = page(&[range(1, None)], Seq::new(2), Seq::new(1), rows(2..=3), true);
+        let page = page(&[range(1, None)], Seq::new(2), Seq::new(1), rows(2..=3), None);
         assert_eq!((page.through, page.head), (Seq::new(3), Seq::new(3)));
     }
 }

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use async_trait::async_trait;
-use goim_core::lane::AppendResult;
+use goim_core::lane::{AppendResult, Found};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::{Position, Start};
 
@@ -89,6 +89,21 @@ pub trait Log: Send + Sync {
     /// Where those of these conversations stand that exist, after a look at the epoch.
     async fn heads(&self, conversations: &[ConversationId]) -> StoreResult<Vec<Head>>;
 
+    /// Where an entry stands that its sender gave this id, if it is there.
+    async fn appended(
+        &self,
+        conversation: ConversationId,
+        sender: UserId,
+        client_msg_id: ClientMsgId,
+    ) -> StoreResult<Option<Found>>;
+
+    /// The conversation that a creator made by this id, if its first entry is there.
+    async fn created(
+        &self,
+        creator: UserId,
+        client_msg_id: ClientMsgId,
+    ) -> StoreResult<Option<ConversationId>>;
+
     /// Makes a conversation without entries or members, or finds the one that the same creator
     /// made by the same id.
     async fn create_conversation(&self, new: &NewConversation) -> StoreResult<ConversationId>;
@@ -111,6 +126,9 @@ pub trait Log: Send + Sync {
 pub trait Readers: Send + Sync {
     /// The ranges of a conversation that a user may see, in order; empty if he never was a member.
     async fn ranges(&self, user: UserId, conversation: ConversationId) -> StoreResult<Vec<Range>>;
+
+    /// Whether a user is a member now.
+    async fn is_member(&self, user: UserId, conversation: ConversationId) -> StoreResult<bool>;
 
     /// What a user may see after an offset.
     ///
@@ -143,6 +161,9 @@ pub trait Readers: Send + Sync {
     /// Where a user is a member now.
     async fn memberships(&self, user: UserId) -> StoreResult<Vec<Membership>>;
 
+    /// Whether somebody of these is a member of `most` conversations or more now.
+    async fn are_in_many(&self, users: &[UserId], most: u64) -> StoreResult<bool>;
+
     /// Fixes where a device starts to read, once: at the heads of this moment, or at the beginning.
     /// An inbox starts at its head in any case.
     async fn start_device(&self, user: UserId, device: DeviceId, start: Start) -> StoreResult<()>;
@@ -166,11 +187,12 @@ pub trait Readers: Send + Sync {
         conversations: &[ConversationId],
     ) -> StoreResult<Vec<ReaderState>>;
 
-    /// Moves offsets forward, never back, durably. Returns what was refused.
+    /// Moves offsets forward, never back, durably. Returns what was refused: what lies beyond the
+    /// highest seq that its reader may see, among others.
     async fn commit_offsets(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>>;
 
-    /// Moves a read marker forward, never back and never beyond the head. Returns where it is now
-    /// if it moved.
+    /// Moves a read marker forward, never back and never beyond the highest seq that the user may
+    /// see. Returns where it is now if it moved.
     ///
     /// # Errors
     ///
@@ -212,11 +234,20 @@ pub trait Accounts: Send + Sync {
     /// Which of these users exist.
     async fn existing_users(&self, users: &[UserId]) -> StoreResult<Vec<UserId>>;
 
+    /// How many bots a person has made, revoked ones included.
+    async fn bot_count(&self, owner: UserId) -> StoreResult<u64>;
+
     /// Makes a device of a person.
     async fn create_device(&self, user: UserId, name: &str, now_ms: u64) -> StoreResult<DeviceId>;
 
-    /// Finds or makes the device of a bot's instance; `None` if it was revoked.
-    async fn bot_device(&self, bot: UserId, instance: &str, now_ms: u64) -> StoreResult<Option<DeviceId>>;
+    /// Finds or makes the device of an instance of the bot that a token is for; `None` if it is for
+    /// none. In one statement with the look at the token: no device outlives [`Accounts::revoke_bot`].
+    async fn bot_device(
+        &self,
+        token_hash: &[u8],
+        instance: &str,
+        now_ms: u64,
+    ) -> StoreResult<Option<DeviceRow>>;
 
     /// Finds a device.
     async fn device(&self, device: DeviceId) -> StoreResult<Option<DeviceRow>>;
@@ -235,9 +266,6 @@ pub trait Accounts: Send + Sync {
 
     /// Keeps a bot token's hash.
     async fn put_bot_token(&self, hash: &[u8], bot: UserId) -> StoreResult<()>;
-
-    /// The bot that a token is for.
-    async fn bot_by_token(&self, hash: &[u8]) -> StoreResult<Option<UserRow>>;
 
     /// Revokes a bot's tokens and devices.
     async fn revoke_bot(&self, bot: UserId) -> StoreResult<()>;

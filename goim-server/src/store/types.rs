@@ -43,6 +43,11 @@ pub enum Effect {
         /// Who, each once.
         users: Vec<(UserId, Role)>,
     },
+    /// The user becomes a plain member by this entry, which accepts his open application.
+    Admit {
+        /// Who.
+        user: UserId,
+    },
     /// The user's membership ends with this entry.
     Part {
         /// Who.
@@ -83,6 +88,21 @@ pub enum Effect {
         /// Which.
         title: String,
     },
+}
+
+impl Effect {
+    /// Adds the users whom it is about.
+    pub fn involved(&self, users: &mut Vec<UserId>) {
+        match self {
+            Self::Join { users: joining } => users.extend(joining.iter().map(|(user, _)| *user)),
+            Self::Admit { user }
+            | Self::Part { user }
+            | Self::SetRole { user, .. }
+            | Self::SetMuted { user, .. }
+            | Self::Transfer { to: user } => users.push(*user),
+            Self::None | Self::Retitle { .. } | Self::Change(_) | Self::Dismiss | Self::OnMessage { .. } => {}
+        }
+    }
 }
 
 /// The fold of a conversation apart from its members, as far as rules look at it.
@@ -148,15 +168,21 @@ pub struct GroupSettings {
     pub muted: bool,
     /// Whether nobody writes any more.
     pub dismissed: bool,
+    /// How many members it has.
+    pub members: u64,
 }
 
-/// What the fold says of a member, or of somebody who was one and is muted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the fold says of a user who is a member, was one, or wants to be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Member {
-    /// What he may do; nothing once he is out.
+    /// What he may do; nothing while he is out.
     pub role: Option<Role>,
     /// Whether his messages are refused. Nobody escapes that by leaving and coming back.
     pub muted: bool,
+    /// How often he was let in: each time is a range of what he may read.
+    pub stays: u32,
+    /// Whether his application is open. It has no entry; each change of it raises the revision.
+    pub applies: bool,
 }
 
 /// A batch of this server's entries.
@@ -171,7 +197,7 @@ pub type StoredEntry = Entry<Bytes>;
 /// Seqs that a reader may see: both ends included; an open end is the conversation's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
-    /// The entry that let him in.
+    /// The first that he may see: the entry that let him in, or an earlier one in histories.
     pub from: Seq,
     /// The entry that put him out, if he is out.
     pub until: Option<Seq>,

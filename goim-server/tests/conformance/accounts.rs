@@ -50,13 +50,13 @@ async fn devices(backend: &Backend) {
     assert_ne!(phone, laptop);
     let bot = store.create_user("anna-bot", None, Some(anna), 1).await.expect("an answer").expect("a bot");
     assert_eq!(bot.owner, Some(anna));
-    let instance = store.bot_device(bot.user, "one", 1).await.expect("an answer").expect("a device");
-    assert_eq!(
-        store.bot_device(bot.user, "one", 2).await.expect("an answer"),
-        Some(instance),
-        "it finds its offsets again"
-    );
-    assert_ne!(store.bot_device(bot.user, "two", 2).await.expect("an answer"), Some(instance));
+    store.put_bot_token(b"token", bot.user).await.expect("kept");
+    let device = async |instance| store.bot_device(b"token", instance, 1).await.expect("an answer");
+    let row = device("one").await.expect("a device");
+    assert_eq!((row.user, row.inbox, row.revoked), (bot.user, bot.inbox, false));
+    assert_eq!(device("one").await, Some(row), "it finds its offsets again");
+    assert_ne!(device("two").await, Some(row));
+    let instance = row.device;
     store.put_refresh_token(b"of the phone", phone, 1_000).await.expect("kept");
     store.revoke_device(phone).await.expect("revoked");
     assert!(store.device(phone).await.expect("an answer").is_some_and(|device| device.revoked));
@@ -66,7 +66,9 @@ async fn devices(backend: &Backend) {
     assert_eq!(revoked, [phone, gone]);
     store.revoke_bot(bot.user).await.expect("revoked");
     assert_eq!(store.revoked_devices(&[instance]).await.expect("an answer"), [instance]);
-    assert_eq!(store.bot_device(bot.user, "one", 3).await.expect("an answer"), None);
+    assert_eq!(device("one").await, None);
+    store.put_bot_token(b"token", bot.user).await.expect("kept");
+    assert!(device("one").await.expect("a device").revoked, "it stays out");
 }
 
 async fn tokens(backend: &Backend) {
@@ -88,11 +90,31 @@ async fn tokens(backend: &Backend) {
     assert_eq!(taken.iter().map(|device| device.device).collect::<Vec<_>>(), [phone], "a token is used once");
     store.put_refresh_token(b"late", phone, 1_000).await.expect("kept");
     assert_eq!(store.take_refresh_token(b"late", 1_000).await.expect("an answer"), None, "it had ended");
-    let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot");
-    store.put_bot_token(b"bot", bot.user).await.expect("kept");
-    assert_eq!(store.bot_by_token(b"bot").await.expect("an answer").map(|bot| bot.user), Some(bot.user));
-    store.revoke_bot(bot.user).await.expect("revoked");
-    assert_eq!(store.bot_by_token(b"bot").await.expect("an answer"), None);
+}
+
+/// An instance that comes while its bot is revoked is out with it.
+async fn revoked_meanwhile(backend: &Backend) {
+    let store = backend.open().await;
+    let anna = person(&store, "anna").await;
+    for round in 0..50 {
+        let name = format!("bot {round}");
+        let bot =
+            store.create_user(&name, None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
+        store.put_bot_token(name.as_bytes(), bot).await.expect("kept");
+        let come = {
+            let (store, name) = (Arc::clone(&store), name.clone());
+            tokio::spawn(async move { store.bot_device(name.as_bytes(), "one", 1).await })
+        };
+        let revoke = {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.revoke_bot(bot).await })
+        };
+        let (came, revoked) = (come.await.expect("an end"), revoke.await.expect("an end"));
+        revoked.expect("no deadlock");
+        if let Some(row) = came.expect("no deadlock") {
+            assert_eq!(store.revoked_devices(&[row.device]).await.expect("an answer"), [row.device]);
+        }
+    }
 }
 
 async fn conversations(backend: &Backend) {
@@ -118,5 +140,6 @@ on_both_stores! {
     super::names as a_name_belongs_to_one_user,
     super::devices as devices_are_found_again_and_revoked,
     super::tokens as tokens_are_used_once_and_end,
+    super::revoked_meanwhile as no_instance_outlives_its_bot_s_revocation,
     super::conversations as making_a_conversation_twice_makes_one,
 }

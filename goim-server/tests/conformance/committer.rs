@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use goim_core::Epoch;
 use goim_core::lane::{Answer, Committed, LaneLimits, Offer};
-use goim_server::Refusal;
 use goim_server::commit::Sink;
 use goim_server::store::{EntryDraft, LaneConnection, LaneStore, Load, LoadedState, Store, StoreError};
+use goim_server::{ChatRules, Limits, Refusal};
 use tokio::sync::oneshot;
 
 use crate::backend::Backend;
@@ -34,7 +34,13 @@ impl Committer {
         let store: Arc<dyn LaneStore> = Arc::new(FaultyStore { inner: store, faults });
         let sink = Arc::new(Collector::default());
         let dyn_sink: Arc<dyn Sink<Ticket>> = Arc::<Collector>::clone(&sink);
-        let inner = goim_server::commit::Committer::start(&store, 2, limits, &dyn_sink);
+        let inner = goim_server::commit::Committer::start(
+            &store,
+            2,
+            ChatRules::new(&Limits::default()),
+            limits,
+            &dyn_sink,
+        );
         Self { inner, sink }
     }
 

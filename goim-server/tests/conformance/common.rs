@@ -18,10 +18,14 @@ pub(crate) fn seed(test: &str) -> u64 {
     seed
 }
 
-/// How much a random test does: `short`, or twenty times that with `GOIM_LONG=1`.
+/// Whether random tests do much, which is what `GOIM_LONG=1` says.
+pub(crate) fn is_long() -> bool {
+    std::env::var("GOIM_LONG").is_ok_and(|long| long == "1")
+}
+
+/// How much a random test does: `short`, or twenty times that in the long form.
 pub(crate) fn scaled(short: usize) -> usize {
-    let long = std::env::var("GOIM_LONG").is_ok_and(|long| long == "1");
-    if long { 20 * short } else { short }
+    if is_long() { 20 * short } else { short }
 }
 
 pub(crate) fn now_ms() -> u64 {

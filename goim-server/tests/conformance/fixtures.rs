@@ -6,8 +6,8 @@ use bytes::Bytes;
 use goim_core::lane::{AppendResult, Batch, Expect, Lane, LaneLimits, Offer, Row};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
 use goim_proto::{Content, ConversationKind, Role};
-use goim_server::ChatRules;
 use goim_server::store::{Effect, EntryBatch, EntryDraft, EntryKind, Load, NewConversation, Store};
+use goim_server::{ChatRules, Limits};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -137,7 +137,7 @@ pub(crate) fn random_text(rng: &mut StdRng) -> EntryDraft {
 
 /// What a lane asks the store when it knows nothing and a user wants to write.
 pub(crate) fn asked_for(conversation: ConversationId, sender: UserId) -> Load {
-    let mut lane = Lane::new(ChatRules, LaneLimits::default());
+    let mut lane = Lane::new(ChatRules::new(&Limits::default()), LaneLimits::default());
     let offer = Offer {
         ticket: (),
         conversation,

@@ -39,7 +39,8 @@ async fn requests(backend: &Backend) {
     assert_eq!((sent.len(), sent[0].user, sent[0].state, sent[0].at_ms), (1, bert, RequestState::Open, 5));
     let relation = store.relation(bert, anna).await.expect("an answer").expect("a user");
     assert!(relation.is_asked && !relation.asked && !relation.friends);
-    assert_eq!(store.open_requests(anna).await.expect("a number"), 1);
+    let open = async |after_ms| store.open_requests(anna, after_ms).await.expect("a number");
+    assert_eq!((open(4).await, open(5).await), (1, 0), "an old one does not count");
     let reject = store.answer_friend(bert, anna, false, &notice(67), 6).await.expect("an answer");
     assert!(reject);
     assert!(
@@ -143,13 +144,13 @@ async fn blocks(backend: &Backend) {
     let nobody = UserId::new(0);
     assert_eq!(closed_to().await, (0, [nobody; 2]));
     for _ in 0..2 {
-        store.set_block(anna, bert, direct, true).await.expect("blocked");
+        store.set_block(anna, bert, true).await.expect("blocked");
         assert_eq!(closed_to().await, (1, [bert, nobody]), "once is enough");
     }
     let mut lane = store.lane_connection().await.expect("a connection");
     let late = batch(direct, Seq::ZERO, 0, bert, [(new_id(), text("late"))]);
     assert_eq!(lane.append(&late).await, AppendResult::Written { stale: vec![direct] });
-    store.set_block(bert, anna, direct, true).await.expect("blocked");
+    store.set_block(bert, anna, true).await.expect("blocked");
     let (rev, mut both) = closed_to().await;
     both.sort_unstable();
     assert_eq!((rev, both), (2, [anna, bert]));
@@ -157,15 +158,14 @@ async fn blocks(backend: &Backend) {
     assert!(relation.blocks && relation.blocked);
     assert_eq!(relation.direct, None, "it was never opened");
     for (user, other) in [(anna, bert), (bert, anna), (bert, anna)] {
-        store.set_block(user, other, direct, false).await.expect("unblocked");
+        store.set_block(user, other, false).await.expect("unblocked");
     }
     assert_eq!(closed_to().await, (4, [nobody; 2]));
     let mut others = Vec::new();
     for n in 0..4 {
         let other = person(&store, &format!("other {n}")).await;
         store.request_friend(other, anna, "", None, 1).await.expect("asked");
-        let direct = store.direct_chat(anna, other).await.expect("a chat");
-        store.set_block(anna, other, direct, true).await.expect("blocked");
+        store.set_block(anna, other, true).await.expect("blocked");
         others.push(other);
     }
     assert_eq!(store.blocked(anna, nobody, 3).await.expect("users"), others[..3]);
@@ -173,6 +173,40 @@ async fn blocks(backend: &Backend) {
     assert_eq!(store.block_count(anna).await.expect("a number"), 4);
     let received = store.friend_requests(anna, false, u64::MAX, 10).await.expect("requests");
     assert_eq!(received, [], "whom she blocks she does not hear");
+    let raw = backend.raw().await;
+    assert_eq!(raw.number("SELECT count(*) FROM direct_chats").await, 1, "a block makes no chat");
+}
+
+/// How many wait for a lock in this database.
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// Whoever blocks somebody who makes their direct chat at that moment waits for it, and raises its
+/// revision. (A file has one writer at a time.)
+async fn block_against_opening(backend: &Backend) {
+    if !backend.is_postgres() {
+        return;
+    }
+    let store = backend.open().await;
+    let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
+    let (making, looking) = (backend.raw().await, backend.raw().await);
+    making
+        .execute(&format!(
+            "BEGIN; SELECT id FROM users WHERE id = {anna} FOR NO KEY UPDATE; \
+             INSERT INTO conversations (id, kind, creator) VALUES (4711, 1, {bert}); \
+             INSERT INTO direct_chats (low, high, conversation) VALUES ({anna}, {bert}, 4711)"
+        ))
+        .await;
+    let block = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.set_block(anna, bert, true).await })
+    };
+    while !block.is_finished() && looking.number(WAITING).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    making.execute("COMMIT").await;
+    block.await.expect("an end").expect("blocked");
+    assert_eq!(looking.number("SELECT rev FROM conversations WHERE id = 4711").await, 1);
 }
 
 async fn settings(backend: &Backend) {
@@ -215,8 +249,7 @@ async fn additions(backend: &Backend) {
     store.request_friend(bert, anna, "", None, 1).await.expect("asked");
     assert!(store.answer_friend(anna, bert, true, &notice(67), 1).await.expect("an answer"));
     assert!(!refused(bert, &[anna]).await, "a friend");
-    let direct = store.direct_chat(anna, bert).await.expect("a chat");
-    store.set_block(anna, bert, direct, true).await.expect("blocked");
+    store.set_block(anna, bert, true).await.expect("blocked");
     assert!(refused(bert, &[other, anna]).await);
     assert!(!refused(anna, &[bert]).await && !refused(bert, &[other]).await);
 }
@@ -228,5 +261,6 @@ on_both_stores! {
     super::lists as friends_and_requests_come_in_pages,
     super::blocks as g9_a_block_makes_the_lane_s_belief_stale,
     super::additions as an_account_says_who_may_add_to_groups_and_a_block_holds_there_too,
+    super::block_against_opening as g9_a_block_waits_for_who_opens_the_chat,
     super::settings as an_account_says_who_may_open_a_direct_chat,
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use goim_core::lane::AppendResult;
-use goim_core::{ConversationId, Seq, UserId};
+use goim_core::lane::{AppendResult, Offer};
+use goim_core::{ConversationId, DeviceId, Seq, UserId};
 use goim_proto::{GroupChange, HistoryFrom, JoinPolicy, RequestState, Role};
+use goim_server::Refusal;
 use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, Notice, Store};
 
 use crate::backend::Backend;
+use crate::committer::{Committer, Outcome};
+use crate::faults::Faults;
 use crate::fixtures::{addition, append, asked_for, batch, group, new_id, removal, text, users};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
@@ -79,9 +82,19 @@ async fn effects(backend: &Backend) {
     let stale = lane.append(&batch(conversation, Seq::new(1), 0, owner, [(new_id(), dismiss())])).await;
     assert_eq!(stale, AppendResult::Written { stale: vec![conversation] });
     assert!(!store.group(conversation, one).await.expect("an answer").expect("a group").dismissed);
-    happen(&store, conversation, head, owner, [Effect::Transfer { to: one }, Effect::Dismiss]).await;
+    let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
+    let stranger = UserId::new(7);
+    store.apply_to_group(conversation, stranger, "", &notice, 1).await.expect("applied");
+    let last = [Effect::Transfer { to: one }, Effect::Dismiss];
+    let entries =
+        last.map(|effect| (new_id(), EntryDraft { kind: EntryKind(42), body: Bytes::new(), effect }));
+    let mut last = batch(conversation, Seq::new(head), 0, owner, entries);
+    last.expects[0].rev = 1;
+    append(&store, &last).await;
     let row = store.group(conversation, owner).await.expect("an answer").expect("a group");
     assert_eq!((row.owner, row.role, row.dismissed), (one, Role::Admin, true));
+    let list = store.applications(Applications::Of(stranger), u64::MAX, 10).await.expect("applications");
+    assert_eq!(list[0].state, RequestState::Rejected, "nobody will answer it");
     assert_eq!(store.group(ConversationId::new(4_711), owner).await.expect("an answer"), None);
 }
 
@@ -120,17 +133,73 @@ async fn muted_again(backend: &Backend) {
         let loaded = store.load(&asked_for(conversation, one)).await.expect("an answer").expect("a group");
         loaded.members[0].1
     };
-    let mut head = 1;
+    let (mut head, mut stays) = (1, 1);
     for muted in [true, false] {
         let back = Effect::Join { users: vec![(one, Role::Member)] };
         let mute = Effect::SetMuted { user: one, muted };
         head = happen(&store, conversation, head, owner, [mute, Effect::Part { user: one }]).await;
-        assert_eq!(loaded().await, muted.then_some(Member { role: None, muted }));
+        assert_eq!(loaded().await, Some(Member { role: None, muted, stays, applies: false }));
+        stays += 1;
         head = happen(&store, conversation, head, owner, [back]).await;
-        assert_eq!(loaded().await, Some(Member { role: Some(Role::Member), muted }));
+        assert_eq!(loaded().await, Some(Member { role: Some(Role::Member), muted, stays, applies: false }));
         let members = store.members(conversation, owner, 1).await.expect("members");
         assert_eq!((members[0].user, members[0].muted), (one, muted));
     }
+}
+
+/// A committer that knew an application as it was lets nobody in by one that was rejected or is used
+/// up, and knows of the next one.
+async fn admissions(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(2);
+    let [owner, applicant] = users[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &[owner]).await;
+    let committer = Committer::start(Arc::clone(&store), Faults::NONE);
+    let act = async |sender, kind, effect| {
+        let entry = EntryDraft { kind: EntryKind(kind), body: Bytes::new(), effect };
+        let (device, client_msg_id) = (DeviceId::new(1), new_id());
+        let (ticket, after, retry) = ((), None, true);
+        let offer = Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry };
+        committer.offer(offer).await.await
+    };
+    let admit = async || act(owner, 33, Effect::Admit { user: applicant }).await;
+    // It looks at him, and remembers what it saw.
+    let look = async || {
+        assert_eq!(act(applicant, 1, Effect::None).await, Outcome::Refused(Refusal::NotMember));
+    };
+    let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
+    let apply =
+        async || store.apply_to_group(conversation, applicant, "", &notice, 1).await.expect("applied");
+    let reject = async || {
+        store.reject_application(conversation, applicant, owner, &notice, 1).await.expect("an answer")
+    };
+    let nobody = Outcome::Refused(Refusal::NoApplication);
+    apply().await;
+    look().await;
+    assert!(reject().await);
+    assert_eq!(admit().await, nobody, "it was rejected");
+    look().await;
+    for _ in 0..10 {
+        apply().await;
+        let (rejected, admitted) = tokio::join!(reject(), admit());
+        assert_eq!(matches!(admitted, Outcome::Committed { .. }), !rejected, "one of the two: {admitted:?}");
+        if !rejected {
+            apply().await;
+            assert_eq!(
+                store.open_applications(applicant, 0).await.expect("a number"),
+                0,
+                "a member has nothing to apply for"
+            );
+            let left = act(applicant, 35, Effect::Part { user: applicant }).await;
+            assert!(matches!(left, Outcome::Committed { .. }));
+        }
+        assert_eq!(admit().await, nobody, "it was answered");
+    }
+    apply().await;
+    assert!(matches!(admit().await, Outcome::Committed { .. }));
+    let members = store.group(conversation, owner).await.expect("an answer").expect("a group").members;
+    assert_eq!(members, 2);
+    committer.stop().await;
 }
 
 async fn applications(backend: &Backend) {
@@ -156,7 +225,8 @@ async fn applications(backend: &Backend) {
     };
     assert_eq!(owed().await, [(owner, applicant, 68), (admin, applicant, 68)], "once, to those who decide");
     assert!(store.applies(conversation, applicant).await.expect("an answer"));
-    assert_eq!(store.open_applications(applicant).await.expect("a number"), 1);
+    let open = async |after_ms| store.open_applications(applicant, after_ms).await.expect("a number");
+    assert_eq!((open(4).await, open(5).await), (1, 0), "an old one does not count");
     let reject = async || {
         store.reject_application(conversation, applicant, admin, &notice(69), 6).await.expect("an answer")
     };
@@ -164,8 +234,10 @@ async fn applications(backend: &Backend) {
     assert!(!reject().await, "it was answered");
     assert_eq!(owed().await[2..], [(applicant, admin, 69)]);
     apply().await;
-    append(&store, &batch(conversation, Seq::new(head), 0, admin, [(new_id(), addition(&[applicant]))]))
-        .await;
+    let mut added = batch(conversation, Seq::new(head), 0, admin, [(new_id(), addition(&[applicant]))]);
+    // What changed three times is judged anew three times.
+    added.expects[0].rev = 3;
+    append(&store, &added).await;
     for which in [Applications::To(conversation), Applications::Of(applicant)] {
         let list = store.applications(which, u64::MAX, 10).await.expect("applications");
         let states: Vec<_> = list.iter().map(|one| (one.user, one.conversation, one.state)).collect();
@@ -178,5 +250,6 @@ on_both_stores! {
     super::effects as entries_of_groups_change_what_they_show_and_allow,
     super::history as g9_a_history_from_the_start_is_read_up_to_the_removal,
     super::muted_again as g9_a_mute_outlives_leaving_and_coming_back,
+    super::admissions as g9_nobody_is_let_in_by_an_application_that_is_not_open,
     super::applications as an_application_is_open_once_and_accepted_by_joining,
 }

@@ -245,6 +245,23 @@ async fn read_markers(backend: &Backend) {
     }
 }
 
+/// Neither a marker nor an offset tells a former member how far the others are.
+async fn former_member(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(2);
+    let conversation = come_and_gone(&store, &users).await;
+    let entries = [(new_id(), removal(users[1])), (new_id(), text("unheard"))];
+    append(&store, &batch(conversation, Seq::new(11), 8, users[0], entries)).await;
+    let marked = store.mark_read(users[1], conversation, Seq::MAX).await.expect("an answer");
+    assert_eq!(marked, Some(Seq::new(12)));
+    let commits = [12, 13, 14].map(|seq| commit(users[1], 8, conversation, seq));
+    let mut refused = store.commit_offsets(&commits).await.expect("an answer");
+    refused.sort_unstable_by_key(|(place, _)| *place);
+    assert_eq!(refused, [(1, ErrorCode::OffsetBeyondHead), (2, ErrorCode::OffsetBeyondHead)]);
+    let stranger = store.mark_read(UserId::new(7), conversation, Seq::FIRST).await;
+    assert!(matches!(stranger, Err(StoreError::NotMember)));
+}
+
 async fn first_list(backend: &Backend) {
     let store = backend.open().await;
     let ledger = Ledger::default();
@@ -379,6 +396,7 @@ on_both_stores! {
     super::offsets as g6_offsets_never_move_back_or_beyond_the_head,
     super::offsets_at_once as g6_offsets_committed_at_once_keep_the_highest,
     super::read_markers as g6_read_markers_never_move_back,
+    super::former_member as g9_positions_of_a_former_member_end_at_his_removal,
     super::first_list as a_device_starts_where_its_first_list_says,
     super::states as the_list_shows_each_reader_his_own_heads,
     super::members as members_come_in_pages,

@@ -153,7 +153,7 @@ async fn revoked_elsewhere(backend: &Backend) {
 async fn guesses(backend: &Backend) {
     let server = server(backend, |config| config.limits.wrong_passwords_per_min = 3).await;
     let mut client = RawClient::hello(server.addr()).await;
-    client.register("alice").await;
+    let alice = client.register("alice").await;
     client.register("bob").await;
     for _ in 0..5 {
         assert!(client.call(login("bob", PASSWORD)).await.is_ok(), "who knows the password is not limited");
@@ -174,6 +174,10 @@ async fn guesses(backend: &Backend) {
         assert!(limited.retry_after_ms.is_some_and(|wait| wait <= 20_000));
     }
     assert!(client.call(login("bob", PASSWORD)).await.is_ok(), "others are not");
+    client.authenticate(&alice.access_token).await;
+    let (password, new_password) = (PASSWORD.into(), "battery staple".into());
+    let change = Call::ChangePassword(ChangePassword { password, new_password });
+    assert_eq!(client.call(change).await, Ok(Reply::Done), "nor is who has a session");
 }
 
 async fn logged_out_bot(backend: &Backend) {
@@ -190,6 +194,16 @@ async fn logged_out_bot(backend: &Backend) {
     assert!(instance(&server, &bot.token, "two").await.session.is_some(), "the token is good");
 }
 
+async fn bots(backend: &Backend) {
+    let server = server(backend, |config| config.limits.bots_max = 2).await;
+    let mut alice = RawClient::user(server.addr(), "alice").await;
+    let mut bot = alice.bot(server.addr(), "one").await;
+    let create = |name: &str| Call::CreateBot(CreateBot { name: name.into() });
+    assert_eq!(code(bot.call(create("child")).await), ErrorCode::Forbidden, "it would outlive its parent");
+    let Ok(Reply::BotToken(_)) = alice.call(create("two")).await else { panic!() };
+    assert_eq!(code(alice.call(create("three")).await), ErrorCode::TooLarge);
+}
+
 on_both_stores! {
     super::a_profile as a_profile_is_changed_by_its_owner_and_read_by_all,
     super::a_search as a_search_finds_each_once_in_pages,
@@ -197,5 +211,6 @@ on_both_stores! {
     super::devices as a_device_is_listed_and_revoked_by_its_owner_alone,
     super::revoked_elsewhere as a_device_revoked_through_another_node_is_out,
     super::guesses as a_login_tells_nothing_of_who_exists_and_is_limited,
+    super::bots as a_person_makes_so_many_bots_and_bots_make_none,
     super::logged_out_bot as an_instance_of_a_bot_that_logs_out_is_out,
 }

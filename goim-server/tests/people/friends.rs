@@ -47,7 +47,8 @@ async fn friends(client: &mut RawClient) -> Vec<(UserId, String)> {
 
 /// Both nodes deliver what is due, and each notice arrives once.
 async fn friendship(backend: &Backend) {
-    let (here, there) = (server(backend, |_| {}).await, server(backend, |_| {}).await);
+    let one_friend = |config: &mut goim_server::Config| config.limits.friends_max = 1;
+    let (here, there) = (server(backend, one_friend).await, server(backend, one_friend).await);
     let mut alice = RawClient::user(here.addr(), "alice").await;
     let mut bob = RawClient::user(there.addr(), "bob").await;
     let (a, b) = (alice.me(), bob.me());
@@ -71,16 +72,23 @@ async fn friendship(backend: &Backend) {
     assert_eq!(requests(&mut bob, true).await[0].state, RequestState::Accepted);
     assert_eq!(friends(&mut alice).await, [(b, String::new())]);
     assert_eq!(friends(&mut bob).await, [(a, String::new())]);
-    assert_eq!(code(alice.call(request(b, "")).await), ErrorCode::BadArgument, "they are friends");
+    done(&mut alice, request(b, "")).await;
+    for _ in 0..2 {
+        done(&mut bob, answer(a, true)).await;
+    }
+    assert_eq!(code(bob.call(answer(a, false)).await), ErrorCode::NotFound, "they are friends");
 
     let remark = |remark: &str| Call::SetRemark(SetRemark { user: b, remark: remark.into() });
     done(&mut alice, remark("Bobby")).await;
     assert_eq!(code(alice.call(remark("a\0b")).await), ErrorCode::BadName);
     assert_eq!(friends(&mut alice).await, [(b, "Bobby".into())]);
     let chat = alice.direct(b).await.unwrap();
-    done(&mut alice, Call::DeleteFriend(UserArgument { user: b })).await;
+    for _ in 0..2 {
+        done(&mut alice, Call::DeleteFriend(UserArgument { user: b })).await;
+    }
     assert_eq!(friends(&mut bob).await, []);
-    assert_eq!(code(bob.call(Call::DeleteFriend(UserArgument { user: a })).await), ErrorCode::NotFound);
+    done(&mut bob, answer(a, false)).await;
+    assert_eq!(code(bob.call(answer(a, true)).await), ErrorCode::NotFound);
     assert_eq!(bob.direct(a).await, Ok(chat), "the chat that they have stays");
 }
 

@@ -3,9 +3,10 @@
 use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::content::{ApplicationMade, ApplicationRejected};
 use goim_proto::{
-    AnswerApplication, Application, ApplyToGroup, Call, Content, ConversationArgument, Error, ErrorCode,
-    FindGroup, GroupAct, GroupChange, GroupInfo, History, HistoryFrom, JoinPolicy, ListApplications, Member,
-    Members, MuteMember, Reply, RequestState, Role, SetRole, UpdateGroup,
+    AnswerApplication, Application, ApplyToGroup, Call, Content, ConversationArgument, CreateGroup, Error,
+    ErrorCode, FindGroup, GroupAct, GroupChange, GroupInfo, History, HistoryFrom, JoinPolicy,
+    ListApplications, Member, Members, MuteMember, Reply, RequestState, Role, SetRole, UpdateGroup,
+    UserArgument,
 };
 
 use crate::backend::Backend;
@@ -274,11 +275,97 @@ async fn bad_changes(backend: &Backend) {
     assert_eq!(code(one.call(change(other, policy(JoinPolicy::Open))).await), ErrorCode::Forbidden);
 }
 
+/// Whoever else lets him in: a user is in so many conversations, his inbox among them.
+async fn full_users(backend: &Backend) {
+    let server = server(backend, |config| config.limits.conversations_per_user_max = 3).await;
+    let [mut owner, mut one, ..] = people(&server).await;
+    let (conversation, full) = (owner.group(vec![]).await, one.me());
+    seq(&mut owner, change(conversation, policy(JoinPolicy::Approval))).await.unwrap();
+    for _ in 0..2 {
+        one.group(vec![]).await;
+    }
+    done(&mut one, Call::ApplyToGroup(ApplyToGroup { conversation, comment: String::new() })).await;
+    let (accept, client_msg_id) = (true, mint());
+    for call in [
+        Call::CreateGroup(CreateGroup { name: "another".into(), members: vec![full], client_msg_id }),
+        Call::AddMembers(Members { conversation, users: vec![full], client_msg_id }),
+        Call::AnswerApplication(AnswerApplication { conversation, user: full, accept, client_msg_id }),
+        Call::OpenDirect(UserArgument { user: full }),
+    ] {
+        assert_eq!(code(owner.call(call.clone()).await), ErrorCode::TooLarge, "{call:?}");
+    }
+    owner.group(vec![]).await;
+}
+
+/// What was done is answered as it was, though it would not be allowed by now.
+async fn repeated(backend: &Backend) {
+    let server = server(backend, |config| {
+        config.limits.group_members_max = 3;
+        config.limits.conversations_per_user_max = 4;
+    })
+    .await;
+    let [mut owner, mut one, two, mut three] = people(&server).await;
+    let create =
+        |members| Call::CreateGroup(CreateGroup { name: "group".into(), members, client_msg_id: mint() });
+    let founding = create(vec![one.me()]);
+    let found = async |owner: &mut RawClient| match owner.call(founding.clone()).await {
+        Ok(Reply::Conversation(info)) => info.conversation,
+        other => panic!("{other:?}"),
+    };
+    let conversation = found(&mut owner).await;
+    let add = Call::AddMembers(Members { conversation, users: vec![two.me()], client_msg_id: mint() });
+    let added = seq(&mut owner, add.clone()).await;
+    assert_eq!(seq(&mut owner, add).await, added, "the group is full");
+    for _ in 0..2 {
+        owner.group(vec![]).await;
+    }
+    assert_eq!(code(owner.call(create(vec![])).await), ErrorCode::TooLarge);
+    assert_eq!(found(&mut owner).await, conversation, "its owner is in as many as he may");
+
+    let leave = Call::Leave(ConversationArgument { conversation });
+    seq(&mut one, leave.clone()).await.unwrap();
+    seq(&mut owner, change(conversation, policy(JoinPolicy::Approval))).await.unwrap();
+    done(&mut three, Call::ApplyToGroup(ApplyToGroup { conversation, comment: String::new() })).await;
+    let answer = |accept| {
+        let (user, client_msg_id) = (three.me(), mint());
+        Call::AnswerApplication(AnswerApplication { conversation, user, accept, client_msg_id })
+    };
+    let (accept, reject) = (answer(true), answer(false));
+    for _ in 0..2 {
+        done(&mut owner, accept.clone()).await;
+    }
+    assert_eq!(code(owner.call(reject.clone()).await), ErrorCode::NotFound, "he is in");
+    seq(&mut three, leave).await.unwrap();
+    done(&mut owner, accept).await;
+    assert_eq!(group(&mut owner, conversation).await.members, 2, "he is not let in again");
+    done(&mut owner, reject).await;
+}
+
+/// Whoever blocks an applicant does not hear of him.
+async fn applied_to_a_blocker(backend: &Backend) {
+    let server = server(backend, |_| {}).await;
+    let [mut owner, mut one, mut two, mut three] = people(&server).await;
+    let conversation = owner.group(vec![one.me()]).await;
+    seq(&mut owner, change(conversation, policy(JoinPolicy::Approval))).await.unwrap();
+    let admin = SetRole { conversation, user: one.me(), role: Role::Admin, client_msg_id: mint() };
+    seq(&mut owner, Call::SetRole(admin)).await.unwrap();
+    done(&mut owner, Call::Block(UserArgument { user: two.me() })).await;
+    for client in [&mut two, &mut three] {
+        done(client, Call::ApplyToGroup(ApplyToGroup { conversation, comment: "hear me".into() })).await;
+    }
+    let from = |told: Vec<(UserId, Content)>| told[1..].iter().map(|(user, _)| *user).collect::<Vec<_>>();
+    assert_eq!(from(inbox(&mut one, 3).await), [two.me(), three.me()]);
+    assert_eq!(from(inbox(&mut owner, 2).await), [three.me()]);
+}
+
 on_both_stores! {
     super::roles_and_mutes as g9_roles_and_mutes_are_judged_between_two_entries,
     super::policies as a_group_s_policy_says_who_gets_in,
     super::history as a_history_is_read_from_joining_or_from_the_start,
     super::dismissal as a_dismissed_group_is_read_and_left,
     super::join_against_policy as g9_nobody_joins_behind_the_entry_that_closed_the_group,
+    super::full_users as nobody_is_in_more_conversations_than_the_server_allows,
+    super::repeated as a_repeated_call_is_answered_as_the_first,
+    super::applied_to_a_blocker as who_blocks_an_applicant_does_not_hear_of_him,
     super::bad_changes as changes_that_make_no_sense_are_refused,
 }

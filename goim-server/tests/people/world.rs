@@ -7,11 +7,12 @@ use goim_server::Config;
 use crate::backend::Backend;
 use crate::support::{Came, RawClient, TestServer};
 
-/// Starts a server on this store that lets a test register as often as it likes.
+/// Starts a server on this store that lets a test register and make bots as often as it likes.
 pub(crate) async fn server(backend: &Backend, change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::with(|config| {
         config.store = Some(backend.url());
         config.limits.logins_per_s = 10_000;
+        config.limits.bots_max = 10_000;
         change(config);
     })
     .await

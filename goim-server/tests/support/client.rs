@@ -33,6 +33,8 @@ pub struct RawClient {
     pub notifications: Vec<Notification>,
     pub acks: bool,
     pub session: Option<SessionInfo>,
+    /// How many answers came on streams of their own.
+    pub large_replies: usize,
 }
 
 /// What came.
@@ -70,6 +72,7 @@ impl RawClient {
             notifications: Vec::new(),
             acks: true,
             session: None,
+            large_replies: 0,
         }
     }
 
@@ -179,7 +182,10 @@ impl RawClient {
                 },
                 datagram = self.connection.read_datagram() => datagram.ok(),
                 stream = self.connection.accept_uni() => match stream {
-                    Ok(mut stream) => Some(stream.read_to_end(2 << 20).await.unwrap().into()),
+                    Ok(mut stream) => {
+                        self.large_replies += 1;
+                        Some(stream.read_to_end(2 << 20).await.unwrap().into())
+                    }
                     Err(_) => None,
                 },
             };

@@ -7,7 +7,7 @@ use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 use super::{Checked, Checker, Key, fail};
 use crate::entry::{Content, judge};
-use crate::store::{Log, Range, State};
+use crate::store::{Log, Range, State, index};
 
 /// A log as it was read, entry by entry.
 #[derive(Debug, Clone)]
@@ -17,6 +17,10 @@ pub(super) struct Fold {
     members: IdMap<UserId, Vec<Range>>,
     ids: IdSet<(UserId, ClientMsgId)>,
     said: IdSet<u64>,
+    /// When those who came back did so, by the checker's count.
+    returned_at: IdMap<UserId, u64>,
+    /// When a block was lifted last.
+    pub(super) unblocked_at: u64,
 }
 
 impl Fold {
@@ -32,6 +36,8 @@ impl Fold {
             members: founders.collect(),
             ids: IdSet::default(),
             said: IdSet::default(),
+            returned_at: IdMap::default(),
+            unblocked_at: 0,
         }
     }
 
@@ -50,7 +56,7 @@ impl Checker {
     /// Reads what is new in a log. What is `just` written has to be allowed by what holds now.
     pub(super) fn absorb(&mut self, state: &State, conversation: ConversationId, just: bool) -> Checked {
         let log = state.log(conversation);
-        let fold = &mut self.folds[crate::store::index(conversation)];
+        let fold = &mut self.folds[index(conversation)];
         for (seq, row) in log.rows.range(fold.head.next()..) {
             if *seq != fold.head.next() {
                 let what = format!("{conversation} has {seq} behind {}", fold.head);
@@ -84,6 +90,7 @@ impl Checker {
                 Content::Add(user) => {
                     let range = Range { from: *seq, until: None };
                     fold.members.entry(user).or_default().push(range);
+                    fold.returned_at.insert(user, self.clock);
                 }
                 Content::Remove(user) => fold.put_out(user, *seq),
                 Content::Leave => fold.put_out(row.sender, *seq),
@@ -100,7 +107,7 @@ impl Checker {
     }
 
     pub(super) fn ranges(&self, conversation: ConversationId, user: UserId) -> &[Range] {
-        let fold = &self.folds[crate::store::index(conversation)];
+        let fold = &self.folds[index(conversation)];
         fold.members.get(&user).map_or(&[], Vec::as_slice)
     }
 
@@ -149,13 +156,25 @@ impl Checker {
         Ok(())
     }
 
-    /// Where nothing gives a reason to, no member's message is refused for good.
-    pub(super) fn g4_refused(&self, conversation: ConversationId, user: UserId, id: ClientMsgId) -> Checked {
-        let is_member = self.folds[crate::store::index(conversation)].is_member(user);
-        if is_member && !self.may_refuse {
-            return fail("g4_order", format!("{id:?} of {user}, a member of {conversation}, was refused"));
+    /// A message is refused for good only if at some time since it was called its sender was out, or a
+    /// block stood.
+    pub(super) fn g4_refused(&self, state: &State, key: &Key) -> Checked {
+        let (conversation, user, id) = *key;
+        let Some(call) = self.calls.get(key) else { return Ok(()) };
+        let fold = &self.folds[index(conversation)];
+        let returned_at = fold.returned_at.get(&user).copied().unwrap_or(0);
+        let reason = !matches!(call.content, Content::Say { .. })
+            || self.ids_grow_old
+            || !fold.is_member(user)
+            || state.log(conversation).settings.blocked
+            || call.at <= returned_at.max(fold.unblocked_at).max(self.went_back_at);
+        if reason {
+            return Ok(());
         }
-        Ok(())
+        fail(
+            "g4_order",
+            format!("{id:?} of {user} in {conversation} was refused, and nothing spoke against it"),
+        )
     }
 
     /// What one outbox sent to one conversation stands in the order of the calls.
@@ -167,7 +186,7 @@ impl Checker {
                 let Some(call) = self.calls.get(&key) else { continue };
                 // One that its device was told is refused is out of its outbox's order.
                 let disordered = self.disordered.get(&call.device).is_some_and(|last| call.n <= *last);
-                if self.refused.contains(&key) || self.lost.contains(&key) || disordered {
+                if self.refused.contains(&key) || disordered {
                     continue;
                 }
                 if call.content != row.content {

@@ -11,7 +11,7 @@ use goim_core::hash::{IdMap, IdSet};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 
 use crate::entry::{Body, Content};
-use crate::store::State;
+use crate::store::{State, index};
 use log::Fold;
 use reader::Track;
 
@@ -26,6 +26,8 @@ pub(crate) enum Seen {
     Refused { user: UserId, conversation: ConversationId, id: ClientMsgId },
     /// The store has something new in a conversation.
     Committed(ConversationId),
+    /// A block in a direct chat was lifted.
+    Unblocked(ConversationId),
     /// The store went back; this is what it was before.
     WentBack(Box<State>),
     /// An entry was handed to the application, by a device that believes in this epoch.
@@ -33,7 +35,13 @@ pub(crate) enum Seen {
     /// The application handled it, for good.
     Handled { device: DeviceId, conversation: ConversationId, seq: Seq, epoch: Epoch },
     /// The commit of an offset was acknowledged.
-    OffsetAcked { device: DeviceId, conversation: ConversationId, offset: Seq, epoch: Option<Epoch> },
+    OffsetAcked {
+        device: DeviceId,
+        user: UserId,
+        conversation: ConversationId,
+        offset: Seq,
+        epoch: Option<Epoch>,
+    },
     /// A user was told where his read marker stands.
     Marked { user: UserId, conversation: ConversationId, marker: Seq, epoch: Option<Epoch> },
     /// A device's process ended. The next one has its local state, nothing, or an old copy.
@@ -63,18 +71,23 @@ struct Call {
     device: DeviceId,
     /// Of the device's outbox.
     life: u32,
-    /// The device's count of calls.
+    /// The checker's count of calls.
     n: u64,
+    /// When it was made, by the checker's count of what it saw.
+    at: u64,
     content: Content,
 }
 
 pub(crate) struct Checker {
-    may_refuse: bool,
+    /// Whether in this world ids are refused for their age.
+    ids_grow_old: bool,
+    /// What was seen so far.
+    clock: u64,
+    /// When the store went back last.
+    went_back_at: u64,
     calls: IdMap<Key, Call>,
     called: u64,
     refused: IdSet<Key>,
-    /// Acknowledged, and lost when the store went back.
-    lost: IdSet<Key>,
     acked: BTreeMap<Key, Seq>,
     folds: Vec<Fold>,
     /// The states that the store went back from, by their epochs, and those it went back to.
@@ -93,14 +106,15 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    /// `may_refuse` says that in this world a member's message may be refused for good.
-    pub(crate) fn new(state: &State, may_refuse: bool) -> Self {
+    /// `ids_grow_old` says that in this world ids are refused for their age.
+    pub(crate) fn new(state: &State, ids_grow_old: bool) -> Self {
         let mut checker = Self {
-            may_refuse,
+            ids_grow_old,
+            clock: 0,
+            went_back_at: 0,
             calls: IdMap::default(),
             called: 0,
             refused: IdSet::default(),
-            lost: IdSet::default(),
             acked: BTreeMap::new(),
             folds: Vec::new(),
             left: Vec::new(),
@@ -122,11 +136,12 @@ impl Checker {
 
     /// Takes what was seen during an event that is over.
     pub(crate) fn see(&mut self, state: &State, seen: Seen) -> Checked {
+        self.clock += 1;
         match seen {
             Seen::Called { device, user, conversation, id, content } => {
                 self.called += 1;
                 let life = self.outbox_lives.get(&device).copied().unwrap_or(0);
-                let call = Call { device, life, n: self.called, content };
+                let call = Call { device, life, n: self.called, at: self.clock, content };
                 self.calls.insert((conversation, user, id), call);
                 Ok(())
             }
@@ -135,7 +150,11 @@ impl Checker {
             }
             Seen::Refused { user, conversation, id } => {
                 self.refused.insert((conversation, user, id));
-                self.g4_refused(conversation, user, id)
+                self.g4_refused(state, &(conversation, user, id))
+            }
+            Seen::Unblocked(conversation) => {
+                self.folds[index(conversation)].unblocked_at = self.clock;
+                Ok(())
             }
             Seen::Committed(conversation) => self.absorb(state, conversation, true),
             Seen::WentBack(before) => self.went_back(*before, state),
@@ -143,11 +162,10 @@ impl Checker {
                 self.handed(state, (device, user), conversation, &entry, epoch)
             }
             Seen::Handled { device, conversation, seq, epoch } => {
-                self.handled(device, conversation, seq, epoch);
-                Ok(())
+                self.handled(device, conversation, seq, epoch)
             }
-            Seen::OffsetAcked { device, conversation, offset, epoch } => {
-                self.g6_offset(state, device, conversation, offset, epoch.unwrap_or_default())
+            Seen::OffsetAcked { device, user, conversation, offset, epoch } => {
+                self.g6_offset(state, (device, user), conversation, offset, epoch.unwrap_or_default())
             }
             Seen::Marked { user, conversation, marker, epoch } => {
                 if epoch == Some(state.epoch) {
@@ -173,10 +191,9 @@ impl Checker {
 
     fn went_back(&mut self, before: State, state: &State) -> Checked {
         self.whole(&before)?;
-        // What was acknowledged of what is lost is lost with it. It has left its outbox: should a copy
-        // that waits in some lane bring it back, then in no order.
-        let is_lost = |(conversation, ..): &Key, seq: &mut Seq| *seq > state.log(*conversation).head;
-        self.lost.extend(self.acked.extract_if(.., is_lost).map(|(key, _)| key));
+        self.went_back_at = self.clock;
+        // What was acknowledged of what is lost is lost with it.
+        self.acked.retain(|(conversation, ..), seq| *seq <= state.log(*conversation).head);
         self.markers.retain(|_, _| false);
         self.left.push(before);
         self.begun.push(state.clone());

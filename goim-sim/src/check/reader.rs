@@ -1,9 +1,10 @@
 //! What holds of readers: G5, G6, and the second half of G9.
 
+use goim_core::hash::IdSet;
 use goim_core::{ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 
 use super::{Checked, Checker, fail};
-use crate::entry::Body;
+use crate::entry::{Body, Content};
 use crate::store::{Row, State};
 
 /// How far one device is in one conversation.
@@ -95,19 +96,31 @@ impl Checker {
         Ok(())
     }
 
-    pub(super) fn handled(&mut self, device: DeviceId, conversation: ConversationId, seq: Seq, epoch: Epoch) {
+    pub(super) fn handled(
+        &mut self,
+        device: DeviceId,
+        conversation: ConversationId,
+        seq: Seq,
+        epoch: Epoch,
+    ) -> Checked {
         let track = self.track(device, conversation, epoch);
         // What was handed out before the store went back says nothing of what is there now.
-        if track.epoch == epoch {
-            track.handled = track.handled.max(seq);
+        if track.epoch != epoch {
+            return Ok(());
         }
+        if track.last.is_none_or(|last| seq > last) {
+            let what = format!("{device} in {conversation} handled {seq}, was handed {:?}", track.last);
+            return fail("g5_complete", what);
+        }
+        track.handled = track.handled.max(seq);
+        Ok(())
     }
 
     /// What is acknowledged as committed is what the store has, or less.
     pub(super) fn g6_offset(
         &mut self,
         state: &State,
-        device: DeviceId,
+        (device, user): (DeviceId, UserId),
         conversation: ConversationId,
         offset: Seq,
         epoch: Epoch,
@@ -116,6 +129,17 @@ impl Checker {
             return Ok(());
         }
         let stored = state.offset(device, conversation);
+        let handled = self.track(device, conversation, epoch).handled;
+        let (ranges, taken_through) =
+            (self.ranges(conversation, user), state.log(conversation).taken_through);
+        let skipped = ranges.iter().find_map(|range| {
+            let first = range.from.max(handled.next()).max(taken_through.next());
+            (first <= range.until.unwrap_or(offset).min(offset)).then_some(first)
+        });
+        if let Some(skipped) = skipped {
+            let what = format!("{device} in {conversation} committed {offset}, and {skipped} is not handled");
+            return fail("g5_complete", what);
+        }
         let track = self.track(device, conversation, epoch);
         track.is_old &= offset < track.committed;
         track.committed = track.committed.max(offset);
@@ -146,6 +170,28 @@ impl Checker {
                     device.as_u64()
                 );
                 return fail("g5_complete", what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever was added to a conversation is told so in his inbox.
+    pub(crate) fn g5_told(&self, state: &State, inbox: impl Fn(UserId) -> ConversationId) -> Checked {
+        let mut told = IdSet::default();
+        for at in state.conversations() {
+            for row in state.log(at).rows.values() {
+                if let Content::Invited { conversation, seq } = row.content {
+                    told.insert((at, conversation, seq));
+                }
+            }
+        }
+        for conversation in state.conversations() {
+            for (seq, row) in &state.log(conversation).rows {
+                let Content::Add(user) = row.content else { continue };
+                if !told.contains(&(inbox(user), conversation, *seq)) {
+                    let what = format!("{user} was added by {conversation}/{seq}, his inbox does not say so");
+                    return fail("g5_complete", what);
+                }
             }
         }
         Ok(())

@@ -207,8 +207,9 @@ impl Client {
     }
 
     fn committed(&mut self, cx: &mut Cx) {
+        let (device, user, epoch) = (self.device, self.user, self.epoch);
         for OffsetMove { conversation, offset } in self.inbox.handle_committed() {
-            cx.saw(Seen::OffsetAcked { device: self.device, conversation, offset, epoch: self.epoch });
+            cx.saw(Seen::OffsetAcked { device, user, conversation, offset, epoch });
             self.disk.offsets.insert(conversation, offset);
         }
         if !self.inbox.is_committed() {
@@ -253,7 +254,6 @@ impl Client {
             let again = OutboxSend { retry: false, round: super::NO_ROUND, ..send };
             cx.up(conn, Up::Send(send));
             if copy {
-                cx.marks.hit(Mark::SecondCopy);
                 // Where the store goes back, a late copy would be a new send in no order.
                 if cx.s.store_back_every_ms > 0 || cx.rng.one_in(2) {
                     cx.up(conn, Up::Send(again));

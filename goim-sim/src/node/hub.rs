@@ -247,7 +247,22 @@ impl Node {
         if !self.invitations.is_empty() {
             return Err(format!("node {} has invitations to follow", self.id));
         }
+        if let Some(waiter) = self.calls.values().find(|waiter| !waiter.is_of_upkeep()) {
+            return Err(format!("node {} still waits for the store: {waiter:?}", self.id));
+        }
+        if let Some((conversation, _)) = self.rooms.iter().find(|(_, room)| room.is_empty()) {
+            return Err(format!("node {} keeps a room of {conversation} for nobody", self.id));
+        }
         Ok(())
+    }
+
+    /// Whether it has this many connections, no more and no fewer.
+    pub(crate) fn has_conns(&self, count: usize) -> Result<(), String> {
+        let is_indexed = self.users.values().map(Vec::len).sum::<usize>() == count;
+        if self.conns.len() == count && is_indexed {
+            return Ok(());
+        }
+        Err(format!("node {} believes in {} connections, there are {count}", self.id, self.conns.len()))
     }
 
     /// What is kept is within its bounds, always.
@@ -260,6 +275,13 @@ impl Node {
         for runner in &self.lanes {
             if runner.lane.waiting() > waiting_max {
                 return Err(format!("a lane of node {} has {} waiting", self.id, runner.lane.waiting()));
+            }
+            // Those with something waiting cannot go, and an eighth may be one round late.
+            let conversations_max = usize::try_from(s.lane_conversations).unwrap_or(usize::MAX);
+            let most = conversations_max + conversations_max / 8 + waiting_max + 1;
+            if runner.lane.conversations() > most {
+                let many = runner.lane.conversations();
+                return Err(format!("a lane of node {} remembers {many} conversations", self.id));
             }
         }
         self.conns.values().try_for_each(|conn| conn.is_bounded(s))

@@ -28,6 +28,16 @@ pub(super) enum Ticket {
     Due(u64),
 }
 
+impl Ticket {
+    /// Which message it is of.
+    const fn id(self) -> Option<ClientMsgId> {
+        match self {
+            Self::Send { id, .. } => Some(id),
+            Self::Due(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
     Free,
@@ -41,7 +51,8 @@ pub(super) struct LaneRunner {
     link: Link,
     /// The store's, when the last connection was opened.
     epoch: Option<Epoch>,
-    pub(super) overflow: VecDeque<Offer<Content, Ticket>>,
+    /// What the lane had no room for, and when it arrived.
+    pub(super) overflow: VecDeque<(Time, Offer<Content, Ticket>)>,
     timer: Option<Time>,
 }
 
@@ -50,7 +61,10 @@ impl LaneRunner {
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let limits = LaneLimits {
             waiting_max: size(s.lane_waiting),
+            waiting_bytes_max: size(s.lane_waiting_bytes),
             batch_max: size(s.lane_batch),
+            batch_bytes_max: size(s.lane_batch_bytes),
+            load_entries_max: size(s.lane_load),
             conversations_max: size(s.lane_conversations),
             members_max: size(s.lane_members),
             devices_max: size(s.lane_members),
@@ -58,7 +72,6 @@ impl LaneRunner {
             loads_max: 4,
             tries_max: 6,
             wait_max: WAIT_MAX,
-            ..LaneLimits::default()
         };
         Self {
             lane: Lane::new(SimRules, limits),
@@ -91,7 +104,7 @@ impl Node {
 
     pub(super) fn offer(&mut self, cx: &mut Cx, offer: Offer<Content, Ticket>) {
         let lane = self.lane_of(offer.conversation);
-        self.lanes[lane].overflow.push_back(offer);
+        self.lanes[lane].overflow.push_back((cx.now, offer));
         self.run_lane(cx, lane);
     }
 
@@ -113,10 +126,10 @@ impl Node {
     fn take_offers(&mut self, cx: &mut Cx, lane: usize) -> bool {
         let runner = &mut self.lanes[lane];
         let mut took = false;
-        while let Some(offer) = runner.overflow.pop_front() {
-            if let Err(offer) = runner.lane.offer(cx.now, offer) {
+        while let Some((arrived, offer)) = runner.overflow.pop_front() {
+            if let Err(offer) = runner.lane.offer(arrived, offer) {
                 cx.marks.hit(Mark::LaneFull);
-                runner.overflow.push_front(offer);
+                runner.overflow.push_front((arrived, offer));
                 break;
             }
             took = true;
@@ -163,8 +176,13 @@ impl Node {
     /// Answers first, then what is published: whoever sent need not wait for readers.
     fn deliver(&mut self, cx: &mut Cx, lane: usize) -> bool {
         let mut answered = false;
+        let mut last = None;
         while let Some(answer) = self.lanes[lane].lane.poll_answer() {
             answered = true;
+            // Copies of one entry in one lane are answered together.
+            let id = answer.ticket.id();
+            cx.marks.hit_if(id.is_some() && id == last, Mark::SecondCopy);
+            last = id;
             self.settle(cx, answer.ticket, &answer.outcome);
         }
         let mut committed = Vec::new();
@@ -195,6 +213,10 @@ impl Node {
     fn to_bus(&self, cx: &mut Cx, entries: &[(ConversationId, Kept)], epoch: Epoch) {
         let others: Vec<_> = (0..cx.node_lives.len()).filter(|node| *node != self.id).collect();
         for node in others {
+            if cx.weather.are_apart(self.id, node) {
+                cx.marks.hit(Mark::NodesApart);
+                continue;
+            }
             for (conversation, entry) in entries {
                 if cx.weather.bus_down || cx.rng.permille(cx.rate(cx.s.bus_loss_permille)) {
                     cx.marks.hit(Mark::BusLost);

@@ -81,6 +81,13 @@ enum Waiter {
     RivalAppend,
 }
 
+impl Waiter {
+    /// It is asked again and again, so that one may be under way at any time.
+    const fn is_of_upkeep(&self) -> bool {
+        matches!(self, Self::Compare | Self::Due | Self::RivalStand { .. } | Self::RivalAppend)
+    }
+}
+
 pub(crate) struct Node {
     pub(crate) id: usize,
     pub(crate) up: bool,

@@ -9,6 +9,9 @@ pub enum ScenarioError {
     /// Not a scenario file, or one of another version.
     #[error("this is no scenario of this version: its first line has to be \"{HEADER}\"")]
     Foreign,
+    /// No seed, more than one, or one that is no number.
+    #[error("a scenario has one line seed=N with a whole number")]
+    Seed,
     /// A line or option that is no pair.
     #[error("\"{0}\" is not NAME=VALUE with a whole number")]
     NotAPair(String),
@@ -56,9 +59,11 @@ impl Scenario {
             return Err(ScenarioError::Foreign);
         }
         let lines: Vec<_> = lines.filter(|line| !line.trim().is_empty()).collect();
-        let seed = lines.iter().find_map(|line| line.strip_prefix("seed=")?.parse().ok());
-        let mut scenario = Self::draw(seed.ok_or(ScenarioError::Foreign)?);
-        for line in lines.iter().filter(|line| !line.starts_with("seed=")) {
+        let (seeds, others): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.starts_with("seed="));
+        let [seed] = seeds[..] else { return Err(ScenarioError::Seed) };
+        let seed = seed.strip_prefix("seed=").and_then(|seed| seed.parse().ok());
+        let mut scenario = Self::draw(seed.ok_or(ScenarioError::Seed)?);
+        for line in others {
             scenario.set_text(line)?;
         }
         Ok(scenario)
@@ -103,7 +108,10 @@ impl Scenario {
             | "inbox_bytes"
             | "pull_limit"
             | "pulls"
+            | "lane_waiting_bytes"
             | "lane_batch"
+            | "lane_batch_bytes"
+            | "lane_load"
             | "lane_conversations"
             | "lane_members"
             | "lane_recent"

@@ -240,6 +240,9 @@ impl Store {
                 cx.saw(Seen::Committed(*conversation));
             }
         }
+        if let Change::Block { conversation, blocked: false } = &change {
+            cx.saw(Seen::Unblocked(*conversation));
+        }
         if cx.s.replica == 1 {
             let lag = cx.rng.micros(1, cx.s.lag_us);
             // In order: what commits later is not replicated earlier.

@@ -1,11 +1,7 @@
-use std::net::{Ipv4Addr, SocketAddr};
-
 use futures_util::FutureExt as _;
 use goim_core::room::Look;
 use goim_core::{BoxLimits, ClientMsgId, DeviceId, Entry};
 use goim_proto::{Content, SessionInfo};
-use quinn::{ClientConfig, Endpoint, ServerConfig};
-use rustls::RootCertStore;
 
 use super::*;
 use crate::telemetry::Open;
@@ -15,40 +11,26 @@ const NOW: Time = Time::ZERO;
 const EPOCH: Epoch = Epoch::new(1);
 const NEXT: Epoch = Epoch::new(2);
 
-/// A hub, and an endpoint whose connections to itself are those of the hub's users.
+/// A hub and its users' connections.
 struct Node {
     hub: Hub,
-    endpoint: Endpoint,
 }
 
 impl Node {
     fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let certificate = made.cert.der().clone();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        let key = made.signing_key.serialize_der().try_into().unwrap();
-        let server = ServerConfig::with_single_cert(vec![certificate], key).unwrap();
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut endpoint = Endpoint::server(server, any).unwrap();
-        endpoint.set_default_client_config(ClientConfig::with_root_certificates(Arc::new(roots)).unwrap());
-        Self { hub: Hub::new(EPOCH, MsgBox::new(BoxLimits::default()), Arc::default()), endpoint }
+        Self { hub: Hub::new(EPOCH, MsgBox::new(BoxLimits::default()), Arc::default()) }
     }
 
     /// A connection of a user of its own that is registered for the conversation.
-    async fn registered(&self, user: u64) -> Arc<Connection> {
-        let connection = self.entered(user).await;
+    fn registered(&self, user: u64) -> Arc<Connection> {
+        let connection = self.entered(user);
         self.hub.register(&connection, C);
         connection
     }
 
     /// A connection of a user of its own.
-    async fn entered(&self, user: u64) -> Arc<Connection> {
-        let address = self.endpoint.local_addr().unwrap();
-        let connecting = self.endpoint.connect(address, "localhost").unwrap();
-        let accepting = async { self.endpoint.accept().await.unwrap().await };
-        let (_, quic) = tokio::try_join!(connecting, accepting).unwrap();
-        let connection = Arc::new(Connection::new(quic, self.hub.epoch(), Open::connection(&Arc::default())));
+    fn entered(&self, user: u64) -> Arc<Connection> {
+        let connection = Arc::new(Connection::new(self.hub.epoch(), Open::connection(&Arc::default())));
         let (user, device, inbox) = (UserId::new(user), DeviceId::new(user), ConversationId::new(user));
         connection.authenticate(&SessionInfo { user, device, inbox }, u64::MAX);
         connection.listen();
@@ -85,7 +67,7 @@ fn announced(connection: &Connection) -> Option<Seq> {
 #[tokio::test]
 async fn g9_who_looked_before_all_that_passed_is_served_nothing_until_looked_for_again() {
     let node = Node::new();
-    let (one, two) = (node.registered(101).await, node.registered(102).await);
+    let (one, two) = (node.registered(101), node.registered(102));
     node.hub.look(NOW, &two, C, member(12));
     assert_eq!(two.reading_from(C), Some(Seq::FIRST));
     assert_eq!(node.invited(), None);
@@ -105,7 +87,7 @@ async fn g9_who_looked_before_all_that_passed_is_served_nothing_until_looked_for
 #[tokio::test]
 async fn g9_who_read_when_entries_were_passed_over_is_served_nothing_until_looked_for_again() {
     let node = Node::new();
-    let one = node.registered(101).await;
+    let one = node.registered(101);
     node.hub.look(NOW, &one, C, member(10));
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), None));
     let head = Head { conversation: C, head: Seq::new(15) };
@@ -122,7 +104,7 @@ async fn g9_who_read_when_entries_were_passed_over_is_served_nothing_until_looke
 #[tokio::test]
 async fn g9_who_joins_by_himself_reads_from_his_entry_on() {
     let node = Node::new();
-    let (one, two) = (node.registered(101).await, node.entered(102).await);
+    let (one, two) = (node.registered(101), node.entered(102));
     node.hub.look(NOW, &one, C, member(10));
     let publish = |seq: u64, content: Content| {
         let entry = Entry {
@@ -149,9 +131,9 @@ async fn g9_who_joins_by_himself_reads_from_his_entry_on() {
 #[tokio::test]
 async fn g6_a_look_from_before_the_store_went_back_tells_nothing() {
     let node = Node::new();
-    let before = node.registered(101).await;
+    let before = node.registered(101);
     node.hub.forget_all(NEXT);
-    let after = node.registered(102).await;
+    let after = node.registered(102);
     assert!(node.hub.look_and_announce(NOW, &before, C, member(10)), "nobody has to look again");
     assert_eq!(node.hub.head(C), None);
 
@@ -165,9 +147,9 @@ async fn g6_a_look_from_before_the_store_went_back_tells_nothing() {
 #[tokio::test]
 async fn g6_nothing_of_the_log_that_is_no_more_gets_into_a_room() {
     let node = Node::new();
-    node.registered(101).await;
+    node.registered(101);
     node.hub.forget_all(NEXT);
-    let after = node.registered(102).await;
+    let after = node.registered(102);
     let head = Head { conversation: C, head: Seq::new(9) };
     let of_before = || {
         node.hub.publish(NOW, EPOCH, vec![entry(5)]);
@@ -182,10 +164,10 @@ async fn g6_nothing_of_the_log_that_is_no_more_gets_into_a_room() {
 }
 
 /// The message has passed, the edit has, and what waits for its turn has not.
-#[tokio::test]
-async fn a_recall_blanks_what_is_kept_of_its_message_and_of_the_edits_of_it() {
+#[test]
+fn a_recall_blanks_what_is_kept_of_its_message_and_of_the_edits_of_it() {
     let node = Node::new();
-    let one = node.registered(101).await;
+    let one = node.registered(101);
     node.hub.look(NOW, &one, C, member(0));
     let said = |seq: u64, content: &Content| {
         let Published { entry, .. } = entry(seq);

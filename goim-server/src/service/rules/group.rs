@@ -1,10 +1,14 @@
 //! Who may do what in a group.
 
 use goim_core::UserId;
-use goim_proto::{GroupChange, JoinPolicy, Role};
+use goim_proto::{ConversationKind, GroupChange, JoinPolicy, Role};
 
-use super::{ChatFold, Refusal, message};
+use super::{ChatFold, ChatRules, Refusal, message};
 use crate::store::{Effect, GroupSettings, Member, MessageAct};
+
+/// How often one user is let into a group: each time is a range more to look through, whenever he
+/// reads, and whoever may join can leave and come back as he likes.
+pub(super) const STAYS_MAX: u32 = 100;
 
 /// Whether a member may do this.
 pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect) -> Result<(), Refusal> {
@@ -29,6 +33,7 @@ pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect
         Effect::Part { .. } if leaves && owns => Err(Refusal::OwnerStays),
         Effect::Part { .. } if leaves => Ok(()),
         Effect::Join { users } => judge_additions(fold, manages, users),
+        Effect::Admit { user } if manages => judge_admission(fold, *user),
         Effect::Part { user } => judge_over(fold, role, *user),
         Effect::SetMuted { user, .. } if *user != sender => judge_over(fold, role, *user),
         Effect::Retitle { .. } | Effect::Change(_) if manages => Ok(()),
@@ -39,6 +44,7 @@ pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect
             self::role(fold, *user).map(|_| ()).ok_or(Refusal::NoSuchMember)
         }
         Effect::SetMuted { .. }
+        | Effect::Admit { .. }
         | Effect::Retitle { .. }
         | Effect::Change(_)
         | Effect::Dismiss
@@ -73,6 +79,30 @@ fn judge_additions(fold: &ChatFold, manages: bool, users: &[(UserId, Role)]) -> 
     Ok(())
 }
 
+/// An application is what stands for the applicant's settings and blocks: without one that is open,
+/// nobody is let in past them.
+fn judge_admission(fold: &ChatFold, user: UserId) -> Result<(), Refusal> {
+    match fold.member(user) {
+        Some(member) if member.applies && member.role.is_none() => Ok(()),
+        Some(_) | None => Err(Refusal::NoApplication),
+    }
+}
+
+/// Whether there is room for those whom an entry lets in.
+pub(super) fn judge_room(rules: ChatRules, fold: &ChatFold, effect: &Effect) -> Result<(), Refusal> {
+    let joins = matches!(effect, Effect::Join { .. } | Effect::Admit { .. });
+    if !joins || fold.settings.kind != ConversationKind::Group {
+        return Ok(());
+    }
+    let mut users = Vec::new();
+    effect.involved(&mut users);
+    if fold.settings.group.members + users.len() as u64 > rules.group_members_max {
+        return Err(Refusal::TooManyMembers);
+    }
+    let often = |user: &UserId| fold.member(*user).is_some_and(|member| member.stays >= STAYS_MAX);
+    if users.iter().any(often) { Err(Refusal::TooManyStays) } else { Ok(()) }
+}
+
 /// Whether a role is over that of a member, who is removed or muted.
 fn judge_over(fold: &ChatFold, role: Role, user: UserId) -> Result<(), Refusal> {
     let under = match (role, self::role(fold, user)) {
@@ -89,6 +119,20 @@ fn judge_over(fold: &ChatFold, role: Role, user: UserId) -> Result<(), Refusal> 
 /// A member's role; `None` of somebody who is not one.
 pub(super) fn role(fold: &ChatFold, user: UserId) -> Option<Role> {
     fold.member(user)?.role
+}
+
+/// Whoever is let in has his application accepted by that.
+pub(super) fn let_in(fold: &mut ChatFold, user: UserId, role: Role) {
+    let was = fold.member(user).copied().unwrap_or_default();
+    let stays = was.stays.saturating_add(1);
+    fold.set_member(user, Some(Member { role: Some(role), stays, applies: false, ..was }));
+    fold.settings.group.members += 1;
+}
+
+pub(super) fn let_go(fold: &mut ChatFold, user: UserId) {
+    let member = fold.member(user).map(|member| Member { role: None, ..*member });
+    fold.set_member(user, member);
+    fold.settings.group.members = fold.settings.group.members.saturating_sub(1);
 }
 
 pub(super) fn is_muted(fold: &ChatFold, user: UserId) -> bool {

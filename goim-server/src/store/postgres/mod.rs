@@ -35,18 +35,25 @@ macro_rules! list {
     };
 }
 
+/// Two list parameters of one length as a subquery of the columns `behind` and `until`.
+macro_rules! windows {
+    ($behind:literal, $until:literal) => {
+        concat!("(SELECT * FROM unnest(", $behind, "::bigint[], ", $until, "::bigint[]) t(behind, until))")
+    };
+}
+
 fn bind_list(ids: &[i64]) -> Vec<i64> {
     ids.to_vec()
 }
 
-accounts!(PostgresStore, PgConnection, list, bind_list);
+accounts!(PostgresStore, PgConnection, list, bind_list, " FOR SHARE");
 deletions!(PostgresStore, list, bind_list);
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
 messages!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
-readers!(PostgresStore, PgConnection, list, bind_list);
+readers!(PostgresStore, PgConnection, list, windows, bind_list);
 receipts!(PostgresStore);
 effects!(PgConnection, list, bind_list);
 
@@ -97,13 +104,13 @@ impl PostgresStore {
         // In key order, so that two of these never wait for each other in a circle.
         let verdicts: Vec<(i64, bool, bool)> = sqlx::query_as(
             "WITH i AS MATERIALIZED ( \
-                 SELECT t.*, COALESCE(c.head >= t.seq, false) AS within, \
-                     t.epoch IN (0, (SELECT epoch FROM meta)) AS present, \
-                     EXISTS (SELECT 1 FROM members m WHERE m.conversation = t.conversation \
-                             AND m.user_id = t.user_id) AS member \
+                 SELECT t.*, COALESCE(r.head >= t.seq, false) AS within, \
+                     t.epoch IN (0, (SELECT epoch FROM meta)) AS present, r.head IS NOT NULL AS member \
                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
                      WITH ORDINALITY t(device, user_id, conversation, seq, epoch, place) \
-                 LEFT JOIN conversations c ON c.id = t.conversation), \
+                 CROSS JOIN LATERAL (SELECT max(COALESCE(m.until_seq, c.head)) AS head \
+                     FROM members m JOIN conversations c ON c.id = m.conversation \
+                     WHERE m.conversation = t.conversation AND m.user_id = t.user_id) r), \
              w AS ( \
                  INSERT INTO offsets (device, conversation, seq) \
                  SELECT device, conversation, max(seq) FROM i WHERE within AND member AND present \

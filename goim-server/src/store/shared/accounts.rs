@@ -1,6 +1,6 @@
-/// `Accounts` for both engines.
+/// `Accounts` for both engines. `$locked` ends a select whose row must not change before the commit.
 macro_rules! accounts {
-    ($store:ty, $connection:ty, $list:ident, $bind:path) => {
+    ($store:ty, $connection:ty, $list:ident, $bind:path, $locked:literal) => {
         impl $store {
             async fn find_user(
                 connection: &mut $connection,
@@ -112,6 +112,10 @@ macro_rules! accounts {
                 Ok(rows.into_iter().map(|(id,)| goim_core::UserId::from_i64(id)).collect())
             }
 
+            async fn bot_count(&self, owner: goim_core::UserId) -> $crate::store::StoreResult<u64> {
+                self.count("SELECT count(*) FROM users WHERE owner = $1", owner).await
+            }
+
             async fn create_device(
                 &self,
                 user: goim_core::UserId,
@@ -132,22 +136,25 @@ macro_rules! accounts {
 
             async fn bot_device(
                 &self,
-                bot: goim_core::UserId,
+                token_hash: &[u8],
                 instance: &str,
                 now_ms: u64,
-            ) -> $crate::store::StoreResult<Option<goim_core::DeviceId>> {
+            ) -> $crate::store::StoreResult<Option<$crate::store::DeviceRow>> {
                 let mut connection = self.write().await?;
                 // The no-op update makes the row come back when it is there already.
-                let (id, revoked): (i64, bool) = sqlx::query_as(
-                    "INSERT INTO devices (user_id, name, instance, created_at) VALUES ($1, $2, $2, $3) \
-                     ON CONFLICT (user_id, instance) DO UPDATE SET name = excluded.name RETURNING id, revoked",
-                )
-                .bind(bot.as_i64())
+                let row: Option<(i64, i64, i64, bool)> = sqlx::query_as(concat!(
+                    "INSERT INTO devices (user_id, name, instance, created_at) \
+                     SELECT user_id, $2, $2, $3 FROM bot_tokens WHERE hash = $1",
+                    $locked,
+                    " ON CONFLICT (user_id, instance) DO UPDATE SET name = excluded.name \
+                     RETURNING id, user_id, (SELECT inbox FROM users u WHERE u.id = user_id), revoked"
+                ))
+                .bind(token_hash)
                 .bind(instance)
                 .bind($crate::store::shared::rows::column(now_ms))
-                .fetch_one(&mut *connection)
+                .fetch_optional(&mut *connection)
                 .await?;
-                Ok((!revoked).then(|| goim_core::DeviceId::from_i64(id)))
+                Ok(row.map(Self::device_row))
             }
 
             async fn device(
@@ -244,23 +251,6 @@ macro_rules! accounts {
                     .execute(&mut *connection)
                     .await?;
                 Ok(())
-            }
-
-            async fn bot_by_token(
-                &self,
-                hash: &[u8],
-            ) -> $crate::store::StoreResult<Option<$crate::store::UserRow>> {
-                let bot: Option<(i64,)> = {
-                    let mut connection = self.read().await?;
-                    sqlx::query_as("SELECT user_id FROM bot_tokens WHERE hash = $1")
-                        .bind(hash)
-                        .fetch_optional(&mut *connection)
-                        .await?
-                };
-                match bot {
-                    Some((bot,)) => self.user(goim_core::UserId::from_i64(bot)).await,
-                    None => Ok(None),
-                }
             }
 
             async fn revoke_bot(&self, bot: goim_core::UserId) -> $crate::store::StoreResult<()> {

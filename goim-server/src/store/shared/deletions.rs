@@ -11,7 +11,10 @@ macro_rules! deletions {
                 now_ms: u64,
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
-                if Self::read_ranges(&mut *connection, user, list.conversation).await?.is_empty() {
+                if Self::read_ranges(&mut *connection, Self::PULLED, user, list.conversation)
+                    .await?
+                    .is_empty()
+                {
                     return Err($crate::store::StoreError::NotMember);
                 }
                 let mut transaction = Self::begin(&mut connection).await?;

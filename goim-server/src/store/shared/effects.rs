@@ -10,6 +10,9 @@ macro_rules! effects {
                 match &row.entry.effect {
                     $crate::store::Effect::None => {}
                     $crate::store::Effect::Join { users } => join(connection, row, users).await?,
+                    $crate::store::Effect::Admit { user } => {
+                        join(connection, row, &[(*user, goim_proto::Role::Member)]).await?;
+                    }
                     $crate::store::Effect::Part { user } => part(connection, row, *user).await?,
                     $crate::store::Effect::SetRole { user, role } => {
                         set_role(connection, row, *user, *role).await?;
@@ -22,12 +25,7 @@ macro_rules! effects {
                         set_role(connection, row, *to, goim_proto::Role::Owner).await?;
                     }
                     $crate::store::Effect::Change(change) => change_group(connection, row, change).await?,
-                    $crate::store::Effect::Dismiss => {
-                        sqlx::query("UPDATE group_settings SET dismissed = true WHERE conversation = $1")
-                            .bind(row.conversation.as_i64())
-                            .execute(&mut *connection)
-                            .await?;
-                    }
+                    $crate::store::Effect::Dismiss => dismiss(connection, row).await?,
                     $crate::store::Effect::OnMessage { target, act } => {
                         act_on_message(connection, row, target.seq, act).await?;
                     }
@@ -51,6 +49,8 @@ macro_rules! effects {
             users: &[(goim_core::UserId, goim_proto::Role)],
         ) -> Result<(), sqlx::Error> {
             use goim_proto::Role;
+            let joined = i64::try_from(users.len()).unwrap_or(i64::MAX);
+            add_to_count(connection, row, joined).await?;
             for role in [Role::Owner, Role::Admin, Role::Member] {
                 let of_role = users.iter().filter(|(_, r)| *r == role);
                 let ids: Vec<i64> = of_role.map(|(user, _)| user.as_i64()).collect();
@@ -83,6 +83,30 @@ macro_rules! effects {
                 .bind(row.conversation.as_i64())
                 .execute(&mut *connection)
                 .await?;
+            }
+            Ok(())
+        }
+
+        /// Direct chats have no such count, nor any of a group's settings.
+        async fn add_to_count(
+            connection: &mut $connection,
+            row: &EffectRow,
+            members: i64,
+        ) -> Result<(), sqlx::Error> {
+            sqlx::query("UPDATE group_settings SET members = members + $2 WHERE conversation = $1")
+                .bind(row.conversation.as_i64())
+                .bind(members)
+                .execute(connection)
+                .await?;
+            Ok(())
+        }
+
+        async fn dismiss(connection: &mut $connection, row: &EffectRow) -> Result<(), sqlx::Error> {
+            for sql in [
+                "UPDATE group_settings SET dismissed = true WHERE conversation = $1",
+                "UPDATE group_applications SET state = 3 WHERE conversation = $1 AND state = 1",
+            ] {
+                sqlx::query(sql).bind(row.conversation.as_i64()).execute(&mut *connection).await?;
             }
             Ok(())
         }
@@ -154,6 +178,7 @@ macro_rules! effects {
             .bind(row.seq.as_i64())
             .execute(&mut *connection)
             .await?;
+            add_to_count(connection, row, -1).await?;
             owe(connection, row, &[user.as_i64()], REMOVED_FROM).await
         }
 

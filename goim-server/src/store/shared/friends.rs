@@ -10,6 +10,22 @@ macro_rules! friends {
                 Ok($crate::store::shared::rows::number(count))
             }
 
+            /// A number that a statement counts for a user, of what came after a time.
+            async fn count_after(
+                &self,
+                sql: &'static str,
+                user: goim_core::UserId,
+                after_ms: u64,
+            ) -> $crate::store::StoreResult<u64> {
+                let mut connection = self.read().await?;
+                let (count,): (i64,) = sqlx::query_as(sql)
+                    .bind(user.as_i64())
+                    .bind($crate::store::shared::rows::column(after_ms))
+                    .fetch_one(&mut *connection)
+                    .await?;
+                Ok($crate::store::shared::rows::number(count))
+            }
+
             /// Owes a notice to a user's inbox.
             async fn owe_notice(
                 connection: &mut $connection,
@@ -108,8 +124,13 @@ macro_rules! friends {
                 Ok(refused)
             }
 
-            async fn open_requests(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                self.count("SELECT count(*) FROM friend_requests WHERE from_user = $1 AND state = 1", user).await
+            async fn open_requests(
+                &self,
+                user: goim_core::UserId,
+                after_ms: u64,
+            ) -> $crate::store::StoreResult<u64> {
+                let sql = "SELECT count(*) FROM friend_requests WHERE from_user = $1 AND state = 1 AND at > $2";
+                self.count_after(sql, user, after_ms).await
             }
 
             async fn friend_count(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
@@ -277,7 +298,6 @@ macro_rules! friends {
                 &self,
                 user: goim_core::UserId,
                 other: goim_core::UserId,
-                direct: goim_core::ConversationId,
                 block: bool,
             ) -> $crate::store::StoreResult<()> {
                 let sql = if block {
@@ -288,16 +308,16 @@ macro_rules! friends {
                 };
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::lock_pair(&mut transaction, user, other).await?;
                 let changed = sqlx::query(sql)
                     .bind(user.as_i64())
                     .bind(other.as_i64())
                     .execute(&mut *transaction)
                     .await?;
-                if changed.rows_affected() > 0 {
-                    sqlx::query("UPDATE conversations SET rev = rev + 1 WHERE id = $1")
-                        .bind(direct.as_i64())
-                        .execute(&mut *transaction)
-                        .await?;
+                if changed.rows_affected() > 0
+                    && let Some(direct) = Self::find_direct(&mut transaction, user, other).await?
+                {
+                    Self::raise_revision(&mut transaction, direct).await?;
                 }
                 transaction.commit().await?;
                 Ok(())

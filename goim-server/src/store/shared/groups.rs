@@ -12,8 +12,8 @@ macro_rules! groups {
                 let row = sqlx::query_as(
                     "SELECT c.id, c.title, g.avatar, g.announcement, g.policy, g.history, g.muted, g.dismissed, \
                          COALESCE((SELECT min(m.user_id) FROM members m WHERE m.conversation = c.id \
-                             AND m.until_seq IS NULL AND m.role = 1), 0), \
-                         (SELECT count(*) FROM members m WHERE m.conversation = c.id AND m.until_seq IS NULL), \
+                             AND m.until_seq IS NULL AND m.role < 3 AND m.role = 1), 0), \
+                         g.members, \
                          (SELECT m.role FROM members m WHERE m.conversation = c.id \
                              AND m.user_id = $2 AND m.until_seq IS NULL) \
                      FROM conversations c JOIN group_settings g ON g.conversation = c.id \
@@ -26,8 +26,13 @@ macro_rules! groups {
                 Ok(row.map($crate::store::shared::rows::group))
             }
 
-            async fn open_applications(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                self.count("SELECT count(*) FROM group_applications WHERE user_id = $1 AND state = 1", user).await
+            async fn open_applications(
+                &self,
+                user: goim_core::UserId,
+                after_ms: u64,
+            ) -> $crate::store::StoreResult<u64> {
+                let sql = "SELECT count(*) FROM group_applications WHERE user_id = $1 AND state = 1 AND at > $2";
+                self.count_after(sql, user, after_ms).await
             }
 
             async fn applies(
@@ -57,6 +62,7 @@ macro_rules! groups {
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::raise_revision(&mut transaction, conversation).await?;
                 sqlx::query(
                     "DELETE FROM group_applications WHERE conversation = $1 AND user_id = $2 AND state <> 1",
                 )
@@ -66,7 +72,10 @@ macro_rules! groups {
                 .await?;
                 let kept = sqlx::query(
                     "INSERT INTO group_applications (conversation, user_id, comment, at) \
-                     VALUES ($1, $2, $3, $4) ON CONFLICT (conversation, user_id) DO NOTHING",
+                     SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM members \
+                         WHERE conversation = $1 AND user_id = $2 AND until_seq IS NULL) \
+                     AND NOT EXISTS (SELECT 1 FROM group_settings WHERE conversation = $1 AND dismissed) \
+                     ON CONFLICT (conversation, user_id) DO NOTHING",
                 )
                 .bind(conversation.as_i64())
                 .bind(user.as_i64())
@@ -74,22 +83,25 @@ macro_rules! groups {
                 .bind($crate::store::shared::rows::column(now_ms))
                 .execute(&mut *transaction)
                 .await?;
-                if kept.rows_affected() > 0 {
-                    // The owner and as many admins as one transaction may well write rows for.
-                    sqlx::query(
-                        "INSERT INTO due (user_id, kind, conversation, seq, sender, at, body) \
-                         SELECT user_id, $2, 0, 0, $3, $4, $5 FROM members \
-                         WHERE conversation = $1 AND until_seq IS NULL AND role IN (1, 2) \
-                         ORDER BY role, user_id LIMIT 64",
-                    )
-                    .bind(conversation.as_i64())
-                    .bind(notice.kind.0)
-                    .bind(user.as_i64())
-                    .bind($crate::store::shared::rows::column(now_ms))
-                    .bind(notice.body.as_ref())
-                    .execute(&mut *transaction)
-                    .await?;
+                if kept.rows_affected() == 0 {
+                    // Nothing has changed, and the revision stays.
+                    return Ok(());
                 }
+                // The owner and as many admins as one transaction may well write rows for.
+                sqlx::query(
+                    "INSERT INTO due (user_id, kind, conversation, seq, sender, at, body) \
+                     SELECT user_id, $2, 0, 0, $3, $4, $5 FROM members \
+                     WHERE conversation = $1 AND until_seq IS NULL AND role < 3 AND NOT EXISTS \
+                         (SELECT 1 FROM blocks WHERE blocks.user_id = members.user_id AND blocked_id = $3) \
+                     ORDER BY role, user_id LIMIT 64",
+                )
+                .bind(conversation.as_i64())
+                .bind(notice.kind.0)
+                .bind(user.as_i64())
+                .bind($crate::store::shared::rows::column(now_ms))
+                .bind(notice.body.as_ref())
+                .execute(&mut *transaction)
+                .await?;
                 transaction.commit().await?;
                 Ok(())
             }
@@ -104,6 +116,7 @@ macro_rules! groups {
             ) -> $crate::store::StoreResult<bool> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::raise_revision(&mut transaction, conversation).await?;
                 let rejected = sqlx::query(
                     "UPDATE group_applications SET state = 3 \
                      WHERE conversation = $1 AND user_id = $2 AND state = 1",

@@ -9,33 +9,36 @@ macro_rules! log {
                 let mut connection = self.read().await?;
                 // The head before everything else: a state newer than its head is found stale by
                 // the append, an older one would not be.
-                let head: Option<(i64, i64, i64, i16, i64, Option<i16>, Option<bool>, Option<bool>)> = sqlx::query_as(
-                    "SELECT c.head, c.count, c.rev, c.kind, c.creator, g.policy, g.muted, g.dismissed \
+                let head: Option<(i64, i64, i64, i16, i64, Option<i16>, Option<bool>, Option<bool>, Option<i64>)> = sqlx::query_as(
+                    "SELECT c.head, c.count, c.rev, c.kind, c.creator, g.policy, g.muted, g.dismissed, g.members \
                      FROM conversations c LEFT JOIN group_settings g ON g.conversation = c.id WHERE c.id = $1",
                 )
                 .bind(load.conversation.as_i64())
                 .fetch_optional(&mut *connection)
                 .await?;
-                let Some((head, count, rev, kind, creator, policy, muted, dismissed)) = head else {
+                let Some((head, count, rev, kind, creator, policy, muted, dismissed, size)) = head else {
                     return Ok(None);
                 };
-                let group = $crate::store::shared::rows::group_settings((policy, muted, dismissed));
-                // After the revision, which a block raises: what is newer here is found stale too.
+                let group = $crate::store::shared::rows::group_settings((policy, muted, dismissed, size));
+                // After the revision, which blocks and applications raise: what is newer here is found
+                // stale too.
                 let closed_to = if $crate::store::shared::rows::kind(kind) == goim_proto::ConversationKind::Direct {
                     Self::closed_to(&mut *connection, load.conversation).await?
                 } else {
                     Default::default()
                 };
-                let rows: Vec<(i64, Option<i16>, bool)> = if load.members.is_empty() {
+                let rows: Vec<$crate::store::shared::rows::FoldMemberColumns> = if load.members.is_empty() {
                     Vec::new()
                 } else {
                     let users: Vec<i64> = load.members.iter().map(|user| user.as_i64()).collect();
                     sqlx::query_as(concat!(
-                        "SELECT user_id, max(role) FILTER (WHERE until_seq IS NULL), \
-                             count(*) FILTER (WHERE muted) > 0 \
-                         FROM members WHERE conversation = $1 AND (until_seq IS NULL OR muted) AND user_id IN ",
+                        "SELECT u.id, max(m.role) FILTER (WHERE m.until_seq IS NULL), \
+                             count(*) FILTER (WHERE m.muted) > 0, count(m.user_id), \
+                             EXISTS (SELECT 1 FROM group_applications a \
+                                 WHERE a.conversation = $1 AND a.user_id = u.id AND a.state = 1) \
+                         FROM ",
                         $list!("$2"),
-                        " GROUP BY user_id"
+                        " u LEFT JOIN members m ON m.conversation = $1 AND m.user_id = u.id GROUP BY u.id"
                     ))
                     .bind(load.conversation.as_i64())
                     .bind($bind(&users))
@@ -43,13 +46,6 @@ macro_rules! log {
                     .await?
                 };
                 let found = Self::find_ids(&mut *connection, load).await?;
-                let member = |user: &goim_core::UserId| {
-                    let row = rows.iter().find(|(id, ..)| *id == user.as_i64());
-                    row.map(|(_, role, muted)| $crate::store::Member {
-                        role: role.map($crate::store::shared::rows::role),
-                        muted: *muted,
-                    })
-                };
                 Ok(Some($crate::store::LoadedState {
                     head: goim_core::Seq::from_i64(head),
                     count: $crate::store::shared::rows::number(count),
@@ -62,9 +58,51 @@ macro_rules! log {
                         group,
                         changes: $crate::store::Changes::since(goim_core::Seq::from_i64(head)),
                     },
-                    members: load.members.iter().map(|user| (*user, member(user))).collect(),
+                    members: rows.into_iter().map($crate::store::shared::rows::fold_member).collect(),
                     found,
                 }))
+            }
+
+            /// Says that the fold changes without an entry. It comes before the change: it takes the
+            /// lock that an append takes first, so that each sees the other's change or waits for it.
+            async fn raise_revision(
+                connection: &mut $connection,
+                conversation: goim_core::ConversationId,
+            ) -> Result<(), sqlx::Error> {
+                sqlx::query("UPDATE conversations SET rev = rev + 1 WHERE id = $1")
+                    .bind(conversation.as_i64())
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            }
+
+            async fn find_direct(
+                connection: &mut $connection,
+                one: goim_core::UserId,
+                other: goim_core::UserId,
+            ) -> Result<Option<goim_core::ConversationId>, sqlx::Error> {
+                let row: Option<(i64,)> =
+                    sqlx::query_as("SELECT conversation FROM direct_chats WHERE low = $1 AND high = $2")
+                        .bind(one.min(other).as_i64())
+                        .bind(one.max(other).as_i64())
+                        .fetch_optional(connection)
+                        .await?;
+                Ok(row.map(|(id,)| goim_core::ConversationId::from_i64(id)))
+            }
+
+            /// Lets a block wait for who makes the direct chat of the two, and the other way round: it
+            /// either raises that one's revision, or is there when a lane first looks. It writes, though
+            /// nothing changes: SQLite lets nobody write who read first while somebody else wrote.
+            async fn lock_pair(
+                connection: &mut $connection,
+                one: goim_core::UserId,
+                other: goim_core::UserId,
+            ) -> Result<(), sqlx::Error> {
+                sqlx::query("UPDATE users SET version = version WHERE id = $1")
+                    .bind(one.min(other).as_i64())
+                    .execute(connection)
+                    .await?;
+                Ok(())
             }
 
             /// Who of the two in a direct chat is blocked by the other.
@@ -96,11 +134,21 @@ macro_rules! log {
                 bytes_max: usize,
             ) -> $crate::store::StoreResult<Vec<$crate::store::StoredEntry>> {
                 let mut connection = self.read().await?;
-                let window = (after, goim_core::Seq::MAX);
+                // Without an end: what retention took must not hide what is behind it.
+                let window = [(after, goim_core::Seq::MAX)];
                 // Nobody has deleted anything for himself.
-                let nobody = (goim_core::UserId::new(0), conversation);
-                let (entries, _) =
-                    Self::read_window(&mut *connection, nobody, window, limit, bytes_max).await?;
+                let nobody = goim_core::UserId::new(0);
+                let mut entries = Vec::new();
+                Self::read_windows(
+                    &mut *connection,
+                    Self::ENTRIES,
+                    (nobody, conversation),
+                    &window,
+                    limit,
+                    bytes_max,
+                    &mut entries,
+                )
+                .await?;
                 Ok(entries)
             }
 
@@ -125,6 +173,47 @@ macro_rules! log {
                     head: goim_core::Seq::from_i64(head),
                 });
                 Ok(heads.collect())
+            }
+
+            async fn appended(
+                &self,
+                conversation: goim_core::ConversationId,
+                sender: goim_core::UserId,
+                client_msg_id: goim_core::ClientMsgId,
+            ) -> $crate::store::StoreResult<Option<goim_core::lane::Found>> {
+                let mut connection = self.read().await?;
+                let row: Option<(i64, i64, i64)> = sqlx::query_as(
+                    "SELECT seq, count, at FROM messages \
+                     WHERE conversation = $1 AND sender = $2 AND client_msg_id = $3",
+                )
+                .bind(conversation.as_i64())
+                .bind(sender.as_i64())
+                .bind(client_msg_id.as_uuid())
+                .fetch_optional(&mut *connection)
+                .await?;
+                Ok(row.map(|(seq, count, at)| goim_core::lane::Found {
+                    sender,
+                    client_msg_id,
+                    seq: goim_core::Seq::from_i64(seq),
+                    count: $crate::store::shared::rows::number(count),
+                    at_ms: $crate::store::shared::rows::number(at),
+                }))
+            }
+
+            async fn created(
+                &self,
+                creator: goim_core::UserId,
+                client_msg_id: goim_core::ClientMsgId,
+            ) -> $crate::store::StoreResult<Option<goim_core::ConversationId>> {
+                let mut connection = self.read().await?;
+                let row: Option<(i64,)> = sqlx::query_as(
+                    "SELECT id FROM conversations WHERE creator = $1 AND client_msg_id = $2 AND head > 0",
+                )
+                .bind(creator.as_i64())
+                .bind(client_msg_id.as_uuid())
+                .fetch_optional(&mut *connection)
+                .await?;
+                Ok(row.map(|(id,)| goim_core::ConversationId::from_i64(id)))
             }
 
             async fn create_conversation(
@@ -173,15 +262,12 @@ macro_rules! log {
                 creator: goim_core::UserId,
                 other: goim_core::UserId,
             ) -> $crate::store::StoreResult<goim_core::ConversationId> {
-                let (low, high) = (creator.min(other).as_i64(), creator.max(other).as_i64());
                 let mut connection = self.write().await?;
-                let find = "SELECT conversation FROM direct_chats WHERE low = $1 AND high = $2";
-                let found: Option<(i64,)> =
-                    sqlx::query_as(find).bind(low).bind(high).fetch_optional(&mut *connection).await?;
-                if let Some((id,)) = found {
-                    return Ok(goim_core::ConversationId::from_i64(id));
+                if let Some(direct) = Self::find_direct(&mut connection, creator, other).await? {
+                    return Ok(direct);
                 }
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::lock_pair(&mut transaction, creator, other).await?;
                 let (made,): (i64,) =
                     sqlx::query_as("INSERT INTO conversations (kind, creator) VALUES (1, $1) RETURNING id")
                         .bind(creator.as_i64())
@@ -191,8 +277,8 @@ macro_rules! log {
                     "INSERT INTO direct_chats (low, high, conversation) VALUES ($1, $2, $3) \
                      ON CONFLICT (low, high) DO NOTHING RETURNING conversation",
                 )
-                .bind(low)
-                .bind(high)
+                .bind(creator.min(other).as_i64())
+                .bind(creator.max(other).as_i64())
                 .bind(made)
                 .fetch_optional(&mut *transaction)
                 .await?;
@@ -202,9 +288,8 @@ macro_rules! log {
                 }
                 // The other one was faster: his conversation is the one, ours goes.
                 transaction.rollback().await?;
-                let (id,): (i64,) =
-                    sqlx::query_as(find).bind(low).bind(high).fetch_one(&mut *connection).await?;
-                Ok(goim_core::ConversationId::from_i64(id))
+                let direct = Self::find_direct(&mut connection, creator, other).await?;
+                Ok(direct.ok_or(sqlx::Error::RowNotFound)?)
             }
 
             async fn conversation(

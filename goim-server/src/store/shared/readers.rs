@@ -17,61 +17,92 @@ macro_rules! reader_states {
     };
 }
 
+/// Reads from windows of the log of the conversation `$1`, of which `$2` and `$3` are the ends; `$6` stands
+/// in for what the user `$5` has deleted for himself.
+macro_rules! window_entries {
+    ($windows:ident, $body:literal, $forms:literal, $which:literal) => {
+        concat!(
+            "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, CASE WHEN d.seq IS NULL THEN ",
+            $body,
+            " ELSE $6 END FROM ",
+            $windows!("$2", "$3"),
+            " w CROSS JOIN messages m LEFT JOIN deletions d \
+                 ON d.user_id = $5 AND d.conversation = m.conversation AND d.seq = m.seq ",
+            $forms,
+            " WHERE m.conversation = $1 AND m.seq > w.behind AND m.seq <= w.until ",
+            $which,
+            " LIMIT $4"
+        )
+    };
+}
+
 /// `Readers` for both engines, but for the bulk commit of offsets.
 macro_rules! readers {
-    ($store:ty, $connection:ty, $list:ident, $bind:path) => {
+    ($store:ty, $connection:ty, $list:ident, $windows:ident, $bind:path) => {
         impl $store {
-            /// Reads a window of a log in order, as a user sees it, up to the limits; the flag says that nothing of
-            /// the window was left.
-            async fn read_window(
+            /// Everything in some windows of a log, oldest first.
+            const ENTRIES: &str = window_entries!($windows, "m.body", "", "ORDER BY m.seq");
+            /// The messages in some windows of a log in their current form, newest first.
+            const MESSAGES: &str = window_entries!(
+                $windows,
+                "COALESCE(f.body, m.body)",
+                "LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq",
+                "AND m.kind < 32 ORDER BY m.seq DESC"
+            );
+            /// What a member may be handed of the conversation `$1`.
+            const PULLED: &str = "SELECT from_seq, until_seq FROM members \
+                 WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq";
+            /// What he may scroll back to.
+            const SHOWN: &str = "SELECT COALESCE(visible_from, from_seq), until_seq FROM members \
+                 WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq";
+
+            /// Adds entries from windows of a log, as a user sees it, until there are `limit`, or all
+            /// bodies together would have more than `bytes_max` bytes; whether it was for the bytes.
+            async fn read_windows(
                 connection: &mut $connection,
+                sql: &'static str,
                 (user, conversation): (goim_core::UserId, goim_core::ConversationId),
-                (behind, until): (goim_core::Seq, goim_core::Seq),
+                windows: &[(goim_core::Seq, goim_core::Seq)],
                 limit: u32,
                 bytes_max: usize,
-            ) -> $crate::store::StoreResult<(Vec<$crate::store::StoredEntry>, bool)> {
+                entries: &mut Vec<$crate::store::StoredEntry>,
+            ) -> $crate::store::StoreResult<bool> {
                 use futures_util::TryStreamExt as _;
-                let mut rows = sqlx::query_as(
-                    "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, \
-                         CASE WHEN d.seq IS NULL THEN m.body ELSE $6 END \
-                     FROM messages m LEFT JOIN deletions d \
-                         ON d.user_id = $5 AND d.conversation = m.conversation AND d.seq = m.seq \
-                     WHERE m.conversation = $1 AND m.seq > $2 AND m.seq <= $3 ORDER BY m.seq LIMIT $4",
-                )
-                .bind(conversation.as_i64())
-                .bind(behind.as_i64())
-                .bind(until.as_i64())
-                .bind(i64::from(limit))
-                .bind(user.as_i64())
-                .bind($crate::store::deleted_body().to_vec())
-                .fetch(connection);
-                let mut entries = Vec::new();
-                let mut bytes = 0;
+                let ends = |end: fn(&(goim_core::Seq, goim_core::Seq)) -> goim_core::Seq| {
+                    $bind(&windows.iter().map(|window| end(window).as_i64()).collect::<Vec<i64>>())
+                };
+                let have = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+                let mut rows = sqlx::query_as(sql)
+                    .bind(conversation.as_i64())
+                    .bind(ends(|(behind, _)| *behind))
+                    .bind(ends(|(_, until)| *until))
+                    .bind(i64::from(limit).saturating_sub(have))
+                    .bind(user.as_i64())
+                    .bind($crate::store::deleted_body().to_vec())
+                    .fetch(connection);
+                let mut bytes: usize = entries.iter().map(|entry| entry.body.len()).sum();
                 while let Some(columns) = rows.try_next().await? {
                     let entry = $crate::store::shared::rows::entry(columns);
                     bytes += entry.body.len();
                     if bytes > bytes_max && !entries.is_empty() {
-                        return Ok((entries, false));
+                        return Ok(true);
                     }
                     entries.push(entry);
                 }
-                let whole = entries.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-                Ok((entries, whole))
+                Ok(false)
             }
 
             async fn read_ranges(
                 connection: &mut $connection,
+                sql: &'static str,
                 user: goim_core::UserId,
                 conversation: goim_core::ConversationId,
             ) -> $crate::store::StoreResult<Vec<$crate::store::Range>> {
-                let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
-                    "SELECT from_seq, until_seq FROM members WHERE conversation = $1 AND user_id = $2 \
-                     ORDER BY from_seq",
-                )
-                .bind(conversation.as_i64())
-                .bind(user.as_i64())
-                .fetch_all(connection)
-                .await?;
+                let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(sql)
+                    .bind(conversation.as_i64())
+                    .bind(user.as_i64())
+                    .fetch_all(connection)
+                    .await?;
                 Ok(rows.into_iter().map($crate::store::shared::rows::range).collect())
             }
 
@@ -80,6 +111,7 @@ macro_rules! readers {
             /// be put out before it is read.
             async fn read_view(
                 connection: &mut $connection,
+                sql: &'static str,
                 user: goim_core::UserId,
                 conversation: goim_core::ConversationId,
             ) -> $crate::store::StoreResult<(goim_core::Seq, Vec<$crate::store::Range>)> {
@@ -87,9 +119,11 @@ macro_rules! readers {
                     .bind(conversation.as_i64())
                     .fetch_optional(&mut *connection)
                     .await?;
-                let ranges = Self::read_ranges(connection, user, conversation).await?;
+                let ranges = Self::read_ranges(connection, sql, user, conversation).await?;
                 match head {
-                    Some((head,)) if !ranges.is_empty() => Ok((goim_core::Seq::from_i64(head), ranges)),
+                    Some((head,)) if !ranges.is_empty() => {
+                        Ok((goim_core::Seq::from_i64(head), $crate::store::ranges::merged(ranges.into_iter())))
+                    }
                     _ => Err($crate::store::StoreError::NotMember),
                 }
             }
@@ -103,7 +137,24 @@ macro_rules! readers {
                 conversation: goim_core::ConversationId,
             ) -> $crate::store::StoreResult<Vec<$crate::store::Range>> {
                 let mut connection = self.read().await?;
-                Self::read_ranges(&mut *connection, user, conversation).await
+                Self::read_ranges(&mut *connection, Self::PULLED, user, conversation).await
+            }
+
+            async fn is_member(
+                &self,
+                user: goim_core::UserId,
+                conversation: goim_core::ConversationId,
+            ) -> $crate::store::StoreResult<bool> {
+                let mut connection = self.read().await?;
+                let (is_member,): (bool,) = sqlx::query_as(
+                    "SELECT EXISTS (SELECT 1 FROM members \
+                     WHERE conversation = $1 AND user_id = $2 AND until_seq IS NULL)",
+                )
+                .bind(conversation.as_i64())
+                .bind(user.as_i64())
+                .fetch_one(&mut *connection)
+                .await?;
+                Ok(is_member)
             }
 
             async fn pull(
@@ -115,25 +166,24 @@ macro_rules! readers {
                 bytes_max: usize,
             ) -> Result<$crate::store::Page, $crate::store::StoreError> {
                 let mut connection = self.read().await?;
-                let (head, ranges) = Self::read_view(&mut *connection, user, conversation).await?;
-                let (mut entries, mut bytes, mut whole) = (Vec::new(), 0, true);
-                for window in $crate::store::ranges::windows(&ranges, head, after) {
-                    let left = limit.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
-                    whole = left > 0 && bytes < bytes_max;
-                    if !whole {
-                        break;
-                    }
-                    let part =
-                        Self::read_window(&mut *connection, (user, conversation), window, left, bytes_max - bytes);
-                    let (read, all) = part.await?;
-                    bytes += read.iter().map(|entry: &$crate::store::StoredEntry| entry.body.len()).sum::<usize>();
-                    entries.extend(read);
-                    whole = all;
-                    if !all {
-                        break;
-                    }
-                }
-                Ok($crate::store::ranges::page(&ranges, head, after, entries, whole))
+                let (head, ranges) =
+                    Self::read_view(&mut *connection, Self::PULLED, user, conversation).await?;
+                let windows = $crate::store::ranges::first_of(&ranges, head, after, limit.into());
+                let mut entries = Vec::new();
+                let cut = Self::read_windows(
+                    &mut *connection,
+                    Self::ENTRIES,
+                    (user, conversation),
+                    &windows,
+                    limit,
+                    bytes_max,
+                    &mut entries,
+                )
+                .await?;
+                let end = if cut { entries.last().map(|entry| entry.seq) } else { windows.last().map(|(_, end)| *end) };
+                let end = end.unwrap_or(after);
+                let more = $crate::store::ranges::windows(&ranges, head, end).next().is_some();
+                Ok($crate::store::ranges::page(&ranges, head, after, entries, more.then_some(end)))
             }
 
             async fn history(
@@ -144,53 +194,29 @@ macro_rules! readers {
                 limit: u32,
                 bytes_max: usize,
             ) -> Result<Vec<$crate::store::StoredEntry>, $crate::store::StoreError> {
-                use futures_util::TryStreamExt as _;
                 let mut connection = self.read().await?;
-                let (head, _) = Self::read_view(&mut *connection, user, conversation).await?;
-                // (After the head, as the ranges of a view.)
-                let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
-                    "SELECT COALESCE(visible_from, from_seq), until_seq FROM members \
-                     WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq",
-                )
-                .bind(conversation.as_i64())
-                .bind(user.as_i64())
-                .fetch_all(&mut *connection)
-                .await?;
-                let visible = rows.into_iter().map($crate::store::shared::rows::range);
-                let ranges = $crate::store::ranges::merged(visible);
-                let (mut entries, mut bytes) = (Vec::new(), 0);
-                for (behind, until) in
-                    $crate::store::ranges::windows(&ranges, head, goim_core::Seq::ZERO).rev()
-                {
-                    let left = i64::from(limit) - i64::try_from(entries.len()).unwrap_or(i64::MAX);
-                    if left <= 0 || bytes > bytes_max {
+                let (head, ranges) =
+                    Self::read_view(&mut *connection, Self::SHOWN, user, conversation).await?;
+                let (mut entries, mut before, mut seqs) = (Vec::new(), before, u64::from(limit));
+                // Not every entry is a message: twice as many are looked through each time, so that a
+                // page takes few statements however its messages and the reader's ranges lie.
+                while entries.len() < limit as usize {
+                    let windows = $crate::store::ranges::last_of(&ranges, head, before, seqs);
+                    let Some((oldest, _)) = windows.last() else { break };
+                    let cut = Self::read_windows(
+                        &mut *connection,
+                        Self::MESSAGES,
+                        (user, conversation),
+                        &windows,
+                        limit,
+                        bytes_max,
+                        &mut entries,
+                    )
+                    .await?;
+                    if cut {
                         break;
                     }
-                    let mut rows = sqlx::query_as(
-                        "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, \
-                             CASE WHEN d.seq IS NULL THEN COALESCE(f.body, m.body) ELSE $6 END \
-                         FROM messages m LEFT JOIN message_forms f \
-                             ON f.conversation = m.conversation AND f.seq = m.seq \
-                         LEFT JOIN deletions d \
-                             ON d.user_id = $5 AND d.conversation = m.conversation AND d.seq = m.seq \
-                         WHERE m.conversation = $1 AND m.seq > $2 AND m.seq <= $3 AND m.kind < 32 \
-                         ORDER BY m.seq DESC LIMIT $4",
-                    )
-                    .bind(conversation.as_i64())
-                    .bind(behind.as_i64())
-                    .bind(until.min(before.prev()).as_i64())
-                    .bind(left)
-                    .bind(user.as_i64())
-                    .bind($crate::store::deleted_body().to_vec())
-                    .fetch(&mut *connection);
-                    while let Some(columns) = rows.try_next().await? {
-                        let entry = $crate::store::shared::rows::entry(columns);
-                        bytes += entry.body.len();
-                        if bytes > bytes_max && !entries.is_empty() {
-                            break;
-                        }
-                        entries.push(entry);
-                    }
+                    (before, seqs) = (oldest.next(), seqs.saturating_mul(2));
                 }
                 Ok(entries)
             }
@@ -214,6 +240,25 @@ macro_rules! readers {
                     head: goim_core::Seq::from_i64(head),
                 };
                 Ok(rows.into_iter().map(membership).collect())
+            }
+
+            async fn are_in_many(
+                &self,
+                users: &[goim_core::UserId],
+                most: u64,
+            ) -> $crate::store::StoreResult<bool> {
+                let ids: Vec<i64> = users.iter().map(|user| user.as_i64()).collect();
+                let mut connection = self.read().await?;
+                let (are,): (bool,) = sqlx::query_as(concat!(
+                    "SELECT EXISTS (SELECT user_id FROM members WHERE until_seq IS NULL AND user_id IN ",
+                    $list!("$1"),
+                    " GROUP BY user_id HAVING count(*) >= $2)"
+                ))
+                .bind($bind(&ids))
+                .bind($crate::store::shared::rows::column(most))
+                .fetch_one(&mut *connection)
+                .await?;
+                Ok(are)
             }
 
             async fn start_device(
@@ -315,9 +360,10 @@ macro_rules! readers {
                 let mut connection = self.write().await?;
                 let moved: Option<(i64,)> = sqlx::query_as(
                     "INSERT INTO read_markers (user_id, conversation, seq) \
-                     SELECT $1, id, CASE WHEN head < $3 THEN head ELSE $3 END FROM conversations \
-                     WHERE id = $2 AND EXISTS \
-                         (SELECT 1 FROM members WHERE conversation = $2 AND user_id = $1) \
+                     SELECT $1, $2, CASE WHEN r.head < $3 THEN r.head ELSE $3 END FROM \
+                         (SELECT max(COALESCE(m.until_seq, c.head)) AS head \
+                          FROM members m JOIN conversations c ON c.id = m.conversation \
+                          WHERE m.conversation = $2 AND m.user_id = $1) r WHERE r.head IS NOT NULL \
                      ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq \
                      WHERE read_markers.seq < excluded.seq RETURNING seq",
                 )
@@ -326,7 +372,7 @@ macro_rules! readers {
                 .bind(seq.as_i64())
                 .fetch_optional(&mut *connection)
                 .await?;
-                if moved.is_none() && Self::read_ranges(&mut *connection, user, conversation).await?.is_empty() {
+                if moved.is_none() && Self::read_ranges(&mut *connection, Self::PULLED, user, conversation).await?.is_empty() {
                     return Err($crate::store::StoreError::NotMember);
                 }
                 Ok(moved.map(|(seq,)| goim_core::Seq::from_i64(seq)))

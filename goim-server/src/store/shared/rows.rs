@@ -9,7 +9,7 @@ use goim_proto::{
     JoinPolicy, MessageForm, Profile, Reactions, RequestState, Role,
 };
 
-use crate::store::types::{GroupSettings, OffsetRefusal, Range, ReaderState, StoredEntry};
+use crate::store::types::{GroupSettings, Member, OffsetRefusal, Range, ReaderState, StoredEntry};
 use crate::store::{EntryKind, Relation, TargetRow};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
@@ -152,13 +152,27 @@ pub(in crate::store) fn group(columns: GroupColumns) -> GroupInfo {
     }
 }
 
-/// What a group allows, from its policy, muted and dismissed; other conversations have none of it.
-pub(in crate::store) fn group_settings(columns: (Option<i16>, Option<bool>, Option<bool>)) -> GroupSettings {
-    let (policy, muted, dismissed) = columns;
+/// What a lane loads of a user: id, role, whether he is muted, his stays, whether he applies.
+pub(in crate::store) type FoldMemberColumns = (i64, Option<i16>, bool, i64, bool);
+
+pub(in crate::store) fn fold_member(columns: FoldMemberColumns) -> (UserId, Option<Member>) {
+    let (user, role_of, muted, stays, applies) = columns;
+    let stays = u32::try_from(stays).unwrap_or(u32::MAX);
+    let member = Member { role: role_of.map(role), muted, stays, applies };
+    (UserId::from_i64(user), (member != Member::default()).then_some(member))
+}
+
+/// Columns that groups alone have: policy, muted, dismissed, the number of members.
+type GroupSettingsColumns = (Option<i16>, Option<bool>, Option<bool>, Option<i64>);
+
+/// What a group allows; other conversations have none of it.
+pub(in crate::store) fn group_settings(columns: GroupSettingsColumns) -> GroupSettings {
+    let (policy, muted, dismissed, members) = columns;
     GroupSettings {
         policy: policy.map_or(JoinPolicy::InviteOnly, |policy| JoinPolicy::from_code(code(policy))),
         muted: muted.unwrap_or(false),
         dismissed: dismissed.unwrap_or(false),
+        members: members.map_or(0, number),
     }
 }
 

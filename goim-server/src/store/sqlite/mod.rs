@@ -33,6 +33,19 @@ macro_rules! list {
     };
 }
 
+/// Two list parameters of one length as a subquery of the columns `behind` and `until`.
+macro_rules! windows {
+    ($behind:literal, $until:literal) => {
+        concat!(
+            "(SELECT b.value AS behind, u.value AS until FROM json_each(",
+            $behind,
+            ") b JOIN json_each(",
+            $until,
+            ") u ON u.key = b.key)"
+        )
+    };
+}
+
 fn bind_list(ids: &[i64]) -> String {
     let mut json = String::with_capacity(2 + ids.len() * 8);
     json.push('[');
@@ -46,14 +59,14 @@ fn bind_list(ids: &[i64]) -> String {
     json
 }
 
-accounts!(SqliteStore, SqliteConnection, list, bind_list);
+accounts!(SqliteStore, SqliteConnection, list, bind_list, "");
 deletions!(SqliteStore, list, bind_list);
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
 messages!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
-readers!(SqliteStore, SqliteConnection, list, bind_list);
+readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
 receipts!(SqliteStore);
 effects!(SqliteConnection, list, bind_list);
 
@@ -69,7 +82,8 @@ impl SqliteStore {
     }
 
     async fn begin(turn: &mut Turn) -> Result<sqlx::Transaction<'_, Sqlite>, sqlx::Error> {
-        sqlx::Connection::begin(&mut **turn).await
+        // Whoever reads before he writes would fail at once if a lane had written between.
+        sqlx::Connection::begin_with(&mut **turn, "BEGIN IMMEDIATE").await
     }
 
     async fn find_ids(connection: &mut SqliteConnection, load: &Load) -> StoreResult<Vec<Found>> {
@@ -113,12 +127,12 @@ macro_rules! judged_offsets {
     () => {
         "WITH i AS MATERIALIZED (SELECT key AS place, value->>0 AS device, value->>1 AS user_id, \
              value->>2 AS conversation, value->>3 AS seq, value->>4 AS epoch FROM json_each($1)), \
-         judged AS MATERIALIZED (SELECT i.*, \
-             COALESCE((SELECT head >= i.seq FROM conversations WHERE id = i.conversation), false) AS within, \
-             EXISTS (SELECT 1 FROM members m WHERE m.conversation = i.conversation \
-                     AND m.user_id = i.user_id) AS member, \
-             i.epoch IN (0, (SELECT epoch FROM meta)) AS present \
-             FROM i) "
+         reach AS MATERIALIZED (SELECT i.*, (SELECT max(COALESCE(m.until_seq, c.head)) \
+             FROM members m JOIN conversations c ON c.id = m.conversation \
+             WHERE m.conversation = i.conversation AND m.user_id = i.user_id) AS head FROM i), \
+         judged AS MATERIALIZED (SELECT reach.*, COALESCE(head >= seq, false) AS within, \
+             head IS NOT NULL AS member, epoch IN (0, (SELECT epoch FROM meta)) AS present \
+             FROM reach) "
     };
 }
 

@@ -1,0 +1,155 @@
+//! A request's way to the service and back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, on};
+use bytes::Bytes;
+use goim_proto::{Authenticate, Error, ErrorCode};
+use tokio::time::timeout;
+
+use super::arguments::{Pairs, call_of, sends_of};
+use super::operations::{Does, OPERATIONS, Operation};
+use super::problem::Problem;
+use super::{answer, events, page};
+use crate::service::{Caller, Service};
+
+/// A body: the largest text as JSON writes it, or some smaller ones.
+pub(super) const BODY_BYTES_MAX: usize = 256 << 10;
+/// Sends in one list: at 1,000 a second for a store that is slow, a tenth of a second.
+pub(super) const SENDS_MAX: usize = 100;
+/// How long a request may take, the reading of its body included.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+/// When to come back after that, in milliseconds.
+const SLOW_RETRY_MS: u64 = 1_000;
+/// Names the instance of a bot: each owns its offsets.
+pub(super) const INSTANCE_HEADER: &str = "goim-instance";
+
+/// The API of one service.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) service: Arc<Service>,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+impl Api {
+    /// Its routes.
+    pub(crate) fn router(self) -> Router {
+        let mut router = Router::new();
+        for operation in OPERATIONS {
+            let api = self.clone();
+            let handler = move |request: Request| {
+                let api = api.clone();
+                async move { api.answer(operation, request).await.unwrap_or_else(Problem::into_response) }
+            };
+            router = router.route(operation.path, on(operation.verb.filter(), handler));
+        }
+        router
+            .route("/v1/openapi.json", get(page::openapi))
+            .route("/v1/", get(page::page))
+            .route("/v1/page.css", get(page::style))
+            .fallback(|| async {
+                Problem::new(
+                    StatusCode::NOT_FOUND,
+                    ErrorCode::UnknownCall,
+                    "there is nothing at this path; see /v1/",
+                )
+            })
+            .method_not_allowed_fallback(|| async {
+                let status = StatusCode::METHOD_NOT_ALLOWED;
+                Problem::new(status, ErrorCode::UnknownCall, "this path does not take the method; see /v1/")
+            })
+    }
+
+    async fn answer(&self, operation: &'static Operation, request: Request) -> Result<Response, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let caller = caller(&parts)?;
+        if operation.does == Does::Events {
+            return events::stream(&self.service, &caller).await;
+        }
+        let answered = timeout(ANSWERED_WITHIN, async {
+            let body =
+                if operation.verb.has_body() { read(&parts.headers, body).await? } else { Bytes::new() };
+            self.answer_to(operation, &caller, &mut parts, body).await
+        });
+        answered.await.unwrap_or_else(|_| {
+            let error = Error::new(ErrorCode::Unavailable, "this took too long; try again");
+            Err(Error { retry_after_ms: Some(SLOW_RETRY_MS), ..error }.into())
+        })
+    }
+
+    async fn answer_to(
+        &self,
+        operation: &'static Operation,
+        caller: &Caller,
+        parts: &mut Parts,
+        body: Bytes,
+    ) -> Result<Response, Problem> {
+        match operation.does {
+            Does::Call(call, expected) => {
+                let path = path_of(parts).await?;
+                let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+                let call = call_of(operation, call, path, query.into_owned().collect(), &body)?;
+                let reply = self.service.call_once(caller, call).await?;
+                Ok(answer::reply(operation, expected, reply, &parts.headers))
+            }
+            Does::SendAll => {
+                let sends = sends_of(&body)?;
+                if sends.len() > SENDS_MAX {
+                    return Err(Error::new(ErrorCode::TooLarge, "at most 100 messages in one list").into());
+                }
+                let answers = self.service.send_all(caller, sends).await?;
+                Ok(answer::sent(operation, answers, &parts.headers))
+            }
+            Does::Events => events::stream(&self.service, caller).await,
+        }
+    }
+}
+
+/// Who asks: a token is `Authorization: Bearer …` (RFC 6750, 2.1).
+fn caller(parts: &Parts) -> Result<Caller, Problem> {
+    let Some(Peer(address)) = parts.extensions.get::<Peer>() else {
+        return Err(Problem::bad("the request comes from nowhere"));
+    };
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = parts.headers.contains_key(header::AUTHORIZATION).then(|| {
+        let (scheme, token) = text("authorization").split_once(' ').unwrap_or_default();
+        // (What is no bearer's is no token, and refused as such.)
+        let token = if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" };
+        Authenticate { token: token.to_owned(), instance: text(INSTANCE_HEADER).to_owned() }
+    });
+    Ok(Caller { address: address.ip(), token })
+}
+
+async fn path_of(parts: &mut Parts) -> Result<Pairs, Problem> {
+    match RawPathParams::from_request_parts(parts, &()).await {
+        Ok(path) => Ok(path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
+        Err(_) => Err(Problem::bad("the path is not UTF-8")),
+    }
+}
+
+async fn read(headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, Problem> {
+    let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
+        Problem::from(Error::new(ErrorCode::TooLarge, "the body has more than 262,144 bytes, or was cut off"))
+    })?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !bytes.is_empty() && !kind.eq_ignore_ascii_case("application/json") {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(
+            status,
+            ErrorCode::BadArgument,
+            "send JSON, as `Content-Type: application/json`",
+        ));
+    }
+    Ok(bytes)
+}
