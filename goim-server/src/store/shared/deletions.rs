@@ -35,16 +35,7 @@ macro_rules! deletions {
                 .execute(&mut *transaction)
                 .await?;
                 if deleted.rows_affected() > 0 {
-                    sqlx::query(
-                        "INSERT INTO due (user_id, kind, conversation, seq, sender, at, body) \
-                         VALUES ($1, $2, 0, 0, $1, $3, $4)",
-                    )
-                    .bind(user.as_i64())
-                    .bind(notice.kind.0)
-                    .bind($crate::store::shared::rows::column(now_ms))
-                    .bind(notice.body.as_ref())
-                    .execute(&mut *transaction)
-                    .await?;
+                    Self::owe_notice(&mut transaction, user, user, notice, now_ms).await?;
                 }
                 transaction.commit().await?;
                 Ok(())
