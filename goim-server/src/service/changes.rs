@@ -26,7 +26,6 @@ struct Change {
     conversation: ConversationId,
     seq: Seq,
     client_msg_id: ClientMsgId,
-    kind: i16,
     content: Content,
     act: MessageAct,
     /// The kind that an edit leaves as it is.
@@ -44,7 +43,6 @@ impl Service {
             conversation,
             seq,
             client_msg_id,
-            kind: 44,
             content: Content::Edited(Edited { seq, body: body.clone() }),
             act: MessageAct::Edit { body },
             keeps: Some(kind),
@@ -60,7 +58,6 @@ impl Service {
             conversation,
             seq,
             client_msg_id,
-            kind: 45,
             content: Content::Recalled(Recalled { seq }),
             act: MessageAct::Recall,
             keeps: None,
@@ -79,7 +76,6 @@ impl Service {
             conversation,
             seq,
             client_msg_id,
-            kind: 46,
             content: Content::Reacted(Reacted { seq, emoji: emoji.clone(), set }),
             act: MessageAct::React { emoji, set, known: false },
             keeps: None,
@@ -93,7 +89,7 @@ impl Service {
         if list.seqs.len() > DELETIONS_MAX {
             return refuse(ErrorCode::TooLarge, "at most 100 messages in one call");
         }
-        let notice = Notice { kind: EntryKind(70), body: Content::DeletedForMe(list.clone()).encode() };
+        let notice = Notice::of(&Content::DeletedForMe(list.clone()));
         self.store.delete_for(session.user, &list, &notice, unix_ms()).await.map_err(failed)?;
         // Other nodes, and devices, hear of it from the inbox.
         let last = list.seqs.iter().copied().max().unwrap_or_default();
@@ -106,13 +102,13 @@ impl Service {
 
     async fn change(&self, session: &SessionInfo, change: Change) -> Answered {
         check_id(change.client_msg_id)?;
-        let Change { conversation, client_msg_id, kind, .. } = change;
+        let Change { conversation, client_msg_id, .. } = change;
         let mut outcome = Outcome::Refused(Refusal::LookAgain);
         for _ in 0..LOOKS_MAX {
             let (target, act) = self.look(session, &change).await?;
             let effect = Effect::OnMessage { target, act };
             let content = change.content.clone();
-            let happening = Happening { conversation, client_msg_id, kind, content, effect };
+            let happening = Happening { conversation, client_msg_id, content, effect };
             outcome = self.settle(session, happening).await?;
             if outcome != Outcome::Refused(Refusal::LookAgain) {
                 break;

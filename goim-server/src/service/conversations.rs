@@ -23,7 +23,6 @@ use crate::store::{Effect, EntryDraft, EntryKind, NewConversation, derived_id};
 pub(super) struct Happening {
     pub(super) conversation: ConversationId,
     pub(super) client_msg_id: ClientMsgId,
-    pub(super) kind: i16,
     pub(super) content: Content,
     pub(super) effect: Effect,
 }
@@ -49,7 +48,6 @@ impl Service {
                 conversation,
                 // Two may open it at once: the second is refused, for it is open already.
                 client_msg_id: derived_id(unix_ms(), &[conversation.as_u64()]),
-                kind: 37,
                 content: Content::DirectOpened(DirectOpened { user: other }),
                 effect: Effect::Join { users },
             },
@@ -92,7 +90,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 32,
             content: Content::GroupCreated(GroupCreated { name, members }),
             effect: Effect::Join { users },
         };
@@ -118,7 +115,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 33,
             content: Content::MembersAdded(MembersAdded { users }),
             effect: Effect::Join { users: joined },
         };
@@ -132,7 +128,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 34,
             content: Content::MemberRemoved(MemberRemoved { user }),
             effect: Effect::Part { user },
         };
@@ -144,7 +139,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id: ClientMsgId::mint(unix_ms(), &rand::random()),
-            kind: 35,
             content: Content::MemberLeft,
             effect: Effect::Part { user: session.user },
         };
@@ -159,7 +153,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 36,
             content: Content::Renamed(Renamed { name: name.clone() }),
             effect: Effect::Retitle { title: name },
         };
@@ -194,9 +187,9 @@ impl Service {
         happening: Happening,
     ) -> Result<Outcome<Refusal>, Error> {
         self.check_takes_sends()?;
-        let Happening { conversation, client_msg_id, kind, content, effect } = happening;
+        let Happening { conversation, client_msg_id, content, effect } = happening;
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
-        let entry = EntryDraft { kind: EntryKind(kind), body: content.encode(), effect };
+        let entry = EntryDraft { kind: EntryKind::of(&content), body: content.encode(), effect };
         let offers = vec![Offer {
             ticket: Ticket::Call(answer),
             conversation,

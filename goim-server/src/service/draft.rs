@@ -36,7 +36,7 @@ impl Service {
 /// Whether clients may send this content; its kind.
 pub(super) fn check_content(body: &[u8]) -> Result<EntryKind, Error> {
     let code = Content::check(body).map_err(|failure| bad_content(&failure))?;
-    Ok(EntryKind(i16::try_from(code).unwrap_or(i16::MAX)))
+    Ok(EntryKind::from_code(code))
 }
 
 /// Whether a client may have minted this id now.

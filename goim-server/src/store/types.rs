@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use goim_core::lane::{Batch, LoadRequest, Loaded};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, GroupChange, JoinPolicy, Role};
+use goim_proto::{Content, ConversationKind, ErrorCode, GroupChange, JoinPolicy, Role};
 
 use super::{MessageAct, Target};
 
@@ -23,6 +23,18 @@ pub struct EntryDraft {
 pub struct EntryKind(pub i16);
 
 impl EntryKind {
+    /// The kind of entries with this content.
+    #[must_use]
+    pub fn of(content: &Content) -> Self {
+        Self::from_code(content.code())
+    }
+
+    /// The kind of entries whose content has this code; a code that no content has is kept as the largest.
+    #[must_use]
+    pub fn from_code(code: u64) -> Self {
+        Self(i16::try_from(code).unwrap_or(i16::MAX))
+    }
+
     /// Codes under this one are messages, which people read and count.
     pub const MESSAGES_END: Self = Self(32);
 
