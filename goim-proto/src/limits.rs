@@ -15,8 +15,8 @@ pub const MENTIONS_MAX: usize = 100;
 /// What one reacts with, in bytes of UTF-8: the longest emoji sequences have 35, all in use 28.
 pub const EMOJI_BYTES_MAX: usize = 32;
 
-/// Kinds of reactions to one message: at 46 bytes each, the 1,000 messages of a page have 1 MiB at
-/// most, and hardly ever a hundredth of that.
+/// Kinds of reactions to one message: at 46 bytes each, a page of 256 KiB of them has at least 270
+/// messages.
 pub const REACTIONS_MAX: usize = 20;
 
 /// How often one message is edited; each edit is blanked when it is recalled.

@@ -25,7 +25,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// Who has read a message, of those who are members now and may read it.
+    /// Who has read a message, of those who are members now and may read it, without its sender.
     pub struct ReaderList {
         /// Those whose read marker is at it or behind it, by ascending id.
         pub read: Vec<UserId>,

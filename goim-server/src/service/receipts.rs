@@ -11,9 +11,9 @@ impl Service {
         let Position { conversation, seq } = position;
         self.check_reads(session, conversation).await?;
         let row = self.store.target(session.user, conversation, seq, "").await.map_err(failed)?;
-        if !row.is_some_and(|row| row.visible && row.kind.is_message()) {
+        let Some(message) = row.filter(|row| row.visible && row.kind.is_message()) else {
             return refuse(ErrorCode::NotFound, "there is no such message that you may read");
-        }
+        };
         let members_max = self.limits.receipt_members_max;
         // One more tells whether there are too many.
         let members = self.store.readers_of(conversation, seq, members_max.saturating_add(1)).await;
@@ -21,7 +21,8 @@ impl Service {
         if members.len() > members_max as usize {
             return refuse(ErrorCode::TooLarge, "the group is too large to tell who has read what");
         }
-        let of = |has| members.iter().filter(move |(_, read)| *read == Some(has)).map(|(user, _)| *user);
+        let others = || members.iter().filter(|(user, _)| *user != message.sender);
+        let of = |has| others().filter(move |(_, read)| *read == Some(has)).map(|(user, _)| *user);
         Ok(Reply::Readers(ReaderList { read: of(true).collect(), unread: of(false).collect() }))
     }
 
