@@ -53,7 +53,7 @@ async fn messages_are_edited_reacted_to_and_recalled() {
     assert_eq!(next(&mut entries).await, text);
     let better = Content::text("coffee?");
     let edited = ada.edit(group, seq, &better).await.unwrap();
-    assert!(matches!(next(&mut entries).await, Content::Edited(edit) if edit.body == better.encode()));
+    assert!(matches!(next(&mut entries).await, Content::Edited(edit) if edit.body.0 == better.encode()));
     ben.react(group, seq, "☕").await.unwrap();
     assert!(matches!(next(&mut entries).await, Content::Reacted(reacted) if reacted.set));
     let coffee = vec![("☕".to_owned(), 1, true)];

@@ -2,10 +2,12 @@
 //! pass it through as bytes.
 
 mod check;
+mod encoded;
 
 use bytes::{Bytes, BytesMut};
 use goim_core::{ConversationId, Seq, UserId};
 
+pub use self::encoded::EncodedContent;
 use crate::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
 use crate::wire::{DecodeError, decode, encode};
 use crate::{GroupChange, MessageList, Role};
@@ -163,7 +165,7 @@ wire_struct! {
         pub seq: Seq,
         /// The encoded content that it has now; of the kind that it had. A `Blank` if the message was
         /// recalled since.
-        pub body: Bytes,
+        pub body: EncodedContent,
     }
 }
 

@@ -49,8 +49,14 @@ fn documented(ty: &str) -> String {
         return format!("{}?", documented(value));
     }
     let name = ty.trim_start_matches("crate::").trim_end_matches("<B>");
-    let plain =
-        [("u32", "uint32"), ("u64", "uint"), ("String", "string"), ("Bytes", "bytes"), ("B", "bytes")];
+    let plain = [
+        ("u32", "uint32"),
+        ("u64", "uint"),
+        ("String", "string"),
+        ("Bytes", "bytes"),
+        ("EncodedContent", "bytes"),
+        ("B", "bytes"),
+    ];
     let renamed = plain.iter().chain(&[("ClientMsgId", "uuid")]).find(|(rust, _)| *rust == name);
     renamed.map_or(name, |(_, here)| here).to_owned()
 }

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use goim_core::id::NUMBER_MAX;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
-    ApplicationMade, ApplicationRejected, Blank, Content, CustomContent, DirectOpened, Edited, FileContent,
-    FriendAnswered, FriendRequested, GroupCreated, ImageContent, MemberMuted, MemberRemoved, MembersAdded,
-    OwnerChanged, Place, Reacted, Recalled, References, Renamed, RoleChanged, TextContent,
+    ApplicationMade, ApplicationRejected, Blank, Content, CustomContent, DirectOpened, Edited,
+    EncodedContent, FileContent, FriendAnswered, FriendRequested, GroupCreated, ImageContent, MemberMuted,
+    MemberRemoved, MembersAdded, OwnerChanged, Place, Reacted, Recalled, References, Renamed, RoleChanged,
+    TextContent,
 };
 use goim_proto::{
     AccountSettings, Ack, AnswerApplication, AnswerFriend, Application, ApplicationPage, ApplyToGroup,
@@ -70,6 +71,12 @@ impl Any for String {
 impl Any for Bytes {
     fn any() -> BoxedStrategy<Self> {
         bytes().prop_map(Self::from).boxed()
+    }
+}
+
+impl Any for EncodedContent {
+    fn any() -> BoxedStrategy<Self> {
+        TextContent::any().prop_map(|text| Self(Content::Text(text).encode())).boxed()
     }
 }
 

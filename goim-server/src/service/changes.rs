@@ -5,7 +5,7 @@
 
 use goim_core::lane::Outcome;
 use goim_core::{ClientMsgId, ConversationId, Seq};
-use goim_proto::content::{Edited, Reacted, Recalled};
+use goim_proto::content::{Edited, EncodedContent, Reacted, Recalled};
 use goim_proto::limits::{DELETIONS_MAX, EDITS_MAX, EMOJI_BYTES_MAX, REACTIONS_MAX};
 use goim_proto::{Content, Edit, Error, ErrorCode, MessageList, React, Recall, Reply, SessionInfo};
 
@@ -43,7 +43,7 @@ impl Service {
             conversation,
             seq,
             client_msg_id,
-            content: Content::Edited(Edited { seq, body: body.clone() }),
+            content: Content::Edited(Edited { seq, body: EncodedContent(body.clone()) }),
             act: MessageAct::Edit { body },
             keeps: Some(kind),
             age_max_ms: self.limits.edit_age_max_ms,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use goim_core::{ConversationId, Seq, UserId};
-use goim_proto::content::{Blank, Edited};
+use goim_proto::content::{Blank, Edited, EncodedContent};
 use goim_proto::{BlankReason, Content, MessageForm, MessageList, Receipt};
 
 use super::{EntryKind, Notice, StoreResult};
@@ -172,5 +172,5 @@ pub fn recalled_body() -> Bytes {
 /// The body of an entry that edited a message which was recalled.
 #[must_use]
 pub fn recalled_edit(seq: Seq) -> Bytes {
-    Content::Edited(Edited { seq, body: recalled_body() }).encode()
+    Content::Edited(Edited { seq, body: EncodedContent(recalled_body()) }).encode()
 }

@@ -159,6 +159,8 @@ async fn messages(walk: &mut Walk, ada: &Http, ben: &Http, group: &str) {
 async fn change(walk: &mut Walk, ada: &Http, ben: &Http, group: &str, seq: &str) {
     let none = || Value::Null;
     walk.step(ada, "Edit", &[group, seq], "", message(id(), "hallo")).await;
+    let pulled = ada.get(&format!("/v1/conversations/{group}/entries?after={seq}")).await.ok();
+    assert_eq!(pulled["entries"][0]["body"]["Edited"]["body"]["Text"]["text"], "hallo");
     let react = json!({ "emoji": "🍵", "set": true, "client_msg_id": id() });
     walk.step(ben, "React", &[group, seq], "", react).await;
     let history = walk.step(ben, "History", &[group], "?limit=1", none()).await;

@@ -5,7 +5,7 @@ mod races;
 mod receipts;
 
 use goim_core::{ConversationId, Entry, Seq, UserId};
-use goim_proto::content::{Blank, Edited, Reacted, Recalled};
+use goim_proto::content::{Blank, Edited, EncodedContent, Reacted, Recalled};
 use goim_proto::{
     BlankReason, Call, Content, Edit, Error, ErrorCode, FileContent, History, HistoryPage, ImageContent,
     Member, React, Reactions, Recall, References, Reply, Role, SetRole, TextContent,
@@ -68,7 +68,7 @@ fn blank() -> Content {
 }
 
 fn edited(seq: Seq, content: &Content) -> Content {
-    Content::Edited(Edited { seq, body: content.encode() })
+    Content::Edited(Edited { seq, body: EncodedContent(content.encode()) })
 }
 
 async fn contents(backend: &Backend) {

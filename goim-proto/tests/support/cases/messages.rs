@@ -2,8 +2,8 @@
 
 use goim_core::Seq;
 use goim_proto::content::{
-    Blank, BlankReason, Content, Edited, FileContent, ImageContent, Reacted, Recalled, References,
-    TextContent,
+    Blank, BlankReason, Content, Edited, EncodedContent, FileContent, ImageContent, Reacted, Recalled,
+    References, TextContent,
 };
 use goim_proto::{
     Call, ConversationArgument, Edit, MessageForm, MessageList, React, Reactions, ReaderList, Recall,
@@ -69,7 +69,10 @@ pub(super) fn contents() -> Vec<Case> {
         content("File", Content::File(file)),
         content("Blank", Content::Blank(Blank { reason: BlankReason::Recalled })),
         content("DeletedForMe", Content::DeletedForMe(deleted())),
-        content("Edited", Content::Edited(Edited { seq: Seq::new(5), body: Content::text("bye").encode() })),
+        content(
+            "Edited",
+            Content::Edited(Edited { seq: Seq::new(5), body: EncodedContent(Content::text("bye").encode()) }),
+        ),
         content("Recalled", Content::Recalled(Recalled { seq: Seq::new(5) })),
         content("Reacted", Content::Reacted(Reacted { seq: Seq::new(5), emoji: "🍵".into(), set: true })),
     ]

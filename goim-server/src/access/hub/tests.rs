@@ -174,7 +174,7 @@ fn a_recall_blanks_what_is_kept_of_its_message_and_of_the_edits_of_it() {
         Published { conversation: C, entry: Entry { body: content.encode(), ..entry } }
     };
     let edit = |of: u64, text: &str| {
-        let body = Content::text(text).encode();
+        let body = goim_proto::content::EncodedContent(Content::text(text).encode());
         Content::Edited(goim_proto::content::Edited { seq: Seq::new(of), body })
     };
     let log = [
