@@ -14,7 +14,8 @@ pub mod seeds;
 pub mod server_frame;
 
 pub use goim_core_models::{
-    Model as Target, ack_queue, inbox, lane, msg_box, msg_list, notifier, outbox, rtt, segment, sequence,
+    Model as Target, ack_queue, inbox, lane, msg_box, msg_list, notifier, outbox, room, rtt, segment,
+    sequence,
 };
 
 /// The decoders.

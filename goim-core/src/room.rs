@@ -5,7 +5,7 @@
 //! who reads: a reader is let in, and stopped, exactly at the entry that says so.
 //!
 //! ```
-//! use goim_core::room::{Change, Look, Looked, Room, Step};
+//! use goim_core::room::{Change, Look, Looked, Registration, Room, Step};
 //! use goim_core::{Msg, Seq, UserId};
 //!
 //! #[derive(Debug, PartialEq)]
@@ -19,12 +19,13 @@
 //! let (mut room, mut steps) = (Room::default(), Vec::new());
 //!
 //! // Register, then look: what comes meanwhile is not missed.
-//! room.register("alice's phone", alice);
+//! let first = Registration::new(1);
+//! room.register("alice's phone", alice, first);
 //! assert_eq!(room.offer(Line(8)), None, "nobody knows yet what comes before it");
 //! let look = Look { head: Seq::new(6), from: Some(Seq::FIRST), last: Seq::ZERO };
 //! room.begin_at(look.head);
 //! assert_eq!(room.take_waiting(), None, "it waits for line 7");
-//! assert_eq!(room.look(&"alice's phone", look), Looked::Reads(Seq::FIRST));
+//! assert_eq!(room.look(&"alice's phone", first, look), Looked::Reads(Seq::FIRST));
 //! assert_eq!(room.gap(), Some(Seq::new(6)));
 //!
 //! // Line 7 adds Bob, so he is let in before line 8 passes.
@@ -64,6 +65,13 @@
 //! A look at an older head than the room began with is [too old](Looked::TooOld) to tell: what lies
 //! between them has not passed here. For the same reason whoever reads is looked for
 //! [again](Step::Look) when entries are passed over.
+//!
+//! A look counts for the [registration](Registration) that it was begun for and for no other. A
+//! connection may be registered again while a look for it is under way, and the room may have
+//! closed and opened in between: what passed before, which the older look needs beside it, nobody
+//! remembers then. So whoever learns from outside that a reader may have been let in anew, by an
+//! entry that has not passed here, registers him again and looks.
+//!
 //! The order of calls, when a look is there, is [`Room::begin_at`], then pass what
 //! [`Room::take_waiting`] gives, then [`Room::look`].
 //!
@@ -81,7 +89,7 @@ use std::collections::BTreeMap;
 use crate::{Msg, Seq, UserId};
 
 use reader::{Reader, Standing};
-pub use types::{Change, Look, Looked, Step};
+pub use types::{Change, Look, Looked, Registration, Step};
 
 /// Entries that wait for one before them; more are left to be fetched from the store.
 pub const WAITING_MAX: usize = 256;
@@ -234,7 +242,7 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
             for reader in self.readers.iter_mut().filter(|reader| reader.reads()) {
                 steps.push(Step::Look(reader.connection.clone(), reader.user));
             }
-            self.readers.iter_mut().for_each(Reader::look_again);
+            self.readers.iter_mut().for_each(Reader::pass_over);
         }
     }
 
@@ -258,9 +266,9 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
                 steps.push(Step::LetIn(users, seq));
             }
             Some(Change::Gone(user)) => self.stop(user, seq, steps),
-            Some(Change::InvitedTo(conversation)) => {
+            Some(Change::InvitedTo(conversation, from)) => {
                 let owner = self.readers.first().map(|reader| reader.user);
-                steps.extend(owner.map(|owner| Step::Invite(owner, conversation)));
+                steps.extend(owner.map(|owner| Step::Invite(owner, conversation, from)));
             }
             None => {}
         }
@@ -277,21 +285,22 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
         });
     }
 
-    /// Registers a user's connection before the store is looked at. One that is here already stays
-    /// as it is.
-    pub fn register(&mut self, connection: R, user: UserId) {
-        self.add(connection, user, Standing::Looking);
+    /// Registers a user's connection before the store is looked at. One that is here already reads
+    /// no more until it was looked for.
+    pub fn register(&mut self, connection: R, user: UserId, registration: Registration) {
+        let standing = Standing::Looking(registration);
+        match self.readers.iter_mut().find(|reader| reader.connection == connection) {
+            Some(reader) if reader.reads() && bug!("who reads is not registered anew") => {}
+            Some(reader) => reader.standing = standing,
+            None => self.readers.push(Reader { connection, user, standing }),
+        }
     }
 
     /// Lets a user's connection in at an entry that has just passed. One that is here already stays
     /// as it is: it was let in when the entry passed.
     pub fn let_in(&mut self, connection: R, user: UserId, seq: Seq) {
-        self.add(connection, user, Standing::Reading(seq));
-    }
-
-    fn add(&mut self, connection: R, user: UserId, standing: Standing) {
         if !self.readers.iter().any(|reader| reader.connection == connection) {
-            self.readers.push(Reader { connection, user, standing });
+            self.readers.push(Reader { connection, user, standing: Standing::Reading(seq) });
         }
     }
 
@@ -306,15 +315,14 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
 
     /// Takes what looking brought for a registered connection, which is gone from here if its user is
     /// out. What waited behind the head that was seen has passed by then.
-    pub fn look(&mut self, connection: &R, look: Look) -> Looked {
-        let Some(at) = self.readers.iter().position(|reader| reader.connection == *connection) else {
-            return Looked::Out(look.last);
-        };
+    pub fn look(&mut self, connection: &R, registration: Registration, look: Look) -> Looked {
+        let awaits = |reader: &Reader<R>| reader.connection == *connection && reader.awaits(registration);
+        let Some(at) = self.readers.iter().position(awaits) else { return Looked::Superseded };
         let looked = self.readers[at].looked(look, self.whole_from);
         match looked {
             Looked::Reads(from) => self.readers[at].standing = Standing::Reading(from),
             Looked::Out(_) => drop(self.readers.swap_remove(at)),
-            Looked::TooOld => {}
+            Looked::TooOld | Looked::Superseded => {}
         }
         looked
     }

@@ -3,7 +3,9 @@
 //! The models and the reason why they are a crate of their own: `goim-core/models`. A list that fails
 //! is shrunk, and kept in `models.proptest-regressions`, to be tried first from then on.
 
-use goim_core_models::{ack_queue, inbox, lane, msg_box, msg_list, notifier, outbox, rtt, segment, sequence};
+use goim_core_models::{
+    ack_queue, inbox, lane, msg_box, msg_list, notifier, outbox, room, rtt, segment, sequence,
+};
 use proptest::prelude::*;
 
 /// A list of operations, in one line where it fails.
@@ -42,6 +44,7 @@ models! {
     g7_list_does_what_a_map_does_within_its_bounds: msg_list::run, 2_048 cases of 800 bytes;
     g8_notifier_tells_every_reader_every_newest_head: notifier::run, 4_096 cases of 600 bytes;
     g3_g4_outbox_sends_everything_once_and_in_order: outbox::run, 2_048 cases of 600 bytes;
+    g5_g9_room_tells_whoever_is_in_and_nobody_else: room::run, 20_000 cases of 400 bytes;
     rtt_follows_rfc_6298: rtt::run, 4_096 cases of 300 bytes;
     no_segment_number_is_given_twice: segment::run, 1_536 cases of 1_200 bytes;
     g2_sequence_is_dense: sequence::run, 2_048 cases of 900 bytes;

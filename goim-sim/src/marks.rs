@@ -71,6 +71,7 @@ marks! {
     GapFoundByHeads "a comparison of heads found what no hint told",
     RetentionSkipped "a node passed over what retention took",
     InviteFollowed "an invitation was followed",
+    InvitedWhileReading "who was invited read already, from before",
     LookedWhileChanging "membership changed between registering and looking",
     LookTooOld "a look was older than what had passed",
     StoppedReading "a reader was stopped at his removal",

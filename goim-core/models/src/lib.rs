@@ -18,6 +18,7 @@ pub mod msg_box;
 pub mod msg_list;
 pub mod notifier;
 pub mod outbox;
+pub mod room;
 pub mod rtt;
 pub mod segment;
 pub mod sequence;
@@ -42,6 +43,7 @@ pub const MODELS: &[Model] = &[
     Model { name: "msg_list", run: msg_list::run },
     Model { name: "notifier", run: notifier::run },
     Model { name: "outbox", run: outbox::run },
+    Model { name: "room", run: room::run },
     Model { name: "rtt", run: rtt::run },
     Model { name: "segment", run: segment::run },
     Model { name: "sequence", run: sequence::run },

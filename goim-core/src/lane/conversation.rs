@@ -147,9 +147,13 @@ impl<R: Rules, T> Conversation<R, T> {
         }
     }
 
-    /// Takes the entry at the front if it has waited too long.
-    pub(super) fn pop_overdue(&mut self, now: Time, wait_max: Duration) -> Option<Pending<R::Entry, T>> {
-        self.queue.pop_front_if(|front| now >= front.held.offered_at + wait_max)
+    /// Since when the entry at the front waits.
+    pub(super) fn waits_since(&self) -> Option<Time> {
+        self.queue.front().map(|front| front.held.offered_at)
+    }
+
+    pub(super) fn is_overdue(&self, now: Time, wait_max: Duration) -> bool {
+        self.waits_since().is_some_and(|since| now >= since + wait_max)
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -15,8 +15,9 @@ pub struct LaneLimits {
     pub batch_max: usize,
     /// Bytes in one batch; a single larger entry still goes, alone.
     pub batch_bytes_max: usize,
-    /// Conversations kept in memory. Those with something waiting are never evicted, and eviction
-    /// goes in small steps, so there may be up to an eighth of it and `waiting_max` more.
+    /// Conversations kept in memory. Those with something waiting or being loaded are not evicted, and
+    /// eviction goes in small steps, so there may be up to an eighth of it, `waiting_max` and
+    /// `loads_max` more.
     pub conversations_max: usize,
     /// Member rows kept per conversation between batches and loads; those that one load asks for
     /// come on top.

@@ -138,32 +138,47 @@ impl<R: Rules, T> Lane<R, T> {
         if self.next_sweep.is_none_or(|at| now < at) {
             return;
         }
-        let mut overdue = Vec::new();
-        let mut oldest: Option<Time> = None;
-        for (id, conversation) in &mut self.conversations {
-            if conversation.in_flight > 0 {
-                continue;
-            }
-            while let Some(pending) = conversation.pop_overdue(now, self.limits.wait_max) {
-                overdue.push((*id, pending));
-            }
-            let front = conversation.queue.front().map(|front| front.held.offered_at);
-            oldest = oldest.into_iter().chain(front).min();
-        }
-        for (id, pending) in overdue {
-            self.answer(id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
-        }
-        let waiting = oldest.map(|at| at + self.limits.wait_max);
-        let flying = self.flight.as_ref().map(|_| now + self.limits.wait_max / 8);
-        self.next_sweep = waiting.into_iter().chain(flying).min();
+        let wait_max = self.limits.wait_max;
+        let grounded = self.conversations.iter().filter(|(_, conversation)| conversation.in_flight == 0);
+        let overdue: Vec<_> = grounded
+            .filter_map(|(id, conversation)| conversation.is_overdue(now, wait_max).then_some(*id))
+            .collect();
+        self.refuse_overdue(&overdue, now);
+        let grounded = self.conversations.values().filter(|conversation| conversation.in_flight == 0);
+        let oldest = grounded.filter_map(Conversation::waits_since).min();
+        let flying = self.flight.as_ref().map(|_| now + wait_max / 8);
+        self.next_sweep = oldest.map(|at| at + wait_max).into_iter().chain(flying).min();
     }
 
-    /// The same for one conversation, of which nothing is in flight.
-    pub(super) fn refuse_overdue(&mut self, id: ConversationId, now: Time) {
-        while let Some(conversation) = self.conversations.get_mut(&id)
-            && let Some(pending) = conversation.pop_overdue(now, self.limits.wait_max)
-        {
-            self.answer(id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
+    /// The same for these conversations, of which nothing is in flight.
+    pub(super) fn refuse_overdue(&mut self, ids: &[ConversationId], now: Time) {
+        let wait_max = self.limits.wait_max;
+        let before = self.waiting;
+        for id in ids {
+            while let Some(conversation) = self.conversations.get_mut(id)
+                && conversation.is_overdue(now, wait_max)
+                && let Some(pending) = conversation.queue.pop_front()
+            {
+                self.answer(*id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
+            }
+        }
+        if self.waiting < before {
+            self.unlist_empty();
+        }
+    }
+
+    /// Takes conversations with nothing waiting any more out of the lists, in which they could not be
+    /// evicted, and would stay as long as the store stands still.
+    fn unlist_empty(&mut self) {
+        let Self { conversations, ready, to_load, .. } = self;
+        for list in [ready, to_load] {
+            list.retain(|id| {
+                let Some(conversation) = conversations.get_mut(id) else { return false };
+                if conversation.queue.is_empty() {
+                    conversation.place = Place::Idle;
+                }
+                conversation.place != Place::Idle
+            });
         }
     }
 
@@ -208,8 +223,8 @@ impl<R: Rules, T> Lane<R, T> {
         self.waiting
     }
 
-    /// Conversations that it remembers: those with something waiting, and of the others at most
-    /// [`LaneLimits::conversations_max`] and an eighth.
+    /// Conversations that it remembers: those with something waiting, those being loaded, and of the
+    /// others at most [`LaneLimits::conversations_max`] and an eighth.
     #[must_use]
     pub fn conversations(&self) -> usize {
         self.conversations.len()

@@ -56,9 +56,7 @@ impl<R: Rules, T> Lane<R, T> {
             }
         }
         // Now, because the next sweep may be later than the next batch.
-        for id in ids {
-            self.refuse_overdue(id, now);
-        }
+        self.refuse_overdue(&ids, now);
         self.handle_timeout(now);
     }
 

@@ -1,10 +1,13 @@
 use super::*;
 use crate::ConversationId;
 
+mod looks;
 mod orders;
 
 const PHONE: &str = "phone";
 const USER: UserId = UserId::new(7);
+const FIRST: Registration = Registration::new(1);
+const SECOND: Registration = Registration::new(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Line(u64);
@@ -74,7 +77,7 @@ fn readers(room: &Test) -> Vec<&'static str> {
 /// A room at 10 in which the phone has been registered.
 fn registered() -> Test {
     let mut room = Room::at(seq(10));
-    room.register(PHONE, USER);
+    room.register(PHONE, USER, FIRST);
     room
 }
 
@@ -203,51 +206,6 @@ fn what_the_store_lacks_is_skipped_and_said_to_be() {
     assert_eq!(room.take_waiting(), None, "17 was skipped as well");
 }
 
-/// The first look saw a head behind the entry that put the second one's user out: that entry never
-/// passes here.
-#[test]
-fn g9_a_look_older_than_the_room_tells_nothing() {
-    let mut room: Test = Room::default();
-    room.register(PHONE, USER);
-    room.register("other", UserId::new(8));
-    // He is put out by 31, which comes before anybody has looked.
-    assert!(gone(&mut room, 31).is_empty());
-    room.begin_at(seq(31));
-    assert_eq!(room.take_waiting(), None);
-    assert_eq!(room.look(&"other", member(31, 1)), Looked::Reads(seq(1)));
-    room.begin_at(seq(30));
-    assert_eq!(room.look(&PHONE, member(30, 1)), Looked::TooOld);
-    assert_eq!(readers(&room), ["other"]);
-    let out = Look { head: seq(31), from: None, last: seq(31) };
-    assert_eq!(room.look(&PHONE, out), Looked::Out(seq(31)));
-}
-
-/// What passed here is newer than any look at what lies before it.
-#[test]
-fn g9_an_old_look_is_good_enough_for_who_was_let_in_or_put_out_since() {
-    let mut room: Test = Room::at(seq(31));
-    room.register(PHONE, USER);
-    gone(&mut room, 32);
-    assert_eq!(room.look(&PHONE, member(30, 1)), Looked::Out(seq(32)));
-    room.register(PHONE, USER);
-    added(&mut room, 33);
-    assert_eq!(room.look(&PHONE, stranger(30)), Looked::Reads(seq(33)));
-}
-
-#[test]
-fn g9_whoever_reads_is_looked_for_again_when_entries_were_passed_over() {
-    let mut room: Test = Room::at(seq(10));
-    room.register(PHONE, USER);
-    assert_eq!(room.look(&PHONE, member(10, 1)), Looked::Reads(seq(1)));
-    let mut steps = Vec::new();
-    room.skip_to(seq(12), &mut steps);
-    assert_eq!(steps, [Step::Skip(seq(12)), Step::Look(PHONE, USER)]);
-    assert_eq!(readers(&room), [] as [&str; 0], "nobody knows whether he still reads");
-    assert_eq!(room.look(&PHONE, member(11, 1)), Looked::TooOld);
-    assert_eq!(room.look(&PHONE, member(12, 1)), Looked::Reads(seq(1)));
-    assert_eq!(readers(&room), [PHONE]);
-}
-
 #[test]
 fn a_room_that_nobody_has_looked_at_skips_nothing() {
     let mut room: Test = Room::default();
@@ -272,7 +230,7 @@ fn one_watches_over_a_gap() {
 #[test]
 fn g9_a_reader_is_stopped_at_the_entry_that_removed_him_and_not_before() {
     let mut room = registered();
-    assert_eq!(room.look(&PHONE, member(10, 1)), Looked::Reads(seq(1)));
+    assert_eq!(room.look(&PHONE, FIRST, member(10, 1)), Looked::Reads(seq(1)));
     plain(&mut room, 13);
     gone(&mut room, 12);
     assert_eq!(readers(&room), [PHONE], "11 is missing");
@@ -307,109 +265,16 @@ fn whom_an_entry_lets_in_is_let_in_by_whoever_passed_it() {
 fn an_invitation_is_for_the_reader_of_the_inbox() {
     let to = ConversationId::new(3);
     let mut room = Room::at(seq(10));
-    let invite = |_| Some(Change::InvitedTo(to));
+    let invite = |_| Some(Change::InvitedTo(to, seq(4)));
     assert_eq!(publish(&mut room, 11, invite), [Step::Keep(Line(11))], "nobody is here");
     room.let_in(PHONE, USER, seq(11));
-    assert_eq!(publish(&mut room, 12, invite), [Step::Keep(Line(12)), Step::Invite(USER, to)]);
-}
-
-#[test]
-fn who_still_looks_is_told_nothing() {
-    let mut room = registered();
-    plain(&mut room, 11);
-    assert_eq!(readers(&room), [] as [&str; 0]);
-    room.each_reader_of(USER, |reader| panic!("{reader} was told"));
-    assert!(!room.is_empty());
-    room.look(&PHONE, member(10, 1));
-    let mut told = 0;
-    room.each_reader_of(USER, |_| told += 1);
-    room.each_reader_of(UserId::new(8), |_| told += 1);
-    assert_eq!((readers(&room).len(), told), (1, 1));
-}
-
-#[test]
-fn g5_let_in_behind_the_head_that_was_seen_counts() {
-    let mut room = registered();
-    added(&mut room, 11);
-    assert_eq!(room.look(&PHONE, stranger(10)), Looked::Reads(seq(11)));
-}
-
-#[test]
-fn g9_let_in_at_or_before_the_head_that_was_seen_is_old() {
-    // Whoever looked at 11 or 12 saw that he was added, and that he had left again.
-    for head in [11, 12] {
-        let mut room = registered();
-        added(&mut room, 11);
-        let look = Look { last: seq(12), ..stranger(head) };
-        assert_eq!(room.look(&PHONE, look), Looked::Out(seq(12)));
-        assert!(room.is_empty());
-    }
-}
-
-#[test]
-fn g9_put_out_behind_the_head_that_was_seen_counts() {
-    let mut room = registered();
-    assert_eq!(gone(&mut room, 11), [Step::Keep(Line(11))], "it is not known whether he was in");
-    assert_eq!(room.look(&PHONE, member(10, 1)), Looked::Out(seq(11)));
-    assert!(room.is_empty());
-}
-
-#[test]
-fn g5_put_out_at_or_before_the_head_that_was_seen_is_old() {
-    for head in [11, 12] {
-        let mut room = registered();
-        gone(&mut room, 11);
-        assert_eq!(room.look(&PHONE, member(head, 11)), Looked::Reads(seq(11)));
-    }
-}
-
-#[test]
-fn g5_who_came_back_before_anybody_here_knew_that_he_left_stays() {
-    let mut room = registered();
-    assert_eq!(room.look(&PHONE, member(14, 13)), Looked::Reads(seq(13)));
-    plain(&mut room, 11);
-    assert_eq!(gone(&mut room, 12), [Step::Keep(Line(12))]);
-    added(&mut room, 13);
-    assert_eq!(readers(&room), [PHONE]);
-    assert_eq!(gone(&mut room, 14)[1], Step::Stop(PHONE, seq(14)));
-}
-
-#[test]
-fn a_second_look_moves_nothing_back() {
-    let mut room = Room::at(seq(10));
-    room.let_in(PHONE, USER, seq(10));
-    room.register(PHONE, USER);
-    assert_eq!(readers(&room), [PHONE], "it reads already");
-    assert_eq!(room.look(&PHONE, stranger(9)), Looked::Reads(seq(10)));
-    assert_eq!(room.look(&PHONE, member(9, 3)), Looked::Reads(seq(10)));
-    assert_eq!(room.look(&PHONE, member(12, 12)), Looked::Reads(seq(12)));
-}
-
-#[test]
-fn who_is_not_here_stays_out() {
-    let mut room = registered();
-    room.leave(&PHONE);
-    assert!(room.is_empty());
-    let look = Look { last: seq(4), ..member(10, 1) };
-    assert_eq!(room.look(&PHONE, look), Looked::Out(seq(4)));
-    assert!(room.is_empty());
-}
-
-#[test]
-fn g6_what_passed_before_the_store_went_back_is_no_newer_than_a_look_at_it() {
-    for change in [added, gone] {
-        let mut room = registered();
-        change(&mut room, 11);
-        room.forget();
-        room.begin_at(seq(5));
-        assert_eq!(room.look(&PHONE, Look { last: seq(3), ..stranger(5) }), Looked::Out(seq(3)));
-    }
+    assert_eq!(publish(&mut room, 12, invite), [Step::Keep(Line(12)), Step::Invite(USER, to, seq(4))]);
 }
 
 #[test]
 fn g6_a_room_that_forgot_begins_where_the_store_stands_now() {
     let mut room = registered();
-    room.look(&PHONE, member(10, 1));
+    room.look(&PHONE, FIRST, member(10, 1));
     plain(&mut room, 11);
     plain(&mut room, 13);
     room.forget();

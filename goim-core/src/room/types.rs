@@ -7,8 +7,8 @@ pub enum Change {
     Added(Vec<UserId>),
     /// This one reads up to and including this entry.
     Gone(UserId),
-    /// In an inbox: its owner was added to another conversation.
-    InvitedTo(ConversationId),
+    /// In an inbox: its owner was added to another conversation, by this entry of it.
+    InvitedTo(ConversationId, Seq),
 }
 
 /// What is to be done outside a [`Room`](super::Room).
@@ -22,11 +22,26 @@ pub enum Step<R, M> {
     Stop(R, Seq),
     /// Entries up to here were passed over: what is kept is no longer whole.
     Skip(Seq),
-    /// What was passed over may have put out the user of this connection, who read: it is
-    /// registered again, and somebody has to look.
+    /// What was passed over may have put out the user of this connection, who read. It reads no more
+    /// until it was [registered](super::Room::register) again and looked for.
     Look(R, UserId),
-    /// The reader of this inbox was added to another conversation.
-    Invite(UserId, ConversationId),
+    /// The reader of this inbox was added to another conversation, by this entry of it. Whoever of his
+    /// connections does not read there from that entry on has to be
+    /// [registered](super::Room::register) and looked for, also if it reads: it may be put out yet.
+    Invite(UserId, ConversationId, Seq),
+}
+
+/// Which registration of a connection a look is of: a number that no other registration of that
+/// connection has while the look is under way. One counter for all that wraps around will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registration(u32);
+
+impl Registration {
+    /// Wraps a number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 /// What looking in the store brought.
@@ -49,4 +64,7 @@ pub enum Looked {
     Out(Seq),
     /// Nobody knows: the look is older than what this room has seen pass. Look again.
     TooOld,
+    /// Nobody waits for it: the connection was registered again meanwhile, and the look of that
+    /// registration says where it stands; or it has left.
+    Superseded,
 }

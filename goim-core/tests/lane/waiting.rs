@@ -1,7 +1,7 @@
 //! How much may wait, how long, and what ends a wait.
 
-use goim_core::Time;
 use goim_core::lane::{AppendResult, LaneLimits, Outcome, Unavailable};
+use goim_core::{ConversationId, Time};
 
 use crate::bench::{ANN, BOB, Bench, HERE, THERE, after, bench, committed, say};
 
@@ -138,5 +138,34 @@ fn nothing_that_waited_too_long_goes_with_the_next_batch() {
         let overdue = || Outcome::Unavailable(Unavailable::WaitedTooLong);
         let first = if stale { overdue() } else { committed(1) };
         assert_eq!(bench.run(), [(1, first), (2, overdue())]);
+    }
+}
+
+/// The store answers neither its load nor its batch.
+#[test]
+fn g7_conversations_whose_sends_waited_too_long_are_forgotten_though_the_store_stands_still() {
+    let limits = LaneLimits { conversations_max: 4, loads_max: 1, batch_max: 1, ..LaneLimits::default() };
+    for batch_is_out in [false, true] {
+        let mut bench = Bench::new(limits.clone());
+        if batch_is_out {
+            bench.offer(say(HERE, ANN, 1));
+            bench.batch().unwrap();
+        }
+        for n in 10..200 {
+            let somewhere = ConversationId::new(n);
+            bench.store.create(somewhere, &[ANN]);
+            bench.offer(say(somewhere, ANN, n));
+            if batch_is_out {
+                bench.load();
+            } else {
+                let _ = bench.lane.poll_load();
+            }
+            bench.now = bench.now + limits.wait_max;
+            bench.lane.handle_timeout(bench.now);
+            assert_eq!(bench.answers(), [(n, Outcome::Unavailable(Unavailable::WaitedTooLong))]);
+            // One may be loading, the last one came behind the look, and an eighth may be a round late.
+            let most = limits.conversations_max + 3;
+            assert!(bench.lane.conversations() <= most, "{} remembered", bench.lane.conversations());
+        }
     }
 }

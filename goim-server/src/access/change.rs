@@ -54,7 +54,7 @@ pub(super) fn of(entry: &Entry<Bytes>) -> Option<Change> {
         Content::MembersAdded(added) => Some(Change::Added(added.users)),
         Content::MemberRemoved(removed) => Some(Change::Gone(removed.user)),
         Content::MemberLeft => Some(Change::Gone(entry.sender)),
-        Content::AddedTo(place) => Some(Change::InvitedTo(place.conversation)),
+        Content::AddedTo(place) => Some(Change::InvitedTo(place.conversation, place.seq)),
         _ => None,
     }
 }

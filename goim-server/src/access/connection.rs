@@ -109,17 +109,28 @@ impl Connection {
         self.shared().subscriptions.reserve(count);
     }
 
-    /// Registers a conversation; false if it is registered already, the connection has ended, or its
-    /// client only sends.
+    /// Subscribes to a conversation that may be read from here on; false if that is done or under
+    /// way already, the connection has ended, or its client only sends.
     pub(super) fn subscribe(&self, conversation: ConversationId, from: Seq) -> bool {
         let mut shared = self.shared();
         if shared.closed || !shared.listens || shared.subscriptions.contains_key(&conversation) {
             return false;
         }
         shared.subscriptions.insert(conversation, Subscribed { from, sent: Seq::ZERO });
-        if from != Seq::MAX {
-            shared.sent_through(conversation, from.prev());
+        shared.sent_through(conversation, from.prev());
+        true
+    }
+
+    /// Subscribes to a conversation of which the store is yet to tell whether it may be read, and
+    /// serves nothing of it from memory until then; false if the connection has ended, or its client
+    /// only sends.
+    pub(super) fn registers(&self, conversation: ConversationId) -> bool {
+        let mut shared = self.shared();
+        if shared.closed || !shared.listens {
+            return false;
         }
+        let unknown = Subscribed { from: Seq::MAX, sent: Seq::ZERO };
+        shared.subscriptions.entry(conversation).or_insert(unknown).from = Seq::MAX;
         true
     }
 

@@ -8,7 +8,7 @@
 mod readers;
 
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -42,6 +42,7 @@ pub(crate) struct Hub {
     rooms: Box<[Mutex<Rooms>]>,
     users: Box<[Mutex<Users>]>,
     msg_box: MsgBox<Kept>,
+    registrations: AtomicU32,
     gaps: Mutex<Vec<(Time, ConversationId)>>,
     invitations: Mutex<Vec<Invitation>>,
     invited: Notify,
@@ -50,11 +51,13 @@ pub(crate) struct Hub {
 }
 
 /// The store has to be asked where those connections of a user stand that do not read a
-/// conversation yet, or of which that is not known any more.
+/// conversation yet from this seq on or from one behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invitation {
     pub(crate) user: UserId,
     pub(crate) conversation: ConversationId,
+    /// The entry that let him in; zero to ask only for those that are not known to read.
+    pub(crate) from: Seq,
 }
 
 /// What a batch of entries leaves to do when all of them have passed.
@@ -72,6 +75,7 @@ impl Hub {
             rooms: (0..SHARDS).map(|_| Mutex::default()).collect(),
             users: (0..SHARDS).map(|_| Mutex::default()).collect(),
             msg_box,
+            registrations: AtomicU32::new(0),
             gaps: Mutex::default(),
             invitations: Mutex::default(),
             invited: Notify::new(),
@@ -172,7 +176,7 @@ impl Hub {
     fn lets_somebody_in(&self, published: &Published) -> bool {
         match change::of(&published.entry) {
             Some(Change::Added(users)) => users.iter().any(|user| self.users(*user).contains_key(user)),
-            Some(Change::Gone(_) | Change::InvitedTo(_)) | None => false,
+            Some(Change::Gone(_) | Change::InvitedTo(..)) | None => false,
         }
     }
 
@@ -215,14 +219,16 @@ impl Hub {
                 Step::Skip(seq) => self.begin_behind(conversation, seq),
                 Step::Look(connection, user) => {
                     connection.stands_unknown(conversation);
-                    self.invite([Invitation { user, conversation }]);
+                    self.invite([Invitation { user, conversation, from: Seq::ZERO }]);
                 }
                 Step::Stop(connection, seq) => {
                     if connection.stop_reading(conversation, seq) {
                         wake.push(connection);
                     }
                 }
-                Step::Invite(user, to) => self.invite([Invitation { user, conversation: to }]),
+                Step::Invite(user, conversation, from) => {
+                    self.invite([Invitation { user, conversation, from }]);
+                }
             }
         }
     }

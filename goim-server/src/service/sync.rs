@@ -1,9 +1,10 @@
 //! Where a reader stands: the list after (re)connecting, heads, read markers.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use goim_core::hash::IdSet;
-use goim_core::room::Look;
+use goim_core::hash::IdMap;
+use goim_core::room::{Look, Registration};
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::limits::{POSITIONS_MAX, SYNC_LIMIT_MAX};
 use goim_proto::{
@@ -11,7 +12,7 @@ use goim_proto::{
 };
 
 use super::{Answered, Service, failed, refuse};
-use crate::access::Connection;
+use crate::access::{Connection, Invitation};
 use crate::store::{Membership, ReaderState};
 
 /// How often the list of memberships is read again because it grew meanwhile, and a conversation is
@@ -59,19 +60,20 @@ impl Service {
     /// Registers, then looks.
     async fn subscribe_all(&self, connection: &Arc<Connection>, session: &SessionInfo) -> Result<(), Error> {
         connection.listen();
-        let mut registered: Vec<Membership> = Vec::new();
-        let mut known: IdSet<ConversationId> = IdSet::default();
+        let mut registered: IdMap<ConversationId, (Registration, Seq)> = IdMap::default();
         let mut list = self.store.memberships(session.user).await.map_err(failed)?;
         connection.expect_subscriptions(list.len());
         for _ in 0..LOOKS_MAX {
-            let fresh: Vec<_> =
-                list.iter().filter(|membership| known.insert(membership.conversation)).collect();
-            if fresh.is_empty() {
-                break;
+            let before = registered.len();
+            for &Membership { conversation, head, .. } in &list {
+                if let Entry::Vacant(fresh) = registered.entry(conversation)
+                    && let Some(registration) = self.hub.register(connection, conversation)
+                {
+                    fresh.insert((registration, head));
+                }
             }
-            for membership in fresh {
-                self.hub.register(connection, membership.conversation);
-                registered.push(*membership);
+            if registered.len() == before {
+                break;
             }
             list = self.store.memberships(session.user).await.map_err(failed)?;
         }
@@ -81,15 +83,16 @@ impl Service {
             connection.note_deletion(conversation, last);
         }
         let now = self.clock.now();
-        let mut gone = known;
-        for membership in &list {
-            let look = Look { head: membership.head, from: Some(membership.from), last: Seq::ZERO };
-            gone.remove(&membership.conversation);
-            self.hub.look(now, connection, membership.conversation, look);
+        for Membership { conversation, from, head } in list {
+            if let Some((registration, _)) = registered.remove(&conversation) {
+                let look = Look { head, from: Some(from), last: Seq::ZERO };
+                self.hub.look(now, connection, conversation, registration, look);
+            }
         }
-        for membership in registered.iter().filter(|membership| gone.contains(&membership.conversation)) {
-            let look = Look { head: membership.head, from: None, last: Seq::ZERO };
-            self.hub.look(now, connection, membership.conversation, look);
+        let gone = registered;
+        for (conversation, (registration, head)) in gone {
+            let look = Look { head, from: None, last: Seq::ZERO };
+            self.hub.look(now, connection, conversation, registration, look);
         }
         Ok(())
     }
@@ -98,18 +101,15 @@ impl Service {
     /// he reads there still: registers, looks, and tells it of the head.
     pub(super) async fn follow_invitation(
         &self,
-        session: &SessionInfo,
         connection: &Arc<Connection>,
-        conversation: ConversationId,
+        invitation: Invitation,
     ) -> Result<(), Error> {
-        if connection.reading_from(conversation).is_some_and(|from| from != Seq::MAX) {
-            // The entry that let him in has passed here: he was let in and told then.
-            return Ok(());
-        }
-        self.hub.register(connection, conversation);
+        let Invitation { user, conversation, .. } = invitation;
+        let Some(registration) = self.hub.register_invited(connection, invitation) else { return Ok(()) };
         for _ in 0..LOOKS_MAX {
-            let look = self.look_at(session.user, conversation).await?;
-            if self.hub.look_and_announce(self.clock.now(), connection, conversation, look) {
+            let look = self.look_at(user, conversation).await?;
+            let now = self.clock.now();
+            if self.hub.look_and_announce(now, connection, conversation, registration, look) {
                 return Ok(());
             }
         }

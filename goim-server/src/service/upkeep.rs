@@ -103,10 +103,9 @@ impl Service {
         loop {
             let mut failed = Vec::new();
             for invitation in self.hub.invitations().await {
-                let Invitation { user, conversation } = invitation;
+                let Invitation { user, conversation, .. } = invitation;
                 for connection in self.hub.connections_of(user) {
-                    let Some(session) = connection.session().cloned() else { continue };
-                    if let Err(error) = self.follow_invitation(&session, &connection, conversation).await {
+                    if let Err(error) = self.follow_invitation(&connection, invitation).await {
                         tracing::warn!(%user, %conversation, %error, "cannot follow an invitation yet");
                         failed.push(invitation);
                         break;

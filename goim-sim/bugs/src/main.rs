@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use goim_core::bugs;
-use goim_core_models::{ack_queue, msg_list};
+use goim_core_models::{ack_queue, msg_list, room};
 use goim_sim_bugs::{Scenario, look};
 
 /// Worlds in which a bug has to be found.
@@ -73,6 +73,8 @@ const OF_MODELS: &[(&str, &str, Run)] = &[
     ("an ack covers what was sent after it", "AckQueue", ack_queue::run),
     ("what comes out of order is lost", "MsgList", msg_list::run),
     ("entries go before the slowest reader passed", "MsgList", msg_list::run),
+    ("a look counts for whatever registration", "Room", room::run),
+    ("who reads is not registered anew", "Room", room::run),
 ];
 
 /// Operations that a model is run over, in bytes.

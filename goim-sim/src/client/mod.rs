@@ -227,8 +227,13 @@ impl Client {
             1 | 2 => Content::Remove(user),
             _ => Content::Add(user),
         };
+        // By mistake, at times: he is let in again at once.
+        let again = matches!(content, Content::Remove(_)) && cx.rng.one_in(2);
         if self.up {
             self.put(cx, conversation, content);
+            if again {
+                self.put(cx, conversation, Content::Add(user));
+            }
             self.fill(cx);
         }
     }

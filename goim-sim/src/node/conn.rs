@@ -110,26 +110,44 @@ impl Node {
         }
     }
 
-    /// Registers a conversation; false if that is done already or the client does not listen.
+    /// Subscribes to a conversation that may be read; false if that is done or under way already, or
+    /// the client does not listen.
     pub(super) fn subscribe(&mut self, conn: ConnId, conversation: ConversationId, from: Seq) -> bool {
         let Some(open) = self.conns.get_mut(&conn) else { return false };
         if open.ended || !open.listens || open.subscriptions.contains_key(&conversation) {
             return false;
         }
         open.subscriptions.insert(conversation, Subscribed { from, sent: Seq::ZERO });
-        if from != Seq::MAX {
-            open.sent_through(conversation, from.prev());
-        }
+        open.sent_through(conversation, from.prev());
         true
+    }
+
+    /// Subscribes to a conversation of which the store is yet to tell whether it may be read; false
+    /// if the client does not listen.
+    pub(super) fn registers(&mut self, conn: ConnId, conversation: ConversationId) -> bool {
+        let Some(open) = self.conns.get_mut(&conn) else { return false };
+        if open.ended || !open.listens {
+            return false;
+        }
+        let unknown = Subscribed { from: Seq::MAX, sent: Seq::ZERO };
+        open.subscriptions.entry(conversation).or_insert(unknown).from = Seq::MAX;
+        true
+    }
+
+    /// It is not known any more whether a conversation may be read.
+    pub(super) fn stands_unknown(&mut self, conn: ConnId, conversation: ConversationId) {
+        if let Some(subscribed) =
+            self.conns.get_mut(&conn).and_then(|open| open.subscriptions.get_mut(&conversation))
+        {
+            subscribed.from = Seq::MAX;
+        }
     }
 
     pub(super) fn reads_from(&mut self, conn: ConnId, conversation: ConversationId, from: Seq, told: Seq) {
         let Some(open) = self.conns.get_mut(&conn) else { return };
         if let Some(subscribed) = open.subscriptions.get_mut(&conversation) {
             subscribed.from = from;
-            if from != Seq::MAX {
-                open.sent_through(conversation, told.max(from.prev()));
-            }
+            open.sent_through(conversation, told.max(from.prev()));
         }
     }
 

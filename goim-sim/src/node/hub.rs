@@ -1,9 +1,10 @@
 //! Who reads what: committed entries in, marks out. Glue around core's `Room` and `MsgBox`.
 
-use goim_core::room::{Change, Look, Looked, Step};
+use goim_core::room::{Change, Look, Looked, Registration, Step};
 use goim_core::{BoxLimits, ConversationId, Duration, Epoch, ListLimits, Room, Seq, UserId};
 
 use super::Node;
+use super::lanes::LOADS_MAX;
 use crate::cx::Cx;
 use crate::entry::{Content, Kept};
 use crate::event::{ConnId, NodeEvent};
@@ -25,7 +26,7 @@ fn change_of(content: Content, sender: UserId) -> Option<Change> {
         Content::Add(user) => Some(Change::Added(vec![user])),
         Content::Remove(user) => Some(Change::Gone(user)),
         Content::Leave => Some(Change::Gone(sender)),
-        Content::Invited { conversation, .. } => Some(Change::InvitedTo(conversation)),
+        Content::Invited { conversation, seq } => Some(Change::InvitedTo(conversation, seq)),
         Content::Created | Content::Say { .. } | Content::Poison { .. } | Content::Note(_) => None,
     }
 }
@@ -103,8 +104,8 @@ impl Node {
                     self.begin_behind(conversation, seq);
                 }
                 Step::Look(conn, user) => self.look_again(cx, conn, user, conversation),
-                Step::Invite(user, to) => {
-                    self.invitations.push((user, to));
+                Step::Invite(user, to, from) => {
+                    self.invitations.push((user, to, from));
                     self.after(cx, Duration::ZERO, NodeEvent::Invitations);
                 }
             }
@@ -146,14 +147,21 @@ impl Node {
         }
     }
 
-    /// Registers a connection before the store is looked at.
-    pub(super) fn register(&mut self, conn: ConnId, user: UserId, conversation: ConversationId) {
-        if bug!("look before registering") {
-            return;
+    /// Registers a connection before the store is looked at; `None` if it ended or does not listen.
+    pub(super) fn register(
+        &mut self,
+        conn: ConnId,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Option<Registration> {
+        self.registrations = self.registrations.wrapping_add(1);
+        let registration = Registration::new(self.registrations);
+        if !bug!("look before registering") {
+            self.registers(conn, conversation).then(|| {
+                self.rooms.entry(conversation).or_default().register(conn, user, registration);
+            })?;
         }
-        if self.subscribe(conn, conversation, Seq::MAX) {
-            self.rooms.entry(conversation).or_default().register(conn, user);
-        }
+        Some(registration)
     }
 
     /// Takes what looking brought for a registered connection. `told` is the head of which the
@@ -164,11 +172,11 @@ impl Node {
         conn: ConnId,
         user: UserId,
         conversation: ConversationId,
-        look: Look,
+        (registration, look): (Registration, Look),
         told: Seq,
     ) {
-        if bug!("look before registering") && self.subscribe(conn, conversation, Seq::MAX) {
-            self.rooms.entry(conversation).or_default().register(conn, user);
+        if bug!("look before registering") && self.registers(conn, conversation) {
+            self.rooms.entry(conversation).or_default().register(conn, user, registration);
         }
         let Some(room) = self.rooms.get_mut(&conversation) else { return };
         let is_new = room.head().is_none();
@@ -180,7 +188,7 @@ impl Node {
         }
         self.pass(cx, conversation, None);
         let Some(room) = self.rooms.get_mut(&conversation) else { return };
-        let looked = room.look(&conn, look);
+        let looked = room.look(&conn, registration, look);
         let head = room.head().unwrap_or(look.head);
         let expected = look.from.map_or(Looked::Out(look.last), Looked::Reads);
         cx.marks.hit_if(looked != expected, Mark::LookedWhileChanging);
@@ -197,6 +205,7 @@ impl Node {
                 self.look_again(cx, conn, user, conversation);
             }
             Looked::Out(last) => self.tell_of_last(cx, conn, conversation, last),
+            Looked::Superseded => {}
         }
         self.watch_gap(cx, conversation);
         self.tell(cx, &[conversation]);
@@ -204,7 +213,7 @@ impl Node {
 
     /// Nothing is known of a registered connection's standing, and the store is asked anew.
     fn look_again(&mut self, cx: &mut Cx, conn: ConnId, user: UserId, conversation: ConversationId) {
-        self.reads_from(conn, conversation, Seq::MAX, Seq::ZERO);
+        self.stands_unknown(conn, conversation);
         self.after(cx, LOOK_AGAIN, NodeEvent::LookAgain(conn, user, conversation));
     }
 
@@ -276,9 +285,9 @@ impl Node {
             if runner.lane.waiting() > waiting_max {
                 return Err(format!("a lane of node {} has {} waiting", self.id, runner.lane.waiting()));
             }
-            // Those with something waiting cannot go, and an eighth may be one round late.
+            // Those with something waiting or being loaded cannot go, and an eighth may be one round late.
             let conversations_max = usize::try_from(s.lane_conversations).unwrap_or(usize::MAX);
-            let most = conversations_max + conversations_max / 8 + waiting_max + 1;
+            let most = conversations_max + conversations_max / 8 + waiting_max + LOADS_MAX + 1;
             if runner.lane.conversations() > most {
                 let many = runner.lane.conversations();
                 return Err(format!("a lane of node {} remembers {many} conversations", self.id));

@@ -18,6 +18,8 @@ use crate::store::{Ask, Told};
 
 /// How long an entry may wait in a lane.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(4);
+/// Loads under way at once.
+pub(super) const LOADS_MAX: usize = 4;
 /// Before the store is tried again.
 const RECONNECT: Duration = Duration::from_millis(50);
 
@@ -69,7 +71,7 @@ impl LaneRunner {
             members_max: size(s.lane_members),
             devices_max: size(s.lane_members),
             recent_max: size(s.lane_recent),
-            loads_max: 4,
+            loads_max: LOADS_MAX,
             tries_max: 6,
             wait_max: WAIT_MAX,
         };

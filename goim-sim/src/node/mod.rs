@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use goim_core::hash::IdMap;
 use goim_core::lane::LoadRequest;
+use goim_core::room::Registration;
 use goim_core::{ConversationId, Duration, Epoch, MsgBox, Room, Seq, Time, UserId};
 
 use conn::Conn;
@@ -40,7 +41,7 @@ enum Waiter {
     SyncList {
         conn: ConnId,
         own: Vec<goim_core::OffsetMove>,
-        registered: Vec<Membership>,
+        registered: Vec<(Membership, Registration)>,
         looks: u32,
     },
     SyncPositions {
@@ -72,6 +73,7 @@ enum Waiter {
         conn: ConnId,
         user: UserId,
         conversation: ConversationId,
+        registration: Registration,
     },
     Due,
     DueDone,
@@ -100,7 +102,8 @@ pub(crate) struct Node {
     msg_box: MsgBox<Kept>,
     gaps: VecDeque<(Time, ConversationId)>,
     gaps_timed: bool,
-    invitations: Vec<(UserId, ConversationId)>,
+    invitations: Vec<(UserId, ConversationId, Seq)>,
+    registrations: u32,
     conns: IdMap<ConnId, Conn>,
     users: IdMap<UserId, Vec<ConnId>>,
     calls: IdMap<u64, Waiter>,
@@ -129,6 +132,7 @@ impl Node {
             gaps: VecDeque::new(),
             gaps_timed: false,
             invitations: Vec::new(),
+            registrations: 0,
             conns: IdMap::default(),
             users: IdMap::default(),
             calls: IdMap::default(),
@@ -285,7 +289,9 @@ impl Node {
             Waiter::Mark { conn, user, conversation } => self.marked(cx, conn, user, conversation, &told),
             Waiter::Fetch { conversation, passed } => self.fetched(cx, conversation, passed, told),
             Waiter::Compare => self.compared(cx, told),
-            Waiter::Look { conn, user, conversation } => self.looked(cx, conn, user, conversation, &told),
+            Waiter::Look { conn, user, conversation, registration } => {
+                self.looked(cx, conn, user, conversation, registration, &told);
+            }
             Waiter::Due => self.due_told(cx, told),
             Waiter::DueDone => {}
             Waiter::RivalStand { conversation } => self.rival_stands(cx, conversation, &told),

@@ -1,9 +1,9 @@
 //! What devices ask, and how they are answered.
 
-use goim_core::hash::IdSet;
+use goim_core::hash::{IdMap, IdSet};
 use goim_core::lane::Offer;
 use goim_core::outbox::{OutboxSend, SendAnswer};
-use goim_core::room::Look;
+use goim_core::room::{Look, Registration};
 use goim_core::{ConversationId, Entry, OffsetMove, PullRequest, Seq, UserId};
 
 use super::lanes::Ticket;
@@ -124,32 +124,34 @@ impl Node {
         cx: &mut Cx,
         conn: ConnId,
         own: Vec<OffsetMove>,
-        mut registered: Vec<Membership>,
+        mut registered: Vec<(Membership, Registration)>,
         looks: u32,
         told: Told,
     ) {
         let Some(open) = self.conns.get(&conn) else { return };
         let user = open.user;
         let Told::Memberships(list) = told else { return cx.down(conn, Down::SyncFailed) };
-        let known: IdSet<_> = registered.iter().map(|membership| membership.conversation).collect();
+        let known: IdSet<_> = registered.iter().map(|(membership, _)| membership.conversation).collect();
         let fresh = list.iter().filter(|membership| !known.contains(&membership.conversation));
         let fresh: Vec<_> = fresh.copied().collect();
         if looks > 0 && !fresh.is_empty() {
             for membership in fresh {
-                self.register(conn, user, membership.conversation);
-                registered.push(membership);
+                let registration = self.register(conn, user, membership.conversation);
+                registered.extend(registration.map(|registration| (membership, registration)));
             }
             let waiter = Waiter::SyncList { conn, own, registered, looks: looks - 1 };
             return self.ask(cx, waiter, Ask::Memberships(user));
         }
-        for Membership { conversation, from, head } in &list {
-            let look = Look { head: *head, from: Some(*from), last: Seq::ZERO };
-            self.look(cx, conn, user, *conversation, look, *head);
-        }
-        let listed: IdSet<_> = list.iter().map(|membership| membership.conversation).collect();
-        for gone in registered.iter().filter(|membership| !listed.contains(&membership.conversation)) {
-            let look = Look { head: gone.head, from: None, last: Seq::ZERO };
-            self.look(cx, conn, user, gone.conversation, look, gone.head);
+        let listed: IdMap<_, _> =
+            list.iter().map(|membership| (membership.conversation, membership)).collect();
+        for (Membership { conversation, head, .. }, registration) in registered {
+            let gone = Look { head, from: None, last: Seq::ZERO };
+            let look = listed.get(&conversation).map_or(gone, |membership| Look {
+                head: membership.head,
+                from: Some(membership.from),
+                last: Seq::ZERO,
+            });
+            self.look(cx, conn, user, conversation, (registration, look), look.head);
         }
         let Some(open) = self.conns.get(&conn) else { return };
         let ask = Ask::Positions { user, device: open.device, own };

@@ -1,7 +1,7 @@
 //! What a node does unasked: fills gaps, compares heads, follows invitations, pays inboxes.
 
 use goim_core::lane::Offer;
-use goim_core::room::Look;
+use goim_core::room::{Look, Registration};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Seq, UserId};
 
 use super::lanes::{LaneRunner, Ticket};
@@ -132,22 +132,25 @@ impl Node {
     }
 
     pub(super) fn follow_invitations(&mut self, cx: &mut Cx) {
-        for (user, conversation) in std::mem::take(&mut self.invitations) {
+        for (user, conversation, from) in std::mem::take(&mut self.invitations) {
             for conn in self.users.get(&user).cloned().unwrap_or_default() {
-                if self.reading_from(conn, conversation).is_some_and(|from| from != Seq::MAX) {
+                let reads = self.reading_from(conn, conversation).filter(|reads| *reads != Seq::MAX);
+                if reads.is_some_and(|reads| reads >= from) {
                     continue;
                 }
                 cx.marks.hit(Mark::InviteFollowed);
-                self.register(conn, user, conversation);
+                cx.marks.hit_if(reads.is_some(), Mark::InvitedWhileReading);
                 self.look_for(cx, conn, user, conversation);
             }
         }
     }
 
-    /// Asks where the user of a registered connection stands.
+    /// Registers a connection and asks where its user stands.
     pub(super) fn look_for(&mut self, cx: &mut Cx, conn: ConnId, user: UserId, conversation: ConversationId) {
-        let ask = Ask::Look { user, conversation };
-        self.ask(cx, Waiter::Look { conn, user, conversation }, ask);
+        if let Some(registration) = self.register(conn, user, conversation) {
+            let ask = Ask::Look { user, conversation };
+            self.ask(cx, Waiter::Look { conn, user, conversation, registration }, ask);
+        }
     }
 
     pub(super) fn looked(
@@ -156,12 +159,14 @@ impl Node {
         conn: ConnId,
         user: UserId,
         conversation: ConversationId,
+        registration: Registration,
         told: &Told,
     ) {
         let Told::Look { head, from, last } = *told else {
             return self.after(cx, INVITE_AGAIN, NodeEvent::LookAgain(conn, user, conversation));
         };
-        self.look(cx, conn, user, conversation, Look { head, from, last }, Seq::ZERO);
+        let look = Look { head, from, last };
+        self.look(cx, conn, user, conversation, (registration, look), Seq::ZERO);
     }
 
     pub(super) fn look_for_due(&mut self, cx: &mut Cx) {

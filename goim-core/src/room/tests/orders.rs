@@ -70,7 +70,7 @@ impl Scene<'_> {
     fn hand_in(&mut self, look: Look) {
         self.room.begin_at(look.head);
         self.pass(None);
-        self.subscribed = matches!(self.room.look(&PHONE, look), Looked::Reads(_));
+        self.subscribed = matches!(self.room.look(&PHONE, FIRST, look), Looked::Reads(_));
     }
 }
 
@@ -82,7 +82,7 @@ fn truth(truths: &[Result<u64, u64>], head: u64) -> Result<u64, u64> {
 fn play(truths: &[Result<u64, u64>], order: Order) {
     let room = if order.others { Room::at(seq(order.registered)) } else { Room::default() };
     let mut scene = Scene { truths, room, subscribed: true };
-    scene.room.register(PHONE, USER);
+    scene.room.register(PHONE, USER, FIRST);
     let last = truths.len() as u64 - 1;
     for line in order.registered + 1..=order.handed_in {
         scene.publish(line);

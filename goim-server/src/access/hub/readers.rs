@@ -1,8 +1,9 @@
 //! Who enters and leaves, and who is let into which conversation.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use goim_core::room::{Look, Looked};
+use goim_core::room::{Look, Looked, Registration};
 use goim_core::{ConversationId, Epoch, Seq, Time, UserId};
 
 use super::{Hub, Invitation, Touched, lock};
@@ -55,13 +56,37 @@ impl Hub {
         self.left.notified().await;
     }
 
-    /// Registers a connection for a conversation, before the store is looked at.
-    pub(crate) fn register(&self, connection: &Arc<Connection>, conversation: ConversationId) {
-        let Some(session) = connection.session() else { return };
+    /// Registers a connection for a conversation, before the store is looked at; `None` if it has
+    /// ended, or does not want to hear of what comes.
+    pub(crate) fn register(
+        &self,
+        connection: &Arc<Connection>,
+        conversation: ConversationId,
+    ) -> Option<Registration> {
+        let session = connection.session()?;
         let mut rooms = self.rooms(conversation);
         // Under the room's lock: a connection that ends meanwhile finds both or neither.
-        if connection.subscribe(conversation, Seq::MAX) {
-            rooms.entry(conversation).or_default().register(Arc::clone(connection), session.user);
+        connection.registers(conversation).then(|| {
+            let registration = Registration::new(self.registrations.fetch_add(1, Ordering::Relaxed));
+            let room = rooms.entry(conversation).or_default();
+            room.register(Arc::clone(connection), session.user, registration);
+            registration
+        })
+    }
+
+    /// Registers a connection of whoever is invited; `None` if that changes nothing.
+    pub(crate) fn register_invited(
+        &self,
+        connection: &Arc<Connection>,
+        invitation: Invitation,
+    ) -> Option<Registration> {
+        let Invitation { conversation, from, .. } = invitation;
+        match connection.reading_from(conversation) {
+            // The entry that let him in has passed here: he was let in and told then.
+            Some(reads) if reads != Seq::MAX && reads >= from => None,
+            // Also if it reads from before: the entry that put him out in between may pass late, and
+            // nobody would know any more then that he is in again.
+            Some(_) | None => self.register(connection, conversation),
         }
     }
 
@@ -72,11 +97,12 @@ impl Hub {
         now: Time,
         connection: &Arc<Connection>,
         conversation: ConversationId,
+        registration: Registration,
         look: Look,
     ) {
-        let told = self.look_and_tell(now, connection, conversation, look, look.head);
+        let told = self.look_and_tell(now, connection, conversation, registration, look, look.head);
         if !told && let Some(session) = connection.session() {
-            self.invite([Invitation { user: session.user, conversation }]);
+            self.invite([Invitation { user: session.user, conversation, from: Seq::ZERO }]);
         }
     }
 
@@ -88,9 +114,10 @@ impl Hub {
         now: Time,
         connection: &Arc<Connection>,
         conversation: ConversationId,
+        registration: Registration,
         look: Look,
     ) -> bool {
-        self.look_and_tell(now, connection, conversation, look, Seq::ZERO)
+        self.look_and_tell(now, connection, conversation, registration, look, Seq::ZERO)
     }
 
     fn look_and_tell(
@@ -98,6 +125,7 @@ impl Hub {
         now: Time,
         connection: &Arc<Connection>,
         conversation: ConversationId,
+        registration: Registration,
         look: Look,
         told: Seq,
     ) -> bool {
@@ -110,7 +138,7 @@ impl Hub {
         }
         room.begin_at(look.head);
         self.pass(conversation, room, None, &mut touched);
-        let looked = room.look(connection, look);
+        let looked = room.look(connection, registration, look);
         match looked {
             Looked::Reads(from) => {
                 connection.reads_from(conversation, from, told);
@@ -127,7 +155,7 @@ impl Hub {
                     touched.wake.push(Arc::clone(connection));
                 }
             }
-            Looked::TooOld => connection.stands_unknown(conversation),
+            Looked::TooOld | Looked::Superseded => {}
         }
         if room.take_dirty() {
             touched.conversations.push(conversation);

@@ -1,6 +1,7 @@
 use futures_util::FutureExt as _;
-use goim_core::room::Look;
+use goim_core::room::{Look, Registration};
 use goim_core::{BoxLimits, ClientMsgId, DeviceId, Entry};
+use goim_proto::content::{MemberRemoved, MembersAdded};
 use goim_proto::{Content, SessionInfo};
 
 use super::*;
@@ -22,9 +23,16 @@ impl Node {
     }
 
     /// A connection of a user of its own that is registered for the conversation.
-    fn registered(&self, user: u64) -> Arc<Connection> {
+    fn registered(&self, user: u64) -> (Arc<Connection>, Registration) {
         let connection = self.entered(user);
-        self.hub.register(&connection, C);
+        let registration = self.hub.register(&connection, C).unwrap();
+        (connection, registration)
+    }
+
+    /// One that reads the conversation as of a head.
+    fn reading(&self, user: u64, head: u64) -> Arc<Connection> {
+        let (connection, registration) = self.registered(user);
+        self.hub.look(NOW, &connection, C, registration, member(head));
         connection
     }
 
@@ -52,11 +60,14 @@ fn removed(head: u64, last: u64) -> Look {
     Look { head: Seq::new(head), from: None, last: Seq::new(last) }
 }
 
-fn entry(seq: u64) -> Published {
-    let (seq, sender, client_msg_id) = (Seq::new(seq), UserId::new(9), ClientMsgId::mint(1, &[1; 10]));
-    let body = goim_proto::Content::text("a text").encode();
-    let count = seq.as_u64();
+fn said(seq: u64, by: u64, content: &Content) -> Published {
+    let (seq, sender, client_msg_id) = (Seq::new(seq), UserId::new(by), ClientMsgId::mint(seq, &[1; 10]));
+    let (body, count) = (content.encode(), seq.as_u64());
     Published { conversation: C, entry: Entry { seq, sender, client_msg_id, at_ms: 0, count, body } }
+}
+
+fn entry(seq: u64) -> Published {
+    said(seq, 9, &Content::text("a text"))
 }
 
 fn announced(connection: &Connection) -> Option<Seq> {
@@ -67,36 +78,38 @@ fn announced(connection: &Connection) -> Option<Seq> {
 #[tokio::test]
 async fn g9_who_looked_before_all_that_passed_is_served_nothing_until_looked_for_again() {
     let node = Node::new();
-    let (one, two) = (node.registered(101), node.registered(102));
-    node.hub.look(NOW, &two, C, member(12));
+    let (one, first) = node.registered(101);
+    let two = node.reading(102, 12);
     assert_eq!(two.reading_from(C), Some(Seq::FIRST));
     assert_eq!(node.invited(), None);
 
-    node.hub.look(NOW, &one, C, member(10));
+    node.hub.look(NOW, &one, C, first, member(10));
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
-    let invitation = Invitation { user: UserId::new(101), conversation: C };
+    let invitation = Invitation { user: UserId::new(101), conversation: C, from: Seq::ZERO };
     assert_eq!(node.invited(), Some(vec![invitation]));
 
-    assert!(!node.hub.look_and_announce(NOW, &one, C, member(11)), "too old as well");
+    let second = node.hub.register_invited(&one, invitation).unwrap();
+    assert!(!node.hub.look_and_announce(NOW, &one, C, second, member(11)), "too old as well");
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
     assert_eq!(node.invited(), None, "whoever looked looks again by himself");
-    assert!(node.hub.look_and_announce(NOW, &one, C, removed(12, 11)));
+    assert!(node.hub.look_and_announce(NOW, &one, C, second, removed(12, 11)));
     assert_eq!((one.reading_from(C), announced(&one)), (None, Some(Seq::new(11))));
 }
 
 #[tokio::test]
 async fn g9_who_read_when_entries_were_passed_over_is_served_nothing_until_looked_for_again() {
     let node = Node::new();
-    let one = node.registered(101);
-    node.hub.look(NOW, &one, C, member(10));
+    let one = node.reading(101, 10);
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), None));
     let head = Head { conversation: C, head: Seq::new(15) };
     assert_eq!(node.hub.saw(EPOCH, &[head]), [(C, Seq::new(10))]);
 
     node.hub.fetched(NOW, EPOCH, C, Seq::new(10), Vec::new());
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
-    assert_eq!(node.invited(), Some(vec![Invitation { user: UserId::new(101), conversation: C }]));
-    assert!(node.hub.look_and_announce(NOW, &one, C, member(15)));
+    let invitation = Invitation { user: UserId::new(101), conversation: C, from: Seq::ZERO };
+    assert_eq!(node.invited(), Some(vec![invitation]));
+    let again = node.hub.register_invited(&one, invitation).unwrap();
+    assert!(node.hub.look_and_announce(NOW, &one, C, again, member(15)));
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), Some(Seq::new(15))));
 }
 
@@ -104,19 +117,8 @@ async fn g9_who_read_when_entries_were_passed_over_is_served_nothing_until_looke
 #[tokio::test]
 async fn g9_who_joins_by_himself_reads_from_his_entry_on() {
     let node = Node::new();
-    let (one, two) = (node.registered(101), node.entered(102));
-    node.hub.look(NOW, &one, C, member(10));
-    let publish = |seq: u64, content: Content| {
-        let entry = Entry {
-            seq: Seq::new(seq),
-            sender: UserId::new(102),
-            client_msg_id: ClientMsgId::mint(seq, &[0; 10]),
-            at_ms: 0,
-            count: 0,
-            body: content.encode(),
-        };
-        node.hub.publish(NOW, EPOCH, vec![Published { conversation: C, entry }]);
-    };
+    let (one, two) = (node.reading(101, 10), node.entered(102));
+    let publish = |seq, content| node.hub.publish(NOW, EPOCH, vec![said(seq, 102, &content)]);
     publish(11, Content::MemberJoined);
     assert_eq!((two.reading_from(C), announced(&two)), (Some(Seq::new(11)), Some(Seq::new(11))));
     assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::FIRST), Some(Seq::new(11))));
@@ -126,18 +128,43 @@ async fn g9_who_joins_by_himself_reads_from_his_entry_on() {
     assert_eq!((two.reading_from(C), announced(&two)), (None, Some(Seq::new(12))));
 }
 
+/// His inbox tells of 12 before 11 has passed here, which put him out. It is no look of before that
+/// says where he stands.
+#[tokio::test]
+async fn g5_g9_who_was_removed_and_added_again_reads_from_there_however_late_his_removal_passes() {
+    let node = Node::new();
+    let one = node.reading(101, 10);
+    let added = Content::MembersAdded(MembersAdded { users: vec![UserId::new(101)] });
+    node.hub.publish(NOW, EPOCH, vec![said(12, 9, &added)]);
+    let old = node.hub.register(&one, C).unwrap();
+    let invitation = Invitation { user: UserId::new(101), conversation: C, from: Seq::new(12) };
+    let new = node.hub.register_invited(&one, invitation).unwrap();
+
+    assert!(node.hub.look_and_announce(NOW, &one, C, old, member(10)));
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::MAX), None));
+    let removed = Content::MemberRemoved(MemberRemoved { user: UserId::new(101) });
+    node.hub.publish(NOW, EPOCH, vec![said(11, 9, &removed)]);
+    let look = Look { from: Some(Seq::new(12)), ..member(12) };
+    assert!(node.hub.look_and_announce(NOW, &one, C, new, look));
+    assert_eq!((one.reading_from(C), announced(&one)), (Some(Seq::new(12)), Some(Seq::new(12))));
+    assert_eq!(node.hub.register_invited(&one, invitation), None, "he reads from there on");
+    node.hub.publish(NOW, EPOCH, vec![entry(13)]);
+    assert_eq!(announced(&one), Some(Seq::new(13)));
+}
+
 /// The room would begin at a head of the log that is no more, and its readers hear nothing until the
 /// one that is has passed it.
 #[tokio::test]
 async fn g6_a_look_from_before_the_store_went_back_tells_nothing() {
     let node = Node::new();
-    let before = node.registered(101);
+    let (before, of_before) = node.registered(101);
     node.hub.forget_all(NEXT);
-    let after = node.registered(102);
-    assert!(node.hub.look_and_announce(NOW, &before, C, member(10)), "nobody has to look again");
+    let (after, of_after) = node.registered(102);
+    let told = node.hub.look_and_announce(NOW, &before, C, of_before, member(10));
+    assert!(told, "nobody has to look again");
     assert_eq!(node.hub.head(C), None);
 
-    node.hub.look(NOW, &after, C, member(4));
+    node.hub.look(NOW, &after, C, of_after, member(4));
     assert_eq!(node.hub.head(C), Some(Seq::new(4)));
     node.hub.publish(NOW, NEXT, vec![entry(5)]);
     assert_eq!((announced(&after), announced(&before)), (Some(Seq::new(5)), None));
@@ -149,7 +176,7 @@ async fn g6_nothing_of_the_log_that_is_no_more_gets_into_a_room() {
     let node = Node::new();
     node.registered(101);
     node.hub.forget_all(NEXT);
-    let after = node.registered(102);
+    let (after, registration) = node.registered(102);
     let head = Head { conversation: C, head: Seq::new(9) };
     let of_before = || {
         node.hub.publish(NOW, EPOCH, vec![entry(5)]);
@@ -157,7 +184,7 @@ async fn g6_nothing_of_the_log_that_is_no_more_gets_into_a_room() {
         assert_eq!(node.hub.saw(EPOCH, &[head]), []);
     };
     of_before();
-    node.hub.look(NOW, &after, C, member(4));
+    node.hub.look(NOW, &after, C, registration, member(4));
     of_before();
     assert_eq!((node.hub.head(C), announced(&after)), (Some(Seq::new(4)), None));
     assert_eq!(node.hub.take_gaps(NOW, Duration::ZERO), []);
@@ -167,12 +194,7 @@ async fn g6_nothing_of_the_log_that_is_no_more_gets_into_a_room() {
 #[test]
 fn a_recall_blanks_what_is_kept_of_its_message_and_of_the_edits_of_it() {
     let node = Node::new();
-    let one = node.registered(101);
-    node.hub.look(NOW, &one, C, member(0));
-    let said = |seq: u64, content: &Content| {
-        let Published { entry, .. } = entry(seq);
-        Published { conversation: C, entry: Entry { body: content.encode(), ..entry } }
-    };
+    let _reader = node.reading(101, 0);
     let edit = |of: u64, text: &str| {
         let body = goim_proto::content::EncodedContent(Content::text(text).encode());
         Content::Edited(goim_proto::content::Edited { seq: Seq::new(of), body })
@@ -186,7 +208,7 @@ fn a_recall_blanks_what_is_kept_of_its_message_and_of_the_edits_of_it() {
     ];
     // The recall comes first, and the message last.
     for at in [5, 4, 2, 3, 1] {
-        node.hub.publish(NOW, EPOCH, vec![said(at, &log[usize::try_from(at).unwrap() - 1])]);
+        node.hub.publish(NOW, EPOCH, vec![said(at, 9, &log[usize::try_from(at).unwrap() - 1])]);
     }
     let kept = node.hub.kept_after(C, Seq::ZERO, 9).unwrap();
     let kept: Vec<Entry<Bytes>> =
