@@ -71,6 +71,26 @@ async fn ranges(backend: &Backend) {
     assert_eq!(unfiltered.len(), 6);
 }
 
+/// Retention hides nothing: what is behind the hole it made is fetched and pulled, page by page.
+async fn behind_retention(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(2);
+    let conversation = come_and_gone(&store, &users).await;
+    let raw = backend.raw().await;
+    raw.execute(&format!("DELETE FROM messages WHERE conversation = {conversation} AND seq < 10")).await;
+    let entries = store.entries(conversation, Seq::FIRST, 1, 1 << 20).await.expect("entries");
+    assert_eq!(entries.iter().map(|entry| entry.seq.as_u64()).collect::<Vec<_>>(), [10]);
+    for user in users {
+        let (mut offset, mut seen) = (1, Vec::new());
+        for _ in 0..20 {
+            let page = pull(&store, user, conversation, offset, 1).await;
+            seen.extend(seqs(&page));
+            offset = page.through.as_u64();
+        }
+        assert_eq!((seen, offset), (vec![10, 11], 11));
+    }
+}
+
 async fn history(backend: &Backend) {
     let store = backend.open().await;
     let users = users(2);
@@ -227,6 +247,29 @@ async fn offsets_at_once(backend: &Backend) {
         task.await.expect("a committer of offsets");
     }
     assert_eq!(offset_of(&store, users[0], 1, conversation).await, 21);
+}
+
+/// What is read in a transaction before it writes must not fail it: a lane writes beside.
+async fn offsets_beside_appends(backend: &Backend) {
+    let store = backend.open().await;
+    let ledger = Ledger::default();
+    let users = users(1);
+    let conversation = group(&store, &ledger, &users).await;
+    let writer = backend.open().await;
+    let done = AtomicBool::new(false);
+    let write = async {
+        for base in 1..=60 {
+            append_texts(&writer, &ledger, conversation, users[0], Seq::new(base), 1).await;
+        }
+        done.store(true, Ordering::Relaxed);
+    };
+    let commits = async |device: u64| {
+        while !done.load(Ordering::Relaxed) {
+            let list = [commit(users[0], device, conversation, 1)];
+            assert_eq!(store.commit_offsets(&list).await.expect("an answer"), []);
+        }
+    };
+    tokio::join!(write, commits(1), commits(2));
 }
 
 async fn read_markers(backend: &Backend) {
@@ -390,11 +433,13 @@ async fn one_direct_chat(backend: &Backend) {
 
 on_both_stores! {
     super::ranges as g9_pulls_honour_the_reader_s_ranges,
+    super::behind_retention as g5_retention_hides_nothing_behind_what_it_took,
     super::history as g9_history_honours_the_reader_s_ranges,
     super::byte_bounds as pages_end_at_their_bytes,
     super::pull_against_removal as g9_a_removal_races_with_pulls,
     super::offsets as g6_offsets_never_move_back_or_beyond_the_head,
     super::offsets_at_once as g6_offsets_committed_at_once_keep_the_highest,
+    super::offsets_beside_appends as offsets_are_committed_while_lanes_write,
     super::read_markers as g6_read_markers_never_move_back,
     super::former_member as g9_positions_of_a_former_member_end_at_his_removal,
     super::first_list as a_device_starts_where_its_first_list_says,

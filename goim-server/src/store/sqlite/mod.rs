@@ -112,7 +112,7 @@ impl SqliteStore {
     async fn commit_offsets_in_bulk(&self, offsets: &[OffsetCommit]) -> StoreResult<Vec<OffsetRefusal>> {
         let list = offset_list(offsets);
         let mut connection = self.write().await?;
-        let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+        let mut transaction = Self::begin(&mut connection).await?;
         let verdicts: Vec<(i64, bool, bool)> =
             sqlx::query_as(REFUSED_OFFSETS).bind(&list).fetch_all(&mut *transaction).await?;
         sqlx::query(COMMIT_OFFSETS).bind(&list).execute(&mut *transaction).await?;
