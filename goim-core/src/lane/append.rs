@@ -6,8 +6,8 @@ use super::conversation::{Conversation, Held, Pending, Place};
 use super::load::is_judgeable;
 use super::machine::Flight;
 use super::recent::Recent;
-use super::{Batch, Expect, Lane, Outcome, Row, Rules};
-use crate::{ConversationId, UserId};
+use super::{Batch, Expect, Lane, Outcome, Row, Rules, Unavailable};
+use crate::{ConversationId, Duration, Epoch, Time, UserId};
 
 /// A batch while it grows.
 struct Draft<E, T> {
@@ -17,6 +17,9 @@ struct Draft<E, T> {
     entries_max: usize,
     bytes_max: usize,
     at_ms: u64,
+    epoch: Epoch,
+    now: Time,
+    wait_max: Duration,
     /// Only suspects may come in, so that an offender is not mixed with ever new entries.
     search: bool,
     scratch: Vec<UserId>,
@@ -59,9 +62,9 @@ impl<R: Rules, T> Lane<R, T> {
     ///
     /// `at_ms` becomes the time of its entries, in milliseconds since the Unix epoch. Let go of
     /// the batch before [`Lane::handle_appended`], or its entries are cloned there.
-    pub fn poll_append(&mut self, at_ms: u64) -> Option<Arc<Batch<R::Entry>>> {
+    pub fn poll_append(&mut self, now: Time, at_ms: u64) -> Option<Arc<Batch<R::Entry>>> {
         while self.flight.is_none() && !self.ready.is_empty() {
-            let draft = self.draft(at_ms);
+            let draft = self.draft(now, at_ms);
             let search = draft.search;
             let batch = self.take_off(draft);
             // A search that only found suspects to answer leaves the others to a batch of theirs.
@@ -72,8 +75,8 @@ impl<R: Rules, T> Lane<R, T> {
         None
     }
 
-    fn draft(&mut self, at_ms: u64) -> Draft<R::Entry, T> {
-        let mut draft = self.new_draft(at_ms);
+    fn draft(&mut self, now: Time, at_ms: u64) -> Draft<R::Entry, T> {
+        let mut draft = self.new_draft(now, at_ms);
         // Fair shares, so that a hot conversation cannot fill the batch while others wait.
         let mut more = Vec::new();
         let share = draft.share(self.ready.len());
@@ -98,7 +101,7 @@ impl<R: Rules, T> Lane<R, T> {
         draft
     }
 
-    fn new_draft(&self, at_ms: u64) -> Draft<R::Entry, T> {
+    fn new_draft(&self, now: Time, at_ms: u64) -> Draft<R::Entry, T> {
         let search = self.suspects > 0 && self.ready.iter().any(|id| self.front_is_suspect(*id));
         let entries_max = if search { self.batch_cap } else { self.limits.batch_max.max(1) };
         let expected = entries_max.min(self.waiting);
@@ -109,6 +112,9 @@ impl<R: Rules, T> Lane<R, T> {
             entries_max,
             bytes_max: self.limits.batch_bytes_max,
             at_ms,
+            epoch: self.epoch,
+            now,
+            wait_max: self.limits.wait_max,
             search,
             scratch: Vec::new(),
         }
@@ -176,7 +182,7 @@ impl<R: Rules, T> Conversation<R, T> {
             if *left == 0 || !draft.has_room() {
                 return Stop::Full;
             }
-            match self.verdict(id, rules, recent, front, &mut draft.scratch) {
+            match self.verdict(id, rules, recent, front, draft) {
                 Verdict::Write => self.number(id, rules, draft),
                 Verdict::Answer(outcome) => return Stop::Answer(outcome),
                 Verdict::Load => return Stop::Load,
@@ -192,8 +198,11 @@ impl<R: Rules, T> Conversation<R, T> {
         rules: &R,
         recent: &Recent,
         pending: &Pending<R::Entry, T>,
-        scratch: &mut Vec<UserId>,
+        draft: &mut Draft<R::Entry, T>,
     ) -> Verdict<R::Refusal> {
+        if pending.held.epoch != draft.epoch {
+            return Verdict::Answer(Outcome::Unavailable(Unavailable::StoreWentBack));
+        }
         let looked_up = pending.looked_up.and_then(|found| found.own);
         if let Some(stored) = recent.find(&pending.key(id)).or(looked_up) {
             let unmarked = pending.held.unmarked;
@@ -201,8 +210,12 @@ impl<R: Rules, T> Conversation<R, T> {
             let (count, at_ms) = (stored.count, stored.at_ms);
             return Verdict::Answer(Outcome::Duplicate { seq, count, at_ms, unmarked });
         }
+        // Here, because a timer may be late.
+        if pending.held.is_overdue(draft.now, draft.wait_max) {
+            return Verdict::Answer(Outcome::Unavailable(Unavailable::WaitedTooLong));
+        }
         let Some(known) = &self.known else { return Verdict::Load };
-        if !is_judgeable(rules, &known.fold, pending, scratch) {
+        if !is_judgeable(rules, &known.fold, pending, &mut draft.scratch) {
             return Verdict::Load;
         }
         if !self.is_in_order(id, recent, pending) {

@@ -3,13 +3,14 @@ use std::collections::VecDeque;
 use super::recent::{Key, Stored};
 use super::{Fold, Offer, Rules};
 use crate::hash::IdMap;
-use crate::{ClientMsgId, ConversationId, DeviceId, Duration, Seq, Time, UserId};
+use crate::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Seq, Time, UserId};
 
 /// What a lane remembers of an entry besides the row that it becomes.
 pub(super) struct Held<T> {
     pub(super) ticket: T,
     pub(super) after: Option<ClientMsgId>,
     pub(super) offered_at: Time,
+    pub(super) epoch: Epoch,
     /// The lane's count of offers when it arrived: a refusal needs a state confirmed after that.
     pub(super) stamp: u64,
     /// It may be stored already, so it is looked up before it is written.
@@ -21,6 +22,12 @@ pub(super) struct Held<T> {
     pub(super) suspect: bool,
     /// How often it was numbered in vain because of rivals.
     pub(super) tries: u32,
+}
+
+impl<T> Held<T> {
+    pub(super) fn is_overdue(&self, now: Time, wait_max: Duration) -> bool {
+        now >= self.offered_at + wait_max
+    }
 }
 
 /// An entry that waits.
@@ -51,6 +58,7 @@ impl<E, T> Pending<E, T> {
                 ticket: offer.ticket,
                 after: offer.after,
                 offered_at: now,
+                epoch: offer.epoch,
                 stamp,
                 look_up: offer.retry,
                 unmarked: false,
@@ -145,15 +153,6 @@ impl<R: Rules, T> Conversation<R, T> {
             // The lane's recent ids answer what these did, one look further away.
             self.last_of_device.clear();
         }
-    }
-
-    /// Since when the entry at the front waits.
-    pub(super) fn waits_since(&self) -> Option<Time> {
-        self.queue.front().map(|front| front.held.offered_at)
-    }
-
-    pub(super) fn is_overdue(&self, now: Time, wait_max: Duration) -> bool {
-        self.waits_since().is_some_and(|since| now >= since + wait_max)
     }
 
     pub(super) fn is_idle(&self) -> bool {

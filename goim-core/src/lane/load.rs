@@ -1,6 +1,6 @@
 //! Loading beside the lane: what is asked, and which answers may be believed.
 
-use super::conversation::{Known, LookedUp, Pending, Place};
+use super::conversation::{Held, Known, LookedUp, Pending, Place};
 use super::recent::Stored;
 use super::{Fold, Lane, LoadFailed, LoadRequest, Loaded, Outcome, Rules, Unavailable};
 use crate::hash::{IdMap, IdSet};
@@ -85,27 +85,20 @@ impl<R: Rules, T> Lane<R, T> {
             self.schedule(id);
             return;
         }
+        // Who came after it was asked for is asked for anew.
+        let was_there = |held: &Held<T>| held.stamp <= request.stamp;
         match result {
             Ok(Some(loaded)) => self.merge(request, loaded),
             Ok(None) => {
                 conversation.forget();
-                self.refuse_waiting(id, request.stamp, &Outcome::NoSuchConversation);
+                self.refuse_waiting(id, was_there, &Outcome::NoSuchConversation);
             }
             Err(LoadFailed) => {
-                self.refuse_waiting(id, request.stamp, &Outcome::Unavailable(Unavailable::StoreDown));
+                self.refuse_waiting(id, was_there, &Outcome::Unavailable(Unavailable::StoreDown));
             }
         }
         self.schedule(id);
         self.handle_timeout(now);
-    }
-
-    /// Answers what had arrived by this count of offers.
-    pub(super) fn refuse_waiting(&mut self, id: ConversationId, stamp: u64, outcome: &Outcome<R::Refusal>) {
-        while let Some(conversation) = self.conversations.get_mut(&id)
-            && let Some(pending) = conversation.queue.pop_front_if(|front| front.held.stamp <= stamp)
-        {
-            self.answer(id, pending, outcome.clone());
-        }
     }
 
     fn merge(&mut self, request: &LoadRequest, loaded: Loaded<R::Settings, R::Member>) {

@@ -7,7 +7,7 @@ use super::conversation::{Conversation, Held, Pending, Place};
 use super::recent::{Key, Recent};
 use super::{Answer, Batch, Committed, LaneLimits, Offer, Outcome, Rules, Unavailable};
 use crate::hash::IdMap;
-use crate::{ConversationId, Time};
+use crate::{ConversationId, Epoch, Time};
 
 /// Conversations that eviction looks at for each new one: a bounded step, at the price that a round
 /// in which none may go lets an eighth more of them in.
@@ -29,8 +29,8 @@ pub struct Lane<R: Rules, T> {
     pub(super) waiting: usize,
     pub(super) waiting_bytes: usize,
     pub(super) stamp: u64,
-    /// That count when the store's epoch began.
-    pub(super) epoch_stamp: u64,
+    /// The store's, as far as the lane was told.
+    pub(super) epoch: Epoch,
     pub(super) flight: Option<Flight<R::Entry, T>>,
     /// Entries that a batch of suspects may have now.
     pub(super) batch_cap: usize,
@@ -68,7 +68,7 @@ impl<R: Rules, T> Lane<R, T> {
             waiting: 0,
             waiting_bytes: 0,
             stamp: 0,
-            epoch_stamp: 0,
+            epoch: Epoch::default(),
             flight: None,
             batch_cap: limits.batch_max.max(1),
             suspects: 0,
@@ -110,9 +110,8 @@ impl<R: Rules, T> Lane<R, T> {
         let pending = Pending::new(offer, arrived, self.stamp);
         self.conversation_mut(id).queue.push_back(pending);
         self.schedule(id);
-        if self.next_sweep.is_none() {
-            self.next_sweep = Some(arrived + self.limits.wait_max);
-        }
+        let overdue_at = arrived + self.limits.wait_max;
+        self.next_sweep = Some(self.next_sweep.map_or(overdue_at, |at| at.min(overdue_at)));
         Ok(())
     }
 
@@ -139,31 +138,40 @@ impl<R: Rules, T> Lane<R, T> {
             return;
         }
         let wait_max = self.limits.wait_max;
-        let grounded = self.conversations.iter().filter(|(_, conversation)| conversation.in_flight == 0);
-        let overdue: Vec<_> = grounded
-            .filter_map(|(id, conversation)| conversation.is_overdue(now, wait_max).then_some(*id))
-            .collect();
-        self.refuse_overdue(&overdue, now);
-        let grounded = self.conversations.values().filter(|conversation| conversation.in_flight == 0);
-        let oldest = grounded.filter_map(Conversation::waits_since).min();
+        let is_overdue = |held: &Held<T>| held.is_overdue(now, wait_max);
+        let late = self.grounded(is_overdue);
+        for id in &late {
+            self.refuse_waiting(*id, is_overdue, &Outcome::Unavailable(Unavailable::WaitedTooLong));
+        }
+        if !late.is_empty() {
+            self.unlist_empty();
+        }
+        let waiting = self.conversations.values().filter(|conversation| conversation.in_flight == 0);
+        let fronts = waiting.filter_map(|conversation| conversation.queue.front());
+        let oldest = fronts.map(|front| front.held.offered_at + wait_max).min();
         let flying = self.flight.as_ref().map(|_| now + wait_max / 8);
-        self.next_sweep = oldest.map(|at| at + wait_max).into_iter().chain(flying).min();
+        self.next_sweep = oldest.into_iter().chain(flying).min();
     }
 
-    /// The same for these conversations, of which nothing is in flight.
-    pub(super) fn refuse_overdue(&mut self, ids: &[ConversationId], now: Time) {
-        let wait_max = self.limits.wait_max;
-        let before = self.waiting;
-        for id in ids {
-            while let Some(conversation) = self.conversations.get_mut(id)
-                && conversation.is_overdue(now, wait_max)
-                && let Some(pending) = conversation.queue.pop_front()
-            {
-                self.answer(*id, pending, Outcome::Unavailable(Unavailable::WaitedTooLong));
-            }
-        }
-        if self.waiting < before {
-            self.unlist_empty();
+    /// Conversations of which nothing is in flight and something waits that is such at the front.
+    fn grounded(&self, is_such: impl Fn(&Held<T>) -> bool) -> Vec<ConversationId> {
+        let grounded = self.conversations.iter().filter(|(_, conversation)| conversation.in_flight == 0);
+        let such = grounded
+            .filter(|(_, conversation)| conversation.queue.front().is_some_and(|front| is_such(&front.held)));
+        such.map(|(id, _)| *id).collect()
+    }
+
+    /// Answers what waits, from the front on as long as it is such.
+    pub(super) fn refuse_waiting(
+        &mut self,
+        id: ConversationId,
+        is_such: impl Fn(&Held<T>) -> bool,
+        outcome: &Outcome<R::Refusal>,
+    ) {
+        while let Some(conversation) = self.conversations.get_mut(&id)
+            && let Some(pending) = conversation.queue.pop_front_if(|front| is_such(&front.held))
+        {
+            self.answer(id, pending, outcome.clone());
         }
     }
 
@@ -191,22 +199,27 @@ impl<R: Rules, T> Lane<R, T> {
         }
     }
 
-    /// For a store that went back to an earlier state: forgets even which ids are stored, and refuses
-    /// for now all that was offered before; what is in flight, and what waits behind it, as soon as
-    /// the batch is back. A copy of a message that was acknowledged and is lost would otherwise come
-    /// back behind later ones of its sender, who has let go of it.
-    pub fn handle_new_epoch(&mut self) {
+    /// For a store's connection that was replaced, or will be, with the store's epoch as it is now.
+    ///
+    /// In another epoch than before, the store went back to an earlier state. Then even which ids are
+    /// stored is forgotten, and all that was [sent](Offer::epoch) in another epoch is refused for now:
+    /// what is in flight, and what waits behind it, as soon as the batch is back. A copy of a message
+    /// that was acknowledged and is lost would otherwise come back behind later ones of its sender,
+    /// who has let go of it.
+    pub fn handle_new_epoch(&mut self, epoch: Epoch) {
+        if epoch == self.epoch {
+            return self.forget_all();
+        }
+        self.epoch = epoch;
         self.recent.clear();
-        self.epoch_stamp = self.stamp;
         if let Some(flight) = &mut self.flight {
             flight.outdated = true;
         }
-        let is_refused = |conversation: &Conversation<R, T>| conversation.in_flight == 0;
-        let ids = self.conversations.iter().filter(|(_, conversation)| is_refused(conversation));
-        let mut ids: Vec<_> = ids.map(|(id, _)| *id).collect();
+        let is_outdated = |held: &Held<T>| held.epoch != epoch;
+        let mut ids = self.grounded(is_outdated);
         ids.sort_unstable();
         for id in ids {
-            self.refuse_waiting(id, self.stamp, &Outcome::Unavailable(Unavailable::StoreWentBack));
+            self.refuse_waiting(id, is_outdated, &Outcome::Unavailable(Unavailable::StoreWentBack));
         }
         self.forget_all();
     }

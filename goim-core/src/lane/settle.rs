@@ -27,9 +27,8 @@ impl<R: Rules, T> Lane<R, T> {
     pub fn handle_appended(&mut self, now: Time, result: AppendResult) {
         let Some(Flight { batch, held, search, outdated }) = self.flight.take() else { return };
         let batch = Arc::unwrap_or_clone(batch);
-        let ids: Vec<_> = batch.expects.iter().map(|expect| expect.conversation).collect();
-        for id in &ids {
-            if let Some(conversation) = self.conversations.get_mut(id) {
+        for expect in &batch.expects {
+            if let Some(conversation) = self.conversations.get_mut(&expect.conversation) {
                 conversation.in_flight = 0;
             }
         }
@@ -55,8 +54,6 @@ impl<R: Rules, T> Lane<R, T> {
                 self.refuse(batch, held, &Outcome::Unavailable(Unavailable::StoreFull));
             }
         }
-        // Now, because the next sweep may be later than the next batch.
-        self.refuse_overdue(&ids, now);
         self.handle_timeout(now);
     }
 
@@ -150,8 +147,10 @@ impl<R: Rules, T> Lane<R, T> {
     fn refuse_outdated(&mut self, batch: Batch<R::Entry>, held: Vec<Held<T>>) {
         let ids: Vec<_> = batch.expects.iter().map(|expect| expect.conversation).collect();
         self.refuse(batch, held, &Outcome::Unavailable(Unavailable::StoreWentBack));
+        let epoch = self.epoch;
         for id in ids {
-            self.refuse_waiting(id, self.epoch_stamp, &Outcome::Unavailable(Unavailable::StoreWentBack));
+            let is_outdated = |held: &Held<T>| held.epoch != epoch;
+            self.refuse_waiting(id, is_outdated, &Outcome::Unavailable(Unavailable::StoreWentBack));
         }
     }
 

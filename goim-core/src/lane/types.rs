@@ -1,4 +1,4 @@
-use crate::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
+use crate::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
 
 /// An entry that somebody asks a lane to append.
 #[derive(Debug, Clone)]
@@ -17,6 +17,9 @@ pub struct Offer<E, T> {
     pub after: Option<ClientMsgId>,
     /// Whether it was sent before, so that it has to be looked up before it is written.
     pub retry: bool,
+    /// The store's, as whoever sends believes it to be: what he let go of because it was acknowledged
+    /// in that epoch must not come back in another one, behind what he sent since.
+    pub epoch: Epoch,
     /// What shall be appended.
     pub entry: E,
 }
@@ -85,7 +88,7 @@ pub enum Unavailable {
     StoreDown,
     /// The store has no room.
     StoreFull,
-    /// The store went back to an earlier state meanwhile.
+    /// It was sent in another epoch of the store, which went back to an earlier state meanwhile.
     StoreWentBack,
 }
 

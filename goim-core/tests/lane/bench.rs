@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use goim_core::lane::{AppendResult, Batch, Lane, LaneLimits, Offer, Outcome};
-use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, Time, UserId};
 
 use goim_core_models::lane::rules::{Entry, Refusal, TestRules};
 use goim_core_models::lane::store::Store;
@@ -35,6 +35,7 @@ pub(crate) fn say(conversation: ConversationId, user: UserId, n: u64) -> Offer<E
         client_msg_id: id(n),
         after: None,
         retry: false,
+        epoch: Epoch::default(),
         entry: Entry::Say,
     }
 }
@@ -88,7 +89,7 @@ impl Bench {
     pub(crate) fn batch(&mut self) -> Option<Arc<Batch<Entry>>> {
         for _ in 0..4 {
             self.load();
-            let batch = self.lane.poll_append(7);
+            let batch = self.lane.poll_append(self.now, 7);
             if batch.is_some() {
                 return batch;
             }

@@ -16,12 +16,12 @@ fn what_waits_goes_as_one_batch_numbered_per_conversation() {
         bench.offer(offer);
     }
     assert_eq!(bench.load(), 2);
-    let batch = bench.lane.poll_append(7).unwrap();
+    let batch = bench.lane.poll_append(bench.now, 7).unwrap();
     assert_eq!(
         batch.expects.iter().map(|e| (e.conversation, e.n)).collect::<Vec<_>>(),
         [(HERE, 1), (THERE, 2)]
     );
-    assert!(bench.lane.poll_append(7).is_none(), "one at a time");
+    assert!(bench.lane.poll_append(bench.now, 7).is_none(), "one at a time");
     assert_eq!(bench.answers(), [], "nothing is answered before it is written");
     let result = bench.store.append(&batch);
     bench.finish(result);
@@ -226,7 +226,7 @@ fn once_the_suspects_are_answered_the_others_go_at_once() {
     let result = bench.store.append(&batch);
     bench.finish(result);
     bench.load();
-    let batch = bench.lane.poll_append(7).expect("what is ready is not left to the next event");
+    let batch = bench.lane.poll_append(bench.now, 7).expect("what is ready is not left to the next event");
     assert_eq!(tickets(&batch), [id(2)]);
 }
 
@@ -316,11 +316,11 @@ fn a_load_older_than_a_known_effect_is_not_believed() {
     };
     bench.run();
     bench.offer(say(HERE, UserId::new(3), 3));
-    bench.lane.poll_append(7);
+    bench.lane.poll_append(bench.now, 7);
     let request = bench.lane.poll_load().unwrap();
     let lagging = Ok(snapshot_of_bob.load(&request));
     bench.lane.handle_loaded(bench.now, &request, lagging);
-    assert!(bench.lane.poll_append(7).is_none(), "it asks again");
+    assert!(bench.lane.poll_append(bench.now, 7).is_none(), "it asks again");
     assert_eq!(bench.run(), [(3, Outcome::Refused(Refusal::NotMember))]);
 }
 
@@ -354,7 +354,7 @@ fn a_load_from_before_all_was_forgotten_is_void() {
     let result = Ok(bench.store.load(&request));
     bench.lane.forget_all();
     bench.lane.handle_loaded(bench.now, &request, result);
-    assert!(bench.lane.poll_append(7).is_none());
+    assert!(bench.lane.poll_append(bench.now, 7).is_none());
     assert_eq!(bench.run(), [(1, committed(1))]);
 }
 

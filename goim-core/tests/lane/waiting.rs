@@ -1,9 +1,11 @@
 //! How much may wait, how long, and what ends a wait.
 
-use goim_core::lane::{AppendResult, LaneLimits, Outcome, Unavailable};
-use goim_core::{ConversationId, Time};
+use goim_core::lane::{AppendResult, LaneLimits, Offer, Outcome, Unavailable};
+use goim_core::{ConversationId, Epoch, Time};
 
 use crate::bench::{ANN, BOB, Bench, HERE, THERE, after, bench, committed, say};
+
+const NEXT: Epoch = Epoch::new(2);
 
 #[test]
 fn what_waited_too_long_is_refused_but_never_before_what_is_in_flight() {
@@ -32,14 +34,39 @@ fn what_was_offered_before_the_store_went_back_is_refused_for_now() {
         bench.offer(say(HERE, BOB, 2));
         bench.batch().unwrap();
         bench.offer(say(THERE, ANN, 3));
-        bench.lane.handle_new_epoch();
+        bench.lane.handle_new_epoch(NEXT);
         assert_eq!(bench.answers(), [(3, went_back.clone())], "nothing is answered past what is in flight");
-        bench.offer(say(HERE, BOB, 4));
+        bench.offer(Offer { epoch: NEXT, ..say(HERE, BOB, 4) });
+        bench.lane.handle_new_epoch(NEXT);
         bench.finish(result);
         assert_eq!(bench.answers(), [(1, went_back.clone()), (2, went_back.clone())]);
         assert!(bench.lane.poll_committed().is_none());
         assert_eq!(bench.run(), [(4, committed(1))]);
     }
+}
+
+/// It waited outside of the lane meanwhile, or in a connection that nobody read.
+#[test]
+fn what_was_sent_before_the_store_went_back_is_refused_for_now_however_late_it_is_offered() {
+    let mut bench = bench();
+    bench.lane.handle_new_epoch(NEXT);
+    bench.offer(Offer { epoch: NEXT, ..say(HERE, ANN, 2) });
+    bench.offer(say(HERE, ANN, 1));
+    let went_back = Outcome::Unavailable(Unavailable::StoreWentBack);
+    assert_eq!(bench.run(), [(2, committed(1)), (1, went_back)]);
+}
+
+/// Its timer may be late, and what was handed back by a full lane has waited already.
+#[test]
+fn what_has_waited_too_long_when_it_is_offered_is_not_written() {
+    let mut bench = bench();
+    let wait_max = LaneLimits::default().wait_max;
+    bench.now = Time::ZERO + wait_max / 2;
+    bench.offer(say(THERE, ANN, 1));
+    bench.lane.offer(Time::ZERO, say(HERE, ANN, 2)).unwrap();
+    assert_eq!(bench.lane.poll_timeout(), Some(Time::ZERO + wait_max));
+    bench.now = Time::ZERO + wait_max;
+    assert_eq!(bench.run(), [(2, Outcome::Unavailable(Unavailable::WaitedTooLong)), (1, committed(1))]);
 }
 
 #[test]
@@ -99,7 +126,7 @@ fn all_that_waits_behind_a_batch_of_the_old_epoch_is_refused_with_it() {
         bench.offer(say(THERE, ANN, n + 1));
     }
     assert_eq!(bench.batch().unwrap().expects.len(), 2);
-    bench.lane.handle_new_epoch();
+    bench.lane.handle_new_epoch(NEXT);
     bench.finish(AppendResult::InDoubt);
     let went_back = |(_, outcome): &(u64, _)| *outcome == Outcome::Unavailable(Unavailable::StoreWentBack);
     let answers = bench.answers();
@@ -146,7 +173,7 @@ fn nothing_that_waited_too_long_goes_with_the_next_batch() {
 fn g7_conversations_whose_sends_waited_too_long_are_forgotten_though_the_store_stands_still() {
     let limits = LaneLimits { conversations_max: 4, loads_max: 1, batch_max: 1, ..LaneLimits::default() };
     for batch_is_out in [false, true] {
-        let mut bench = Bench::new(limits.clone());
+        let mut bench = Bench::new(limits);
         if batch_is_out {
             bench.offer(say(HERE, ANN, 1));
             bench.batch().unwrap();
@@ -160,7 +187,7 @@ fn g7_conversations_whose_sends_waited_too_long_are_forgotten_though_the_store_s
             } else {
                 let _ = bench.lane.poll_load();
             }
-            bench.now = bench.now + limits.wait_max;
+            bench.now += limits.wait_max;
             bench.lane.handle_timeout(bench.now);
             assert_eq!(bench.answers(), [(n, Outcome::Unavailable(Unavailable::WaitedTooLong))]);
             // One may be loading, the last one came behind the look, and an eighth may be a round late.

@@ -212,7 +212,7 @@ impl Reader {
         let bytes = SendBytes::hold(&self.connection, &self.service.budget, send.body.len());
         let conversation = send.conversation;
         let ticket = Ticket::Send(SendTicket { bytes, id, conversation });
-        self.offers.push(Service::draft(&session, send, ticket)?);
+        self.offers.push(Service::draft(&session, self.connection.epoch(), send, ticket)?);
         Ok(())
     }
 

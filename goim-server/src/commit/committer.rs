@@ -1,6 +1,6 @@
 use core::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use goim_core::hash::spread;
@@ -37,7 +37,8 @@ pub(super) struct Mailbox<T> {
     /// Offered and not yet answered.
     waiting: AtomicUsize,
     waiting_max: usize,
-    epoch_changed: AtomicBool,
+    /// The store's new epoch, which the lane has not heard of yet; zero if there is none.
+    new_epoch: AtomicU64,
     closing: AtomicBool,
     wake: Notify,
     room: Arc<Notify>,
@@ -61,7 +62,7 @@ impl<T: Send + Sync + 'static> Committer<T> {
                 offers: Mutex::default(),
                 waiting: AtomicUsize::new(0),
                 waiting_max: limits.waiting_max,
-                epoch_changed: AtomicBool::new(false),
+                new_epoch: AtomicU64::new(0),
                 closing: AtomicBool::new(false),
                 wake: Notify::new(),
                 room: Arc::clone(&room),
@@ -109,10 +110,10 @@ impl<T: Send + Sync + 'static> Committer<T> {
         }
     }
 
-    /// Has every lane forget what it knows and connect anew, for a store that has a new epoch.
-    pub fn forget_all(&self) {
+    /// Has every lane forget what it knows and connect anew, for a store that has this new epoch.
+    pub fn begin_epoch(&self, epoch: Epoch) {
         for lane in &self.lanes {
-            lane.epoch_changed.store(true, Ordering::Release);
+            lane.new_epoch.store(epoch.as_u64(), Ordering::Release);
             lane.wake.notify_one();
         }
     }
@@ -159,8 +160,11 @@ impl<T> Mailbox<T> {
         self.room.notify_waiters();
     }
 
-    pub(super) fn take_epoch_changed(&self) -> bool {
-        self.epoch_changed.swap(false, Ordering::AcqRel)
+    pub(super) fn take_new_epoch(&self) -> Option<Epoch> {
+        match self.new_epoch.swap(0, Ordering::AcqRel) {
+            0 => None,
+            epoch => Some(Epoch::new(epoch)),
+        }
     }
 
     pub(super) fn is_finished(&self) -> bool {

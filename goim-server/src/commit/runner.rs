@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 use std::future::pending;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,10 +54,9 @@ struct Runner<T> {
     reconnect_after: Duration,
     /// The store's, when the last connection was opened.
     epoch: Epoch,
-    /// The store has another one since: the connection is replaced before it is used again.
-    outdated: bool,
-    /// That was told, and all that was offered before is answered.
-    told: bool,
+    /// The one that was heard of last. If it is another one, then the connection is replaced before it
+    /// is used again.
+    latest: Epoch,
 }
 
 /// Runs one lane until its mailbox is closed and empty.
@@ -76,8 +74,7 @@ pub(super) async fn run<T: Send + Sync + 'static>(
         clock: Clock::start(),
         reconnect_after: RECONNECT_MIN,
         epoch: Epoch::default(),
-        outdated: false,
-        told: false,
+        latest: Epoch::default(),
         mailbox,
         store,
         sink,
@@ -105,9 +102,9 @@ pub(super) async fn run<T: Send + Sync + 'static>(
 
 impl<T: Send + Sync + 'static> Runner<T> {
     fn take_offers(&mut self) {
-        if self.mailbox.take_epoch_changed() {
-            self.lane.handle_new_epoch();
-            (self.outdated, self.told) = (true, true);
+        if let Some(epoch) = self.mailbox.take_new_epoch() {
+            self.lane.handle_new_epoch(epoch);
+            self.latest = epoch;
         }
         let now = self.clock.now();
         self.overflow.extend(self.mailbox.take().into_iter().map(|offer| (now, offer)));
@@ -121,7 +118,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
 
     /// Lets go of a connection of another epoch.
     fn renew(&mut self, link: Link) -> Link {
-        if matches!(link, Link::Free(_)) && mem::take(&mut self.outdated) {
+        if matches!(link, Link::Free(_)) && self.epoch != self.latest {
             return Link::Connecting(connect(&self.store, Duration::ZERO));
         }
         link
@@ -142,7 +139,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
 
     fn start_append(&mut self, link: Link) -> Link {
         match link {
-            Link::Free(connection) => match self.lane.poll_append(unix_ms()) {
+            Link::Free(connection) => match self.lane.poll_append(self.clock.now(), unix_ms()) {
                 Some(batch) => {
                     let mut appending = JoinSet::new();
                     appending.spawn(append(connection, batch));
@@ -215,15 +212,8 @@ impl<T: Send + Sync + 'static> Runner<T> {
             }
             Event::Connected(Ok(connection)) => {
                 self.reconnect_after = RECONNECT_MIN;
-                let before = mem::replace(&mut self.epoch, connection.epoch());
-                let changed = before != self.epoch;
-                self.outdated &= !changed;
-                if mem::take(&mut self.told) || !changed || before == Epoch::default() {
-                    // What was known of heads was learnt before this connection.
-                    self.lane.forget_all();
-                } else {
-                    self.lane.handle_new_epoch();
-                }
+                (self.epoch, self.latest) = (connection.epoch(), connection.epoch());
+                self.lane.handle_new_epoch(self.epoch);
                 return Link::Free(connection);
             }
             Event::Connected(Err(error)) => {
@@ -240,7 +230,7 @@ impl<T: Send + Sync + 'static> Runner<T> {
     /// Answers what could be written if there were a connection, so that senders keep it and try
     /// again instead of waiting here.
     fn refuse_ready(&mut self) {
-        while self.lane.poll_append(unix_ms()).is_some() {
+        while self.lane.poll_append(self.clock.now(), unix_ms()).is_some() {
             self.lane.handle_appended(self.clock.now(), AppendResult::Down);
         }
     }

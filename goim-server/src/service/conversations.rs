@@ -199,6 +199,7 @@ impl Service {
             after: None,
             // Calls are repeated with the same id; these are few, so all of them are looked up.
             retry: true,
+            epoch: self.epoch(),
             entry,
         }];
         let outcome = self.fate(offers, answered).await?;

@@ -1,7 +1,7 @@
 //! Entries on their way to a lane: what can be checked without the conversation's state.
 
-use goim_core::ClientMsgId;
 use goim_core::lane::Offer;
+use goim_core::{ClientMsgId, Epoch};
 use goim_proto::{Content, ContentError, Error, ErrorCode, Send, SessionInfo};
 
 use super::{Service, Ticket, refuse};
@@ -18,9 +18,10 @@ const ID_AGE_MAX_MS: u64 = 30 * 24 * 3_600 * 1_000;
 const ID_AHEAD_MAX_MS: u64 = 5 * 60 * 1_000;
 
 impl Service {
-    /// Makes an entry of a client's message.
+    /// Makes an entry of a client's message, sent in an epoch of the store.
     pub(crate) fn draft(
         session: &SessionInfo,
+        epoch: Epoch,
         send: Send,
         ticket: Ticket,
     ) -> Result<Offer<EntryDraft, Ticket>, Error> {
@@ -29,7 +30,7 @@ impl Service {
         let kind = check_content(&body)?;
         let entry = EntryDraft { kind, body, effect: Effect::None };
         let SessionInfo { user: sender, device, .. } = *session;
-        Ok(Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry })
+        Ok(Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry })
     }
 }
 

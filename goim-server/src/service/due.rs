@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use goim_core::DeviceId;
 use goim_core::lane::{Offer, Outcome};
+use goim_core::{DeviceId, Epoch};
 use goim_proto::Content;
 use goim_proto::content::Place;
 use tokio::sync::oneshot;
@@ -41,12 +41,14 @@ impl Service {
     }
 
     async fn deliver_some(&self) -> Result<usize, StoreError> {
+        // Of the log as it was when they were read.
+        let epoch = self.epoch();
         let rows = self.store.due(AT_ONCE).await?;
         let mut offers = Vec::with_capacity(rows.len());
         let mut waiting = Vec::with_capacity(rows.len());
         for row in &rows {
             let (answer, answered) = oneshot::channel();
-            offers.push(offer(row, Ticket::Call(answer)));
+            offers.push(offer(row, epoch, Ticket::Call(answer)));
             waiting.push((row.id, answered));
         }
         while !offers.is_empty() {
@@ -72,7 +74,7 @@ impl Service {
     }
 }
 
-fn offer(row: &DueRow, ticket: Ticket) -> Offer<EntryDraft, Ticket> {
+fn offer(row: &DueRow, epoch: Epoch, ticket: Ticket) -> Offer<EntryDraft, Ticket> {
     let place = Place { conversation: row.conversation, seq: row.seq };
     let (user, kind) = (row.user.as_u64(), u64::from(row.kind.0.unsigned_abs()));
     let (id, body) = match &row.body {
@@ -93,6 +95,7 @@ fn offer(row: &DueRow, ticket: Ticket) -> Offer<EntryDraft, Ticket> {
         client_msg_id: id,
         after: None,
         retry: false,
+        epoch,
         entry: EntryDraft { kind: row.kind, body, effect: Effect::None },
     }
 }

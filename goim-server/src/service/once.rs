@@ -126,7 +126,7 @@ impl Service {
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
         // Nobody is charged here for a repetition that he does not mark, so all of them are looked up.
         let send = Send { retry: true, ..send };
-        let offers = vec![Self::draft(session, send, Ticket::Call(answer))?];
+        let offers = vec![Self::draft(session, self.epoch(), send, Ticket::Call(answer))?];
         let outcome = self.fate(offers, answered).await?;
         match outcome {
             Outcome::Committed { .. } => self.metrics.sends_committed_total.add(1),

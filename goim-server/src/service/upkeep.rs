@@ -89,7 +89,7 @@ impl Service {
     /// the epoch in `Welcome`, and put their offsets right.
     fn start_anew(&self, epoch: Epoch) {
         tracing::warn!(epoch = epoch.as_u64(), "the store has a new epoch; all clients start anew");
-        self.committer.forget_all();
+        self.committer.begin_epoch(epoch);
         self.hub.forget_all(epoch);
         // Whoever opens a session behind this sees the new epoch.
         for connection in self.hub.sessions() {

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::backend::Backend;
 use crate::checker::check;
 use crate::faults::{Faults, FaultyLane};
+use crate::fixtures::AS_SERVED;
 use crate::ledger::Ledger;
 pub(crate) use crate::ledger::Outcome;
 
@@ -23,6 +24,7 @@ type Ticket = oneshot::Sender<Outcome>;
 pub(crate) struct Committer {
     inner: goim_server::commit::Committer<Ticket>,
     sink: Arc<Collector>,
+    store: Arc<dyn Store>,
 }
 
 impl Committer {
@@ -31,17 +33,17 @@ impl Committer {
     }
 
     pub(crate) fn start_with(store: Arc<dyn Store>, faults: Faults, limits: LaneLimits) -> Self {
-        let store: Arc<dyn LaneStore> = Arc::new(FaultyStore { inner: store, faults });
+        let faulty: Arc<dyn LaneStore> = Arc::new(FaultyStore { inner: Arc::clone(&store), faults });
         let sink = Arc::new(Collector::default());
         let dyn_sink: Arc<dyn Sink<Ticket>> = Arc::<Collector>::clone(&sink);
         let inner = goim_server::commit::Committer::start(
-            &store,
+            &faulty,
             2,
             ChatRules::new(&Limits::default()),
             limits,
             &dyn_sink,
         );
-        Self { inner, sink }
+        Self { inner, sink, store }
     }
 
     /// Offers an entry; the future that comes back is its answer.
@@ -52,15 +54,16 @@ impl Committer {
         self.offer_all(vec![offer]).await.pop().expect("an answer for each offer")
     }
 
-    /// Offers entries in one go.
+    /// Offers entries in one go. Those of no epoch are [as the store serves it](crate::fixtures::AS_SERVED).
     pub(crate) async fn offer_all(
         &self,
         offers: Vec<Offer<EntryDraft, ()>>,
     ) -> Vec<impl Future<Output = Outcome> + Send + use<>> {
         let (mut with_tickets, mut answers) = (Vec::new(), Vec::new());
+        let served = self.store.gate().served();
         for offer in offers {
             let (ticket, answer) = oneshot::channel();
-            let Offer { ticket: (), conversation, sender, device, client_msg_id, after, retry, entry } =
+            let Offer { ticket: (), conversation, sender, device, client_msg_id, after, retry, epoch, entry } =
                 offer;
             with_tickets.push(Offer {
                 ticket,
@@ -70,6 +73,7 @@ impl Committer {
                 client_msg_id,
                 after,
                 retry,
+                epoch: if epoch == AS_SERVED { served } else { epoch },
                 entry,
             });
             answers.push(async { answer.await.expect("every offer is answered") });
@@ -83,8 +87,8 @@ impl Committer {
     }
 
     /// Tells it that the store has a new epoch.
-    pub(crate) fn epoch_changed(&self) {
-        self.inner.forget_all();
+    pub(crate) fn begin_epoch(&self, epoch: Epoch) {
+        self.inner.begin_epoch(epoch);
     }
 
     /// What it published, in that order.

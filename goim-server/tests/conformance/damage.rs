@@ -13,7 +13,9 @@ use crate::backend::Backend;
 use crate::checker::check;
 use crate::committer::{Committer, Outcome};
 use crate::faults::Faults;
-use crate::fixtures::{append_texts, batch, group, new_id, oversized, scaled, seeded, text, users};
+use crate::fixtures::{
+    AS_SERVED, append_texts, batch, group, new_id, oversized, scaled, seeded, text, users,
+};
 use crate::ledger::{Key, Ledger};
 use crate::on_both_stores;
 
@@ -21,7 +23,17 @@ const DEVICE: DeviceId = DeviceId::new(7);
 
 fn offer(key: Key, after: Option<ClientMsgId>, entry: EntryDraft) -> Offer<EntryDraft, ()> {
     let (conversation, sender, client_msg_id) = key;
-    Offer { ticket: (), conversation, sender, device: DEVICE, client_msg_id, after, retry: false, entry }
+    Offer {
+        ticket: (),
+        conversation,
+        sender,
+        device: DEVICE,
+        client_msg_id,
+        after,
+        retry: false,
+        epoch: AS_SERVED,
+        entry,
+    }
 }
 
 /// Retention removes entries and never touches the head, even when it removes all of them.

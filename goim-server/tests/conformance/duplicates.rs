@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::checker::check;
 use crate::committer::{Committer, Outcome};
 use crate::faults::Faults;
-use crate::fixtures::{append_texts, batch, group, new_id, text, users};
+use crate::fixtures::{AS_SERVED, append_texts, batch, group, new_id, text, users};
 use crate::ledger::{Key, Ledger, place};
 use crate::on_both_stores;
 
@@ -23,7 +23,17 @@ fn offer(
     retry: bool,
 ) -> Offer<goim_server::store::EntryDraft, ()> {
     let entry = text("text again");
-    Offer { ticket: (), conversation, sender, device: DEVICE, client_msg_id, after: None, retry, entry }
+    Offer {
+        ticket: (),
+        conversation,
+        sender,
+        device: DEVICE,
+        client_msg_id,
+        after: None,
+        retry,
+        epoch: AS_SERVED,
+        entry,
+    }
 }
 
 /// The statement itself: a batch with the same id twice is refused whole, as is one with an id

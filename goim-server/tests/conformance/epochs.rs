@@ -32,7 +32,7 @@ async fn went_back(backend: &Backend) {
     let before = store.epoch().await.expect("an epoch");
     let committer = Committer::start(Arc::clone(&store), Faults::NONE);
     let ids: Vec<_> = (0..10).map(|_| new_id()).collect();
-    let send = async |n: usize, retry: bool| {
+    let send = async |n: usize, epoch: Epoch, retry: bool| {
         let entry = text(&format!("text {n}"));
         ledger.offered((conversation, users[0], ids[n]), DeviceId::new(7), &entry.body);
         let offer = Offer {
@@ -43,20 +43,21 @@ async fn went_back(backend: &Backend) {
             client_msg_id: ids[n],
             after: None,
             retry,
+            epoch,
             entry,
         };
         committer.offer(offer).await.await
     };
     for n in 0..10 {
-        assert!(matches!(send(n, false).await, Outcome::Committed { .. }));
+        assert!(matches!(send(n, before, false).await, Outcome::Committed { .. }));
     }
     backend.raw().await.take_back(conversation, Seq::new(5)).await;
     let after = store.new_epoch().await.expect("a new epoch");
     assert!(after > before);
     store.gate().serve(after);
-    committer.epoch_changed();
+    committer.begin_epoch(after);
     for n in 0..10 {
-        let outcome = send(n, true).await;
+        let outcome = send(n, after, true).await;
         let kept = n < 4;
         let fair = match outcome {
             Outcome::Duplicate { seq, .. } => kept && seq == Seq::new(n as u64 + 2),

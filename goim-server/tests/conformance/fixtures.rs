@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use goim_core::lane::{AppendResult, Batch, Expect, Lane, LaneLimits, Offer, Row};
-use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, Time, UserId};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, Time, UserId};
 use goim_proto::{Content, ConversationKind, Role};
 use goim_server::store::{Effect, EntryBatch, EntryDraft, EntryKind, Load, NewConversation, Store};
 use goim_server::{ChatRules, Limits};
@@ -13,6 +13,9 @@ use rand::rngs::StdRng;
 
 pub(crate) use crate::common::{now_ms, scaled, seeded};
 use crate::ledger::Ledger;
+
+/// In the epoch that the store serves when it is offered to a test's committer.
+pub(crate) const AS_SERVED: Epoch = Epoch::new(0);
 
 /// The device of entries that no test's device sends.
 const NO_DEVICE: DeviceId = DeviceId::new(1);
@@ -146,6 +149,7 @@ pub(crate) fn asked_for(conversation: ConversationId, sender: UserId) -> Load {
         client_msg_id: new_id(),
         after: None,
         retry: false,
+        epoch: AS_SERVED,
         entry: text("hello"),
     };
     assert!(lane.offer(Time::ZERO, offer).is_ok());

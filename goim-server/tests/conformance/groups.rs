@@ -12,7 +12,7 @@ use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, No
 use crate::backend::Backend;
 use crate::committer::{Committer, Outcome};
 use crate::faults::Faults;
-use crate::fixtures::{addition, append, asked_for, batch, group, new_id, removal, text, users};
+use crate::fixtures::{AS_SERVED, addition, append, asked_for, batch, group, new_id, removal, text, users};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
 
@@ -159,7 +159,17 @@ async fn admissions(backend: &Backend) {
         let entry = EntryDraft { kind: EntryKind(kind), body: Bytes::new(), effect };
         let (device, client_msg_id) = (DeviceId::new(1), new_id());
         let (ticket, after, retry) = ((), None, true);
-        let offer = Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry };
+        let offer = Offer {
+            ticket,
+            conversation,
+            sender,
+            device,
+            client_msg_id,
+            after,
+            retry,
+            epoch: AS_SERVED,
+            entry,
+        };
         committer.offer(offer).await.await
     };
     let admit = async || act(owner, 33, Effect::Admit { user: applicant }).await;

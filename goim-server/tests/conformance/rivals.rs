@@ -14,7 +14,7 @@ use crate::backend::Backend;
 use crate::checker::{check, is_dense};
 use crate::committer::{Committer, Outcome, check_published};
 use crate::faults::Faults;
-use crate::fixtures::{addition, group, new_id, removal, scaled, seeded, text, users};
+use crate::fixtures::{AS_SERVED, addition, group, new_id, removal, scaled, seeded, text, users};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
 use crate::workload::{self, Device};
@@ -112,6 +112,7 @@ async fn same_sends_through_two(backend: &Backend) {
                     client_msg_id,
                     after: None,
                     retry,
+                    epoch: AS_SERVED,
                     entry,
                 };
                 answers.push((key, committer.offer(offer).await));
@@ -176,7 +177,17 @@ fn offer_of(
     device: DeviceId,
     entry: goim_server::store::EntryDraft,
 ) -> Offer<goim_server::store::EntryDraft, ()> {
-    Offer { ticket: (), conversation, sender, device, client_msg_id, after: None, retry: false, entry }
+    Offer {
+        ticket: (),
+        conversation,
+        sender,
+        device,
+        client_msg_id,
+        after: None,
+        retry: false,
+        epoch: AS_SERVED,
+        entry,
+    }
 }
 
 async fn nothing_behind_removal(

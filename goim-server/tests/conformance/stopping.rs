@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::checker::check;
 use crate::committer::Committer;
 use crate::faults::Faults;
-use crate::fixtures::{group, new_id, text, users};
+use crate::fixtures::{AS_SERVED, group, new_id, text, users};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
 
@@ -31,8 +31,17 @@ async fn under_way(backend: &Backend) {
         let key = (conversation, sender, client_msg_id);
         ledger.offered(key, DEVICE, &entry.body);
         let (after, retry) = (None, false);
-        let offer =
-            Offer { ticket: (), conversation, sender, device: DEVICE, client_msg_id, after, retry, entry };
+        let offer = Offer {
+            ticket: (),
+            conversation,
+            sender,
+            device: DEVICE,
+            client_msg_id,
+            after,
+            retry,
+            epoch: AS_SERVED,
+            entry,
+        };
         answers.push((key, committer.offer(offer).await));
     }
     timeout(DEADLINE, committer.stop()).await.expect("a committer that ends when all is answered");

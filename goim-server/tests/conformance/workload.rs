@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::committer::{Committer, Outcome};
-use crate::fixtures::{new_id, random_text};
+use crate::fixtures::{AS_SERVED, new_id, random_text};
 use crate::ledger::{Ledger, place};
 
 /// Nothing here takes this long; whoever is not done by then is stuck.
@@ -97,6 +97,7 @@ async fn send_window(
                 client_msg_id: message.id,
                 after,
                 retry: message.sent,
+                epoch: AS_SERVED,
                 entry: message.entry.clone(),
             })
             .await;

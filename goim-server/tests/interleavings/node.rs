@@ -43,7 +43,8 @@ enum Link {
 pub(crate) struct Node {
     pub(crate) lane: Lane<ChatRules, Ticket>,
     link: Link,
-    epoch: Option<Epoch>,
+    /// In which its clients send.
+    epoch: Epoch,
     loads: VecDeque<Load>,
     /// Asked for a batch it had none, and nothing has happened since.
     has_none: bool,
@@ -63,7 +64,7 @@ impl Node {
             ..LaneLimits::default()
         };
         let lane = Lane::new(ChatRules { group_members_max: u64::MAX }, limits);
-        Self { lane, link: Link::Down, epoch: None, loads: VecDeque::new(), has_none: false }
+        Self { lane, link: Link::Down, epoch: Epoch::default(), loads: VecDeque::new(), has_none: false }
     }
 
     pub(crate) fn may_connect(&self) -> bool {
@@ -80,6 +81,7 @@ impl Node {
 
     pub(crate) fn offer(&mut self, now: Time, offer: Offer<EntryDraft, Ticket>) {
         self.has_none = false;
+        let offer = Offer { epoch: self.epoch, ..offer };
         self.lane.offer(now, offer).expect("a lane with room");
         self.poll_loads();
     }
@@ -89,9 +91,13 @@ impl Node {
     }
 
     /// The next batch, with the connection to append it through.
-    pub(crate) fn next_append(&mut self, at_ms: u64) -> Option<(Box<dyn LaneConnection>, Arc<EntryBatch>)> {
+    pub(crate) fn next_append(
+        &mut self,
+        now: Time,
+        at_ms: u64,
+    ) -> Option<(Box<dyn LaneConnection>, Arc<EntryBatch>)> {
         match std::mem::replace(&mut self.link, Link::Appending) {
-            Link::Free(connection) => match self.lane.poll_append(at_ms) {
+            Link::Free(connection) => match self.lane.poll_append(now, at_ms) {
                 Some(batch) => return Some((connection, batch)),
                 None => {
                     self.has_none = true;
@@ -146,17 +152,13 @@ impl Node {
         let Some(connection) = connection else {
             self.link = Link::Down;
             // So that senders keep it and try again instead of waiting here.
-            while self.lane.poll_append(at_ms).is_some() {
+            while self.lane.poll_append(now, at_ms).is_some() {
                 self.lane.handle_appended(now, AppendResult::Down);
             }
             return;
         };
-        let epoch = connection.epoch();
-        if self.epoch.replace(epoch).is_some_and(|before| before != epoch) {
-            self.lane.handle_new_epoch();
-        } else {
-            self.lane.forget_all();
-        }
+        self.epoch = connection.epoch();
+        self.lane.handle_new_epoch(self.epoch);
         self.link = Link::Free(connection);
     }
 }

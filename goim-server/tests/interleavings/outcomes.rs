@@ -1,7 +1,7 @@
 //! What came of what was begun.
 
 use goim_core::lane::{AppendResult, Offer};
-use goim_core::{ConversationId, DeviceId, Seq, UserId};
+use goim_core::{ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::content::Place;
 use goim_proto::{Content, ConversationKind};
 use goim_server::store::{DueRow, Effect, EntryDraft, StoreError, StoredEntry, derived_id};
@@ -141,10 +141,10 @@ impl Run<'_> {
             // The server itself has no device whose order would have to be kept.
             let nobody = DeviceId::new(1_000_000 + self.history.step * 100 + row.id.unsigned_abs() % 100);
             self.history.offered(key, nobody, &entry);
-            let (device, after, retry) = (DeviceId::default(), None, false);
+            let (device, after, retry, epoch) = (DeviceId::default(), None, false, Epoch::default());
             self.offer(
                 node,
-                Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry },
+                Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry },
             );
         }
     }

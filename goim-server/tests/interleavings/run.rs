@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use goim_core::lane::{AppendResult, Offer};
-use goim_core::{ConversationId, DeviceId, Time};
+use goim_core::{ConversationId, DeviceId, Epoch, Time};
 use goim_server::store::EntryDraft;
 use rand::rngs::StdRng;
 use rand::seq::IteratorRandom as _;
@@ -223,8 +223,8 @@ impl Run<'_> {
     }
 
     fn append(&mut self, node: usize) {
-        let at_ms = self.history.now_ms();
-        let Some((mut connection, batch)) = self.nodes[node].next_append(at_ms) else { return };
+        let (now, at_ms) = (self.now(), self.history.now_ms());
+        let Some((mut connection, batch)) = self.nodes[node].next_append(now, at_ms) else { return };
         // On PostgreSQL the wire loses answers.
         let lose = !self.postgres && self.faults_strike() && self.rng.random_ratio(1, 12);
         let rows = batch.rows.iter().map(|row| format!("{}/{}", row.conversation, row.seq));
@@ -285,8 +285,8 @@ impl Run<'_> {
         let entry = self.history.drafts[&key].clone();
         let ticket = Ticket { key, offered: self.history.step, whose: Whose::Copy };
         let (conversation, sender, client_msg_id) = key;
-        let (device, after, retry) = (DeviceId::new(1), None, false);
-        let offer = Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry };
+        let (device, after, retry, epoch) = (DeviceId::new(1), None, false, Epoch::default());
+        let offer = Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry };
         let node = self.rng.random_range(0..NODES);
         self.offer(node, offer);
     }

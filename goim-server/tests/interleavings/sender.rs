@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use goim_core::lane::Offer;
-use goim_core::{ClientMsgId, ConversationId, DeviceId, UserId};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, UserId};
 use goim_server::store::{Effect, EntryDraft};
 
 use crate::ledger::{Key, Outcome};
@@ -93,8 +93,18 @@ impl Sender {
             let after = place.checked_sub(1).map(|before| self.outbox[before].id);
             let message = &mut self.outbox[place];
             let retry = std::mem::replace(&mut message.sent, true);
-            let (device, entry) = (self.device, message.entry.clone());
-            offers.push(Offer { ticket, conversation, sender, device, client_msg_id, after, retry, entry });
+            let (device, epoch, entry) = (self.device, Epoch::default(), message.entry.clone());
+            offers.push(Offer {
+                ticket,
+                conversation,
+                sender,
+                device,
+                client_msg_id,
+                after,
+                retry,
+                epoch,
+                entry,
+            });
         }
         offers
     }

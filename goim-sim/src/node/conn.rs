@@ -2,7 +2,9 @@
 
 use goim_core::hash::IdMap;
 use goim_core::notifier::Announce;
-use goim_core::{ConversationId, DeviceId, Duration, Entry, Notifier, NotifierConfig, Seq, Time, UserId};
+use goim_core::{
+    ConversationId, DeviceId, Duration, Entry, Epoch, Notifier, NotifierConfig, Seq, Time, UserId,
+};
 
 use super::Node;
 use crate::cx::Cx;
@@ -30,6 +32,8 @@ struct Subscribed {
 pub(super) struct Conn {
     pub(super) user: UserId,
     pub(super) device: DeviceId,
+    /// The store's, as the device was told.
+    pub(super) epoch: Epoch,
     pub(super) listens: bool,
     subscriptions: IdMap<ConversationId, Subscribed>,
     notifier: Notifier,
@@ -38,7 +42,7 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(s: &Scenario, user: UserId, device: DeviceId) -> Self {
+    pub(super) fn new(s: &Scenario, user: UserId, device: DeviceId, epoch: Epoch) -> Self {
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let notifier = Notifier::new(NotifierConfig {
             window: size(s.notifier_window),
@@ -49,7 +53,7 @@ impl Conn {
             ..NotifierConfig::default()
         });
         let subscriptions = IdMap::default();
-        Self { user, device, listens: false, subscriptions, notifier, timer: None, ended: false }
+        Self { user, device, epoch, listens: false, subscriptions, notifier, timer: None, ended: false }
     }
 
     pub(super) fn is_quiet(&self) -> bool {
@@ -85,7 +89,7 @@ impl Node {
             return;
         }
         let (user, device) = crate::world::owner(&cx.s, client);
-        self.conns.insert(conn, Conn::new(&cx.s, user, device));
+        self.conns.insert(conn, Conn::new(&cx.s, user, device, self.epoch));
         self.users.entry(user).or_default().push(conn);
         let server_ms = cx.wall_ms(self.id);
         cx.down(conn, Down::Welcome { epoch: self.epoch, server_ms });

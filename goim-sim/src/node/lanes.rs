@@ -84,12 +84,13 @@ impl LaneRunner {
         }
     }
 
-    /// The store went back: not even what was stored there is believed.
-    pub(super) fn begin_epoch(&mut self) {
+    /// What is believed is of an earlier connection, and not even of which ids are stored if the
+    /// store went back since.
+    pub(super) fn begin_epoch(&mut self, epoch: Epoch) {
         if bug!("ids remembered across epochs") {
             self.lane.forget_all();
         } else if !bug!("heads kept across store connections") {
-            self.lane.handle_new_epoch();
+            self.lane.handle_new_epoch(epoch);
         }
     }
 
@@ -144,7 +145,7 @@ impl Node {
         let node = self.id;
         let runner = &mut self.lanes[lane];
         if runner.link == Link::Free
-            && let Some(batch) = runner.lane.poll_append(cx.wall_ms(node))
+            && let Some(batch) = runner.lane.poll_append(cx.now, cx.wall_ms(node))
         {
             runner.link = Link::Appending;
             if self.crashes_at(cx, Mark::CrashBetweenTakeSeqAndWrite) {
@@ -270,17 +271,14 @@ impl Node {
         let runner = &mut self.lanes[lane];
         let Told::Connected(epoch) = told else {
             // What could be written if there were a connection is answered, so that senders keep it.
-            while runner.lane.poll_append(0).is_some() {
+            while runner.lane.poll_append(cx.now, 0).is_some() {
                 runner.lane.handle_appended(cx.now, AppendResult::Down);
             }
             self.after(cx, RECONNECT, NodeEvent::Reconnect { lane });
             return self.run_lane(cx, lane);
         };
-        if runner.epoch.replace(*epoch).is_some_and(|before| before != *epoch) {
-            runner.begin_epoch();
-        } else if !bug!("heads kept across store connections") {
-            runner.lane.forget_all();
-        }
+        runner.epoch = Some(*epoch);
+        runner.begin_epoch(*epoch);
         runner.link = Link::Free;
         self.run_lane(cx, lane);
     }

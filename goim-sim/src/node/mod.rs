@@ -75,7 +75,10 @@ enum Waiter {
         conversation: ConversationId,
         registration: Registration,
     },
-    Due,
+    /// What inboxes are owed, as of an epoch.
+    Due {
+        epoch: Epoch,
+    },
     DueDone,
     RivalStand {
         conversation: ConversationId,
@@ -86,7 +89,7 @@ enum Waiter {
 impl Waiter {
     /// It is asked again and again, so that one may be under way at any time.
     const fn is_of_upkeep(&self) -> bool {
-        matches!(self, Self::Compare | Self::Due | Self::RivalStand { .. } | Self::RivalAppend)
+        matches!(self, Self::Compare | Self::Due { .. } | Self::RivalStand { .. } | Self::RivalAppend)
     }
 }
 
@@ -292,7 +295,7 @@ impl Node {
             Waiter::Look { conn, user, conversation, registration } => {
                 self.looked(cx, conn, user, conversation, registration, &told);
             }
-            Waiter::Due => self.due_told(cx, told),
+            Waiter::Due { epoch } => self.due_told(cx, epoch, told),
             Waiter::DueDone => {}
             Waiter::RivalStand { conversation } => self.rival_stands(cx, conversation, &told),
             Waiter::RivalAppend => self.rival_appended(cx, &told),

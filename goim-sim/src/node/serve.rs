@@ -6,6 +6,7 @@ use goim_core::outbox::{OutboxSend, SendAnswer};
 use goim_core::room::{Look, Registration};
 use goim_core::{ConversationId, Entry, OffsetMove, PullRequest, Seq, UserId};
 
+use super::conn::Conn;
 use super::lanes::Ticket;
 use super::{Node, Waiter};
 use crate::cx::Cx;
@@ -29,7 +30,7 @@ impl Node {
                 let waiter = Waiter::SyncList { conn, own, registered: Vec::new(), looks: LOOKS_MAX };
                 self.ask(cx, waiter, Ask::Memberships(user));
             }
-            Up::Send(send) => self.send(cx, conn, user, device, &send),
+            Up::Send(send) => self.send(cx, conn, &send),
             Up::Pull(pull) => self.pull(cx, conn, user, pull),
             Up::Heads(why, asked) => {
                 let ask = Ask::PositionsIn { user, device, conversations: asked.clone() };
@@ -49,14 +50,9 @@ impl Node {
         }
     }
 
-    fn send(
-        &mut self,
-        cx: &mut Cx,
-        conn: ConnId,
-        user: UserId,
-        device: goim_core::DeviceId,
-        send: &OutboxSend<Body>,
-    ) {
+    fn send(&mut self, cx: &mut Cx, conn: ConnId, send: &OutboxSend<Body>) {
+        let Some(Conn { user, device, epoch, .. }) = self.conns.get(&conn) else { return };
+        let (sender, device, epoch) = (*user, *device, *epoch);
         let OutboxSend { conversation, client_msg_id, after, retry, round, body } = *send;
         let (now_ms, id_ms) = (cx.wall_ms(self.id), client_msg_id.unix_ms().unwrap_or(0));
         let age_max = cx.s.id_age_max_ms;
@@ -71,7 +67,7 @@ impl Node {
         let after = after.filter(|_| !bug!("`after` ignored"));
         self.offer(
             cx,
-            Offer { ticket, conversation, sender: user, device, client_msg_id, after, retry, entry },
+            Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry },
         );
     }
 

@@ -4,7 +4,7 @@ use goim_core::lane::Offer;
 use goim_core::room::{Look, Registration};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Seq, UserId};
 
-use super::lanes::{LaneRunner, Ticket};
+use super::lanes::Ticket;
 use super::{Node, Waiter};
 use crate::cx::Cx;
 use crate::entry::{Content, Kept, SYSTEM};
@@ -126,7 +126,8 @@ impl Node {
 
     /// The store went back: what is believed here is worth nothing, and clients come again.
     fn start_anew(&mut self, cx: &mut Cx) {
-        self.lanes.iter_mut().for_each(LaneRunner::begin_epoch);
+        let epoch = self.epoch;
+        self.lanes.iter_mut().for_each(|runner| runner.begin_epoch(epoch));
         self.forget_all();
         self.end_all(cx);
     }
@@ -177,11 +178,11 @@ impl Node {
     pub(super) fn look_for_due_now(&mut self, cx: &mut Cx) {
         if !self.due_busy {
             self.due_busy = true;
-            self.ask(cx, Waiter::Due, Ask::Due);
+            self.ask(cx, Waiter::Due { epoch: self.epoch }, Ask::Due);
         }
     }
 
-    pub(super) fn due_told(&mut self, cx: &mut Cx, told: Told) {
+    pub(super) fn due_told(&mut self, cx: &mut Cx, epoch: Epoch, told: Told) {
         self.due_busy = false;
         let Told::Due(rows) = told else { return };
         for (id, due) in rows {
@@ -196,6 +197,7 @@ impl Node {
                     client_msg_id: derived(at_ms, conversation, seq),
                     after: None,
                     retry: false,
+                    epoch,
                     entry: Content::Invited { conversation, seq },
                 },
             );

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use goim_core::lane::{AppendResult, Batch, Lane, LaneLimits, LoadFailed, LoadRequest, LoadResult, Offer};
-use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Time, UserId};
+use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Time, UserId};
 
 use super::rules::{Entry, Settings, TestRules};
 use super::store::Store;
@@ -217,8 +217,18 @@ impl<'a> World<'a> {
         let Device { id, user, lane, connection } = self.devices[device];
         let ticket = self.sent.len();
         let (sender, device_id) = (user, id);
-        let offer =
-            Offer { ticket, conversation, sender, device: device_id, client_msg_id, after, retry, entry };
+        let epoch = Epoch::default();
+        let offer = Offer {
+            ticket,
+            conversation,
+            sender,
+            device: device_id,
+            client_msg_id,
+            after,
+            retry,
+            epoch,
+            entry,
+        };
         self.lanes[lane].offer(self.now, offer).ok()?;
         let key = (lane, conversation, user, client_msg_id);
         let is_copy = self.pending.contains_key(&key);
@@ -269,7 +279,7 @@ impl<'a> World<'a> {
     pub(super) fn append(&mut self, lane: usize) {
         match self.wires[lane].batch.take() {
             None => {
-                let batch = self.lanes[lane].poll_append(self.now.as_micros());
+                let batch = self.lanes[lane].poll_append(self.now, self.now.as_micros());
                 self.wires[lane].batch = batch.map(|batch| (batch, None));
             }
             Some((batch, None)) => {
