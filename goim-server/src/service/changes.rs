@@ -105,11 +105,13 @@ impl Service {
         let Change { conversation, client_msg_id, .. } = change;
         let mut outcome = Outcome::Refused(Refusal::LookAgain);
         for _ in 0..LOOKS_MAX {
+            // Of the epoch before the look: what another log has there is another message.
+            let epoch = self.epoch();
             let (target, act) = self.look(session, &change).await?;
             let effect = Effect::OnMessage { target, act };
             let content = change.content.clone();
             let happening = Happening { conversation, client_msg_id, content, effect };
-            outcome = self.settle(session, happening).await?;
+            outcome = self.settle(session, epoch, happening).await?;
             if outcome != Outcome::Refused(Refusal::LookAgain) {
                 break;
             }

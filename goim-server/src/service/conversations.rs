@@ -2,7 +2,7 @@
 //! lane, where the state is exact; what is checked here only spares the lane.
 
 use goim_core::lane::{Found, Offer, Outcome};
-use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 use goim_proto::content::{DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Renamed};
 use goim_proto::limits::{PULL_LIMIT_MAX, USERS_MAX};
 use goim_proto::{
@@ -177,13 +177,14 @@ impl Service {
 
     /// Appends an entry that has to be committed.
     pub(super) async fn append(&self, session: &SessionInfo, happening: Happening) -> Result<Sent, Error> {
-        sent(&self.settle(session, happening).await?)
+        sent(&self.settle(session, self.epoch(), happening).await?)
     }
 
-    /// Offers an entry to its lane and waits for its fate.
+    /// Offers an entry of an epoch to its lane and waits for its fate.
     pub(super) async fn settle(
         &self,
         session: &SessionInfo,
+        epoch: Epoch,
         happening: Happening,
     ) -> Result<Outcome<Refusal>, Error> {
         self.check_takes_sends()?;
@@ -199,7 +200,7 @@ impl Service {
             after: None,
             // Calls are repeated with the same id; these are few, so all of them are looked up.
             retry: true,
-            epoch: self.epoch(),
+            epoch,
             entry,
         }];
         let outcome = self.fate(offers, answered).await?;
