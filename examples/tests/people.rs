@@ -136,7 +136,7 @@ async fn groups(server: &Server) {
     dan.answer_application(group, eva_id, true).await.unwrap();
     assert!(matches!(next(&mut eva_inbox).await.1, Content::AddedTo(place) if place.conversation == group));
     assert_eq!(eva.own_applications(None, 0).await.unwrap().applications[0].state, RequestState::Accepted);
-    assert_eq!(eva.history(group, None, 0).await.unwrap().0.len(), 1, "the history from the start");
+    assert_eq!(eva.history(group, None, 0).await.unwrap().entries.len(), 1, "the history from the start");
     let open = GroupChange { policy: Some(JoinPolicy::Open), ..GroupChange::default() };
     dan.update_group(group, open).await.unwrap();
     fay.join_group(group).await.unwrap();

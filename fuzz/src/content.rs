@@ -1,6 +1,6 @@
 //! What an entry's body holds.
 
-use goim_proto::limits::{BODY_BYTES_MAX, TEXT_BYTES_MAX};
+use goim_proto::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
 use goim_proto::{Content, ContentError};
 
 use crate::round_trip;
@@ -25,6 +25,9 @@ pub fn run(data: &[u8]) {
         (Err(ContentError::EmptyText), _) => assert_eq!(content.as_text(), Some("")),
         (Err(ContentError::TextTooLong(_)), _) => assert!(!content.as_text().is_some_and(fits)),
         (Err(ContentError::TooLarge(bytes)), _) => assert!(bytes > BODY_BYTES_MAX),
+        (Err(ContentError::NoKey), _) => assert_eq!(key_of(&content), Some("")),
+        (Err(ContentError::FieldTooLong { bytes, max, .. }), Some(3 | 4)) => assert!(bytes > max),
+        (Err(ContentError::TooManyMentions(users)), Some(1 | 3 | 4)) => assert!(users > MENTIONS_MAX),
         (Err(error), _) => panic!("{content:?}: {error}"),
     }
 }
@@ -38,6 +41,17 @@ const fn code_of(content: &Content) -> Option<u64> {
     match content {
         Content::Text(_) => Some(1),
         Content::Custom(_) => Some(2),
+        Content::Image(_) => Some(3),
+        Content::File(_) => Some(4),
+        _ => None,
+    }
+}
+
+/// The key of an upload, where there has to be one.
+fn key_of(content: &Content) -> Option<&str> {
+    match content {
+        Content::Image(image) => Some(&image.key),
+        Content::File(file) => Some(&file.key),
         _ => None,
     }
 }

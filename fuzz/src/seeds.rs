@@ -130,7 +130,7 @@ fn contents() -> Vec<Seed> {
         ("not-utf8".to_owned(), vec![0x92, 1, 0x91, 0xa2, 0xff, 0xfe]),
         ("custom-data-as-a-string".to_owned(), b"\x92\x02\x92\xa1k\xa2hi".to_vec()),
         ("text-as-bytes".to_owned(), b"\x92\x01\x91\xc4\x02hi".to_vec()),
-        ("one-more-field".to_owned(), b"\x92\x01\x92\xa2hi\x2a".to_vec()),
+        ("one-more-field".to_owned(), b"\x92\x01\x93\xa2hi\xc0\x2a".to_vec()),
     ]);
     seeds
 }

@@ -1,10 +1,10 @@
 //! A typed method for every call.
 
-use goim_core::{ConversationId, Entry, Seq, UserId};
+use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::{
     Authenticate, BotToken, Call, ConversationArgument, ConversationInfo, CreateBot, CreateGroup,
-    Credentials, FindUser, Heads, History, HistoryPage, ListMembers, Member, MemberPage, Members, Position,
-    Pull, Pulled, Rename, Reply, Sent, Session, SyncItem, User, UserArgument,
+    Credentials, FindUser, Heads, ListMembers, Member, MemberPage, Members, Position, Pull, Pulled, Rename,
+    Reply, Sent, Session, SyncItem, User, UserArgument,
 };
 
 use crate::shared::Tokens;
@@ -22,6 +22,7 @@ macro_rules! expect {
 
 mod friends;
 mod groups;
+mod messages;
 mod people;
 mod sequences;
 
@@ -215,23 +216,6 @@ impl Client {
         limit: u32,
     ) -> Result<Pulled, CallError> {
         expect!(self.call(Call::Pull(Pull { conversation, after, limit })).await, Pulled)
-    }
-
-    /// Reads messages before a place, newest first; `None` for the newest. The flag says whether
-    /// there are older ones.
-    ///
-    /// # Errors
-    ///
-    /// [`CallError`], for one if the user never was a member.
-    pub async fn history(
-        &self,
-        conversation: ConversationId,
-        before: Option<Seq>,
-        limit: u32,
-    ) -> Result<(Vec<Entry<bytes::Bytes>>, bool), CallError> {
-        let call = History { conversation, before: before.unwrap_or(Seq::ZERO), limit };
-        let page: HistoryPage = expect!(self.call(Call::History(call)).await, History)?;
-        Ok((page.entries, page.more))
     }
 
     /// Moves the user's read marker forward.

@@ -3,6 +3,7 @@
 mod account;
 mod friends;
 mod groups;
+mod messages;
 mod sequences;
 
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
@@ -10,6 +11,7 @@ use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 pub use account::*;
 pub use friends::*;
 pub use groups::*;
+pub use messages::*;
 pub use sequences::*;
 
 wire_enum! {
@@ -94,6 +96,18 @@ wire_enum! {
         45 => Commit(Commit),
         /// Moves the user's read marker forward; answered by `Done`.
         46 => MarkRead(Position),
+        /// Edits a message of the caller's; answered by `Sent`.
+        47 => Edit(Edit<B>),
+        /// Recalls a message; answered by `Sent`.
+        48 => Recall(Recall),
+        /// Reacts to a message, or not any more; answered by `Sent`.
+        49 => React(React),
+        /// Takes messages out of the caller's sight, and of nobody else's; answered by `Done`.
+        50 => DeleteForMe(MessageList),
+        /// Asks who has read a message; answered by `Readers`.
+        51 => Readers(Position),
+        /// Asks how far the other one in a direct chat is; answered by `Receipt`.
+        52 => Receipt(ConversationArgument),
         /// Nothing; answered by `Done`.
         60 => Ping,
         /// Asks a user to be friends; answered by `Done`.

@@ -1,20 +1,30 @@
 //! What an entry's body holds. A server looks into it once, when it arrives; stores and queues
 //! pass it through as bytes.
 
+mod check;
+mod encoded;
+
 use bytes::{Bytes, BytesMut};
 use goim_core::{ConversationId, Seq, UserId};
 
-use crate::limits::{BODY_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::wire::{Decode, DecodeError, Slice, decode, encode};
-use crate::{GroupChange, Role};
+pub use self::encoded::EncodedContent;
+use crate::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
+use crate::wire::{DecodeError, decode, encode};
+use crate::{GroupChange, MessageList, Role};
 
 wire_enum! {
     /// What an entry says. Codes under 32 are messages, which people read and count.
     pub enum Content {
         /// A text.
         1 => Text(TextContent),
-        /// Something that only the application understands.
+        /// Something that only the application understands: a card, a place, a vote.
         2 => Custom(CustomContent),
+        /// A picture.
+        3 => Image(ImageContent),
+        /// A file.
+        4 => File(FileContent),
+        /// In place of a message that is no longer to be read; the server puts it there.
+        16 => Blank(Blank),
         /// The log's first entry: a group was made.
         32 => GroupCreated(GroupCreated),
         /// Members were added.
@@ -39,6 +49,12 @@ wire_enum! {
         42 => Dismissed,
         /// The sender joined.
         43 => MemberJoined,
+        /// The sender edited a message of his.
+        44 => Edited(Edited),
+        /// A message was recalled, by who sent it, or by the group's owner or an admin.
+        45 => Recalled(Recalled),
+        /// The sender reacts to a message, or not any more.
+        46 => Reacted(Reacted),
         /// In an inbox: its owner was added to a conversation.
         64 => AddedTo(Place),
         /// In an inbox: its owner was removed from a conversation, or left it.
@@ -51,6 +67,8 @@ wire_enum! {
         68 => ApplicationMade(ApplicationMade),
         /// In an inbox: the sender rejected an application of its owner's.
         69 => ApplicationRejected(ApplicationRejected),
+        /// In an inbox: its owner has deleted messages for himself, on one of his devices.
+        70 => DeletedForMe(MessageList),
     }
 }
 
@@ -59,6 +77,20 @@ wire_struct! {
     pub struct TextContent {
         /// 1 to 65,536 bytes of UTF-8.
         pub text: String,
+        /// What it answers and whom it mentions, if it does.
+        pub references: Option<References>,
+    }
+}
+
+wire_struct! {
+    /// What a message answers and whom it mentions.
+    pub struct References {
+        /// The message that it answers; 0 if it answers none.
+        pub reply_to: Seq,
+        /// Whether it mentions everybody.
+        pub mentions_all: bool,
+        /// Up to 100 users whom it mentions.
+        pub mentions: Vec<UserId>,
     }
 }
 
@@ -69,6 +101,91 @@ wire_struct! {
         pub kind: String,
         /// Its data.
         pub data: Bytes,
+    }
+}
+
+wire_struct! {
+    /// A picture, which was uploaded before.
+    pub struct ImageContent {
+        /// The upload's key, in 1 to 128 bytes.
+        pub key: String,
+        /// The file's name, in up to 256 bytes; may be empty.
+        pub name: String,
+        /// Its media type (RFC 6838), in up to 128 bytes; empty if it is not known.
+        pub media_type: String,
+        /// The bytes of the file.
+        pub size: u64,
+        /// Pixels; 0 if it is not known.
+        pub width: u32,
+        /// Pixels; 0 if it is not known.
+        pub height: u32,
+        /// What it answers and whom it mentions, if it does.
+        pub references: Option<References>,
+    }
+}
+
+wire_struct! {
+    /// A file, which was uploaded before.
+    pub struct FileContent {
+        /// The upload's key, in 1 to 128 bytes.
+        pub key: String,
+        /// The file's name, in up to 256 bytes; may be empty.
+        pub name: String,
+        /// Its media type (RFC 6838), in up to 128 bytes; empty if it is not known.
+        pub media_type: String,
+        /// The bytes of the file.
+        pub size: u64,
+        /// What it answers and whom it mentions, if it does.
+        pub references: Option<References>,
+    }
+}
+
+wire_code! {
+    /// Why a message is no longer to be read.
+    pub enum BlankReason {
+        /// It was recalled, for everybody.
+        1 => Recalled,
+        /// The reader deleted it for himself.
+        2 => Deleted,
+    }
+}
+
+wire_struct! {
+    /// What stands in place of a message that is no longer to be read.
+    pub struct Blank {
+        /// Why.
+        pub reason: BlankReason,
+    }
+}
+
+wire_struct! {
+    /// A message was edited.
+    pub struct Edited {
+        /// Which message.
+        pub seq: Seq,
+        /// The encoded content that it has now; of the kind that it had. A `Blank` if the message was
+        /// recalled since.
+        pub body: EncodedContent,
+    }
+}
+
+wire_struct! {
+    /// A message was recalled.
+    pub struct Recalled {
+        /// Which message.
+        pub seq: Seq,
+    }
+}
+
+wire_struct! {
+    /// Somebody reacts to a message, or not any more.
+    pub struct Reacted {
+        /// Which message.
+        pub seq: Seq,
+        /// With what.
+        pub emoji: String,
+        /// Whether he does.
+        pub set: bool,
     }
 }
 
@@ -202,6 +319,22 @@ pub enum ContentError {
     /// A body that is too long.
     #[error("the body has {0} bytes; at most {max} are allowed", max = BODY_BYTES_MAX)]
     TooLarge(usize),
+    /// A picture or a file without the key of an upload.
+    #[error("the upload's key is empty; upload the file first")]
+    NoKey,
+    /// A string that is too long.
+    #[error("{field} has {bytes} bytes; at most {max} are allowed")]
+    FieldTooLong {
+        /// Which one.
+        field: &'static str,
+        /// The bytes that it has.
+        bytes: usize,
+        /// The bytes that it may have.
+        max: usize,
+    },
+    /// More users than one message mentions.
+    #[error("the message mentions {0} users; at most {max} are allowed, or all", max = MENTIONS_MAX)]
+    TooManyMentions(usize),
     /// A content that clients do not send.
     #[error("content {0} is written by the server only, or unknown to it")]
     NotForClients(u64),
@@ -213,7 +346,7 @@ pub enum ContentError {
 impl Content {
     /// A text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(TextContent { text: text.into() })
+        Self::Text(TextContent { text: text.into(), references: None })
     }
 
     /// The text, if it is one.
@@ -240,152 +373,12 @@ impl Content {
         decode(body)
     }
 
-    /// Looks at a body that a client sent, without a copy, and returns its code.
+    /// Looks at a body that a client sent, without a copy of a text or of data, and returns its code.
     ///
     /// # Errors
     ///
     /// Why it cannot be sent.
     pub fn check(body: &[u8]) -> Result<u64, ContentError> {
-        if body.len() > BODY_BYTES_MAX {
-            return Err(ContentError::TooLarge(body.len()));
-        }
-        match decode::<Sketch<'_>>(body)? {
-            Sketch::Text(text) => match text.text {
-                TextSlice::NotUtf8 => Err(ContentError::NotUtf8),
-                TextSlice::Text("") => Err(ContentError::EmptyText),
-                TextSlice::Text(text) if text.len() > TEXT_BYTES_MAX => {
-                    Err(ContentError::TextTooLong(text.len()))
-                }
-                TextSlice::Text(_) => Ok(1),
-            },
-            Sketch::Custom => Ok(2),
-            Sketch::Unknown(code) => Err(ContentError::NotForClients(code)),
-        }
-    }
-}
-
-/// As much of a content as [`Content::check`] looks at.
-enum Sketch<'a> {
-    Text(TextSketch<'a>),
-    Custom,
-    Unknown(u64),
-}
-
-struct TextSketch<'a> {
-    text: TextSlice<'a>,
-}
-
-#[allow(dead_code, reason = "decoding it is the check")]
-struct CustomSketch<'a> {
-    kind: &'a str,
-    data: Slice<'a>,
-}
-
-enum TextSlice<'a> {
-    Text(&'a str),
-    NotUtf8,
-}
-
-mod sketch {
-    //! Decoding of the borrowed forms, by hand: the macros make owned types.
-
-    use core::fmt;
-    use core::marker::PhantomData;
-
-    use serde::Deserializer;
-    use serde::de::{self, SeqAccess, Visitor};
-
-    use super::{CustomSketch, Decode, Sketch, Slice, TextSketch, TextSlice};
-    use crate::wire::{next, skip_rest};
-
-    /// Decodes an array by a function over its elements.
-    struct Array<T, F>(F, PhantomData<T>);
-
-    trait FromArray<'de>: Sized {
-        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error>;
-    }
-
-    impl<'de, T: FromArray<'de>> Visitor<'de> for Array<T, ()> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<T, A::Error> {
-            let value = T::from_array(&mut fields)?;
-            skip_rest(&mut fields)?;
-            Ok(value)
-        }
-    }
-
-    macro_rules! decode_array {
-        ($ty:ident, $absent:expr) => {
-            impl<'de: 'a, 'a> Decode<'de> for $ty<'a> {
-                fn absent() -> Self {
-                    $absent
-                }
-
-                fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                    deserializer.deserialize_seq(Array((), PhantomData))
-                }
-            }
-        };
-    }
-
-    decode_array!(Sketch, Self::Unknown(0));
-    decode_array!(TextSketch, Self { text: TextSlice::Text("") });
-    decode_array!(CustomSketch, Self { kind: "", data: Slice(&[]) });
-
-    impl<'de: 'a, 'a> FromArray<'de> for Sketch<'a> {
-        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error> {
-            Ok(match next::<u64, A>(fields)? {
-                1 => Self::Text(next(fields)?),
-                2 => {
-                    next::<CustomSketch<'_>, A>(fields)?;
-                    Self::Custom
-                }
-                code => Self::Unknown(code),
-            })
-        }
-    }
-
-    impl<'de: 'a, 'a> FromArray<'de> for TextSketch<'a> {
-        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error> {
-            Ok(Self { text: next(fields)? })
-        }
-    }
-
-    impl<'de: 'a, 'a> FromArray<'de> for CustomSketch<'a> {
-        fn from_array<A: SeqAccess<'de>>(fields: &mut A) -> Result<Self, A::Error> {
-            Ok(Self { kind: fields.next_element()?.unwrap_or_default(), data: next(fields)? })
-        }
-    }
-
-    impl<'de: 'a, 'a> Decode<'de> for TextSlice<'a> {
-        fn absent() -> Self {
-            Self::Text("")
-        }
-
-        fn decode<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Text;
-            impl<'de> Visitor<'de> for Text {
-                type Value = TextSlice<'de>;
-
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("a string")
-                }
-
-                fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<TextSlice<'de>, E> {
-                    Ok(TextSlice::Text(text))
-                }
-
-                // What the format calls a string but is not UTF-8 arrives as bytes.
-                fn visit_borrowed_bytes<E: de::Error>(self, _: &'de [u8]) -> Result<TextSlice<'de>, E> {
-                    Ok(TextSlice::NotUtf8)
-                }
-            }
-            deserializer.deserialize_str(Text)
-        }
+        check::check(body)
     }
 }

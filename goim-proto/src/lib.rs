@@ -57,7 +57,9 @@ pub mod version;
 pub mod wire;
 
 pub use call::*;
-pub use content::{Content, ContentError, CustomContent};
+pub use content::{
+    BlankReason, Content, ContentError, CustomContent, FileContent, ImageContent, References, TextContent,
+};
 pub use error::{Error, ErrorCode};
 pub use frame::{FrameError, FrameReader, encode_frame};
 pub use push::*;

@@ -9,6 +9,31 @@ pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// An encoded body: the largest text, with room for what a content carries beside it.
 pub const BODY_BYTES_MAX: usize = TEXT_BYTES_MAX + 4 * 1024;
 
+/// Users whom one message mentions by name: 900 bytes of the room beside the largest text.
+pub const MENTIONS_MAX: usize = 100;
+
+/// What one reacts with, in bytes of UTF-8: the longest emoji sequences have 35, all in use 28.
+pub const EMOJI_BYTES_MAX: usize = 32;
+
+/// Kinds of reactions to one message: at 46 bytes each, a page of 256 KiB of them has at least 270
+/// messages.
+pub const REACTIONS_MAX: usize = 20;
+
+/// How often one message is edited; each edit is blanked when it is recalled.
+pub const EDITS_MAX: usize = 100;
+
+/// Messages that one call deletes.
+pub const DELETIONS_MAX: usize = 100;
+
+/// The key of an upload, in bytes of UTF-8.
+pub const UPLOAD_KEY_BYTES_MAX: usize = 128;
+
+/// The name of a file, in bytes of UTF-8: what file systems allow.
+pub const FILE_NAME_BYTES_MAX: usize = 256;
+
+/// A media type, in bytes: its two names have up to 127 (RFC 6838, 4.2), and hardly ever 60 together.
+pub const MEDIA_TYPE_BYTES_MAX: usize = 128;
+
 /// Entries in the answer to one pull or history call: with the median chat line of 44 bytes and
 /// about 40 bytes around it, 80 KiB.
 pub const PULL_LIMIT_MAX: u32 = 1_000;
@@ -46,7 +71,7 @@ pub const SEQUENCE_NAME_BYTES_MAX: usize = 64;
 /// Numbers of a sequence in one call: a tenth of what a server takes of the store at once.
 pub const ALLOCATE_COUNT_MAX: u32 = 1_000;
 
-/// Levels of arrays within arrays. The answer to a pull needs 6.
+/// Levels of arrays within arrays. The answer to a history call needs 8.
 pub const DEPTH_MAX: usize = 16;
 
 /// Items of one list: four times what any call, answer or content holds. An item of one byte can

@@ -145,6 +145,15 @@ macro_rules! wire_enum {
 
             /// The type of each variant's payload, in the order of `CODES`; empty for one without.
             pub const PAYLOADS: &'static [&'static str] = &[$( stringify!($($payload)?), )*];
+
+            /// The code on the wire.
+            #[must_use]
+            pub const fn code(&self) -> u64 {
+                match self {
+                    $( Self::$variant { .. } => $code, )*
+                    Self::Unknown(code) => *code,
+                }
+            }
         }
 
         impl $(<$body: $crate::wire::Encode>)? $crate::wire::Encode for $name $(<$body>)? {

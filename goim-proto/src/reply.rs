@@ -3,6 +3,7 @@
 mod account;
 mod friends;
 mod groups;
+mod messages;
 mod sequences;
 
 use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
@@ -12,6 +13,7 @@ use crate::Error;
 pub use account::*;
 pub use friends::*;
 pub use groups::*;
+pub use messages::*;
 pub use sequences::*;
 
 wire_enum! {
@@ -57,6 +59,10 @@ wire_enum! {
         44 => History(HistoryPage<B>),
         /// The offsets are committed.
         45 => Committed(Committed),
+        /// Who has read a message.
+        51 => Readers(ReaderList),
+        /// How far the other one in a direct chat is.
+        52 => Receipt(Receipt),
         /// A page of requests to be friends.
         70 => FriendRequests(FriendRequestPage),
         /// A page of friends.
@@ -204,10 +210,12 @@ wire_struct! {
 wire_struct! {
     /// Messages before a seq, newest first.
     pub struct HistoryPage<B> {
-        /// The messages.
+        /// The messages, each with its latest content.
         pub entries: Vec<Entry<B>>,
         /// Whether there are older ones.
         pub more: bool,
+        /// What else became of those that were edited or reacted to.
+        pub forms: Vec<MessageForm>,
     }
 }
 

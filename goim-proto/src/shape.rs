@@ -23,7 +23,7 @@ pub trait Describe {
     fn shape() -> Shape;
 }
 
-/// A type as JSON has it. No type contains itself.
+/// A type as JSON has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -49,6 +49,8 @@ pub enum Shape {
     Enum(Enum),
     /// One of the names, or a number of a code that has none.
     Code(Code),
+    /// The type of this name, within which this one is.
+    Again(&'static str),
 }
 
 impl Shape {

@@ -5,6 +5,7 @@
 mod support;
 
 use goim_core::{ConversationId, Seq};
+use goim_proto::content::{Edited, EncodedContent};
 use goim_proto::shape::Doc;
 use goim_proto::{
     Call, Content, ConversationKind, Decode, Describe, Gender, ListDevices, Pull, Rename, Reply, Send, Shape,
@@ -52,6 +53,7 @@ fn assert_looks_like(shape: &Shape, json: &Json, at: &str) {
         Shape::Code(code) => {
             is(json.is_u64() || code.names.iter().any(|(name, _)| Some(*name) == json.as_str()));
         }
+        Shape::Again("Content") => assert_looks_like(&Content::shape(), json, at),
         other => panic!("{at}: a shape without a test: {other:?}"),
     }
 }
@@ -104,6 +106,15 @@ fn what_is_missing_is_a_default_and_what_is_not_known_is_passed_over() {
 fn a_body_is_a_content_where_one_is_asked_for() {
     let send = r#"{"conversation":"301","body":{"Text":{"text":"hello"}}}"#;
     assert_eq!(read::<Send<Content>>(send).unwrap().body, Content::text("hello"));
+}
+
+#[test]
+fn a_content_within_another_is_what_it_says_and_not_its_bytes() {
+    let json = r#"{"Edited":{"seq":"5","body":{"Text":{"text":"bye"}}}}"#;
+    let edited = |body| Content::Edited(Edited { seq: Seq::new(5), body: EncodedContent(body) });
+    assert_eq!(read(json), Ok(edited(Content::text("bye").encode())));
+    let nonsense = support::value::Value::json(&edited(bytes::Bytes::from_static(b"\xff")));
+    assert_eq!(nonsense, r#"{"Edited":{"seq":"5","body":{"Unknown":0}}}"#);
 }
 
 #[test]

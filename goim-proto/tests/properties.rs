@@ -5,8 +5,8 @@ mod support;
 
 use bytes::{Bytes, BytesMut};
 use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, Seq};
-use goim_proto::content::{CustomContent, GroupCreated, Place, TextContent};
-use goim_proto::limits::TEXT_BYTES_MAX;
+use goim_proto::content::{CustomContent, FileContent, GroupCreated, ImageContent, Place, TextContent};
+use goim_proto::limits::{MEDIA_TYPE_BYTES_MAX, TEXT_BYTES_MAX, UPLOAD_KEY_BYTES_MAX};
 use goim_proto::splice::{NotificationHead, PulledHead, notification_frame, pulled_frame};
 use goim_proto::{
     Ack, Authenticate, BotToken, Call, ClientFrame, Content, ConversationInfo, CreateGroup, Credentials,
@@ -199,7 +199,13 @@ proptest! {
     #[test]
     fn clients_may_send_texts_with_a_character_and_customs_and_nothing_else(content in Content::any()) {
         let may = match &content {
-            Content::Text(TextContent { text }) => !text.is_empty() && text.len() <= TEXT_BYTES_MAX,
+            Content::Text(TextContent { text, .. }) => !text.is_empty() && text.len() <= TEXT_BYTES_MAX,
+            // Made-up names have up to 40 characters of 4 bytes, which none is too long for.
+            Content::Image(ImageContent { key, media_type, .. })
+            | Content::File(FileContent { key, media_type, .. }) => {
+                let fits = key.len() <= UPLOAD_KEY_BYTES_MAX && media_type.len() <= MEDIA_TYPE_BYTES_MAX;
+                !key.is_empty() && fits
+            }
             Content::Custom(_) => true,
             _ => false,
         };

@@ -49,8 +49,14 @@ fn documented(ty: &str) -> String {
         return format!("{}?", documented(value));
     }
     let name = ty.trim_start_matches("crate::").trim_end_matches("<B>");
-    let plain =
-        [("u32", "uint32"), ("u64", "uint"), ("String", "string"), ("Bytes", "bytes"), ("B", "bytes")];
+    let plain = [
+        ("u32", "uint32"),
+        ("u64", "uint"),
+        ("String", "string"),
+        ("Bytes", "bytes"),
+        ("EncodedContent", "bytes"),
+        ("B", "bytes"),
+    ];
     let renamed = plain.iter().chain(&[("ClientMsgId", "uuid")]).find(|(rust, _)| *rust == name);
     renamed.map_or(name, |(_, here)| here).to_owned()
 }
@@ -102,7 +108,8 @@ fn every_limit_is_documented_as_it_is() {
         ($($name:ident)*) => { vec![$( (stringify!($name), u64::try_from(limits::$name).unwrap()) ),*] };
     }
     let known = list![
-        FRAME_BYTES_MAX TEXT_BYTES_MAX BODY_BYTES_MAX PULL_LIMIT_MAX POSITIONS_MAX SYNC_LIMIT_MAX USERS_MAX
+        FRAME_BYTES_MAX TEXT_BYTES_MAX BODY_BYTES_MAX MENTIONS_MAX EMOJI_BYTES_MAX REACTIONS_MAX EDITS_MAX DELETIONS_MAX UPLOAD_KEY_BYTES_MAX FILE_NAME_BYTES_MAX
+        MEDIA_TYPE_BYTES_MAX PULL_LIMIT_MAX POSITIONS_MAX SYNC_LIMIT_MAX USERS_MAX
         NAME_BYTES_MAX AVATAR_BYTES_MAX BIO_BYTES_MAX ANNOUNCEMENT_BYTES_MAX GREETING_BYTES_MAX PAGE_LIMIT_MAX
         SEQUENCE_NAME_BYTES_MAX ALLOCATE_COUNT_MAX DEPTH_MAX ITEMS_MAX DATAGRAM_BYTES_MIN
     ];

@@ -135,6 +135,12 @@ pub struct Limits {
     /// Requests of one user to be friends that are not answered, of the last 30 days, and likewise
     /// applications to groups.
     pub open_requests_max: u64,
+    /// For how long a message is edited by who sent it, in milliseconds; 0 for not at all.
+    pub edit_age_max_ms: u64,
+    /// For how long a message is recalled by who sent it, in milliseconds; 0 for not at all.
+    pub recall_age_max_ms: u64,
+    /// Members of a group that tells who has read a message; each costs a look at his read marker.
+    pub receipt_members_max: u32,
     /// Sequences, whoever makes them; 100 bytes each, or so.
     pub sequences_max: u64,
     /// Calls for numbers of sequences a second of one account, after a burst of twice as many. Those of
@@ -164,6 +170,9 @@ impl Default for Limits {
             friends_max: 5_000,
             bots_max: 100,
             open_requests_max: 500,
+            edit_age_max_ms: 15 * 60 * 1_000,
+            recall_age_max_ms: 2 * 60 * 1_000,
+            receipt_members_max: 200,
             sequences_max: 10_000,
             allocations_per_s: 1_000,
         }

@@ -275,7 +275,8 @@ async fn contents_that_cannot_be_are_refused() {
     let group = alice.group(vec![]).await;
     let mut not_utf8 = BytesMut::from(&Content::text("xy").encode()[..]);
     let end = not_utf8.len();
-    not_utf8[end - 1] = 0xff;
+    // The last byte says that nothing is referred to, and the one before is the text's last.
+    not_utf8[end - 2] = 0xff;
     let bodies = [
         (Content::text("").encode(), ErrorCode::EmptyText),
         (Content::text("x".repeat(TEXT_BYTES_MAX + 1)).encode(), ErrorCode::TextTooLong),

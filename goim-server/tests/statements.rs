@@ -178,6 +178,24 @@ async fn conversations(backend: &Backend) {
     );
 }
 
+/// A page of messages, each edited and with reactions, beside a page of one.
+async fn messages(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let user = person(&store, "user").await;
+    let inbox = store.user(user).await.unwrap().expect("the user").inbox;
+    let raw = backend.raw().await;
+    let seqs: Vec<Seq> = (1..=30).map(Seq::new).collect();
+    for seq in &seqs {
+        raw.execute(&format!("INSERT INTO message_forms VALUES ({inbox}, {seq}, NULL, 7, false)")).await;
+        raw.execute(&format!("INSERT INTO reaction_counts VALUES ({inbox}, {seq}, 'x', 2)")).await;
+        raw.execute(&format!("INSERT INTO reactions VALUES ({inbox}, {seq}, 'x', {user})")).await;
+    }
+    assert_constant!("forms", store.forms(user, inbox, &seqs[..1]), store.forms(user, inbox, &seqs), 30);
+    let form = &store.forms(user, inbox, &seqs).await.unwrap()[0];
+    assert_eq!((form.edited_at_ms, form.reactions[0].count, form.reactions[0].own), (7, 2, true));
+}
+
 /// A log of which the user may read each third entry, and the same of which he may read one.
 async fn stays(backend: &Backend) {
     let _turn = alone().await;
@@ -242,6 +260,7 @@ on_both_stores! {
     super::applications as no_list_of_applications_costs_a_query_for_each,
     super::friends as no_list_of_friends_costs_a_query_for_each,
     super::conversations as no_list_of_conversations_costs_a_query_for_each,
+    super::messages as no_page_of_messages_costs_a_query_for_each,
     super::stays as no_page_costs_a_query_for_each_time_that_the_reader_came_and_went,
     super::people as no_list_of_people_costs_a_query_for_each,
 }

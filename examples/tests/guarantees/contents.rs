@@ -51,7 +51,7 @@ async fn texts(backend: &Backend) {
         after = page.through;
     }
     assert_eq!(pulled, texts);
-    let (history, _) = in_time("history", owner.history(group, None, 0)).await.expect("a member");
+    let history = in_time("history", owner.history(group, None, 0)).await.expect("a member").entries;
     let newest = history.first().and_then(|entry| text_of(&entry.body));
     assert_eq!(newest.as_ref(), texts.last());
     drop(node);

@@ -195,7 +195,7 @@ async fn added_later(backend: &Backend) {
     for (client, reader) in [(&there, &mut reader), (&later, &mut later_reader)] {
         read(reader, added.as_u64() - 1, last.as_u64()).await;
         assert_eq!(pulled(client, group).await, [added.as_u64(), last.as_u64()]);
-        let (history, _) = in_time("history", client.history(group, None, 0)).await.expect("a member");
+        let history = in_time("history", client.history(group, None, 0)).await.expect("a member").entries;
         let texts: Vec<_> = history.iter().filter_map(|entry| text_of(&entry.body)).collect();
         assert_eq!(texts, ["welcome"]);
     }

@@ -6,21 +6,23 @@ use bytes::Bytes;
 use goim_core::id::NUMBER_MAX;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 use goim_proto::content::{
-    ApplicationMade, ApplicationRejected, Content, CustomContent, DirectOpened, FriendAnswered,
-    FriendRequested, GroupCreated, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged, Place, Renamed,
-    RoleChanged, TextContent,
+    ApplicationMade, ApplicationRejected, Blank, Content, CustomContent, DirectOpened, Edited,
+    EncodedContent, FileContent, FriendAnswered, FriendRequested, GroupCreated, ImageContent, MemberMuted,
+    MemberRemoved, MembersAdded, OwnerChanged, Place, Reacted, Recalled, References, Renamed, RoleChanged,
+    TextContent,
 };
 use goim_proto::{
     AccountSettings, Ack, Allocate, Allocated, AnswerApplication, AnswerFriend, Application, ApplicationPage,
-    ApplyToGroup, Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit,
-    Committed, ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials,
-    DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
-    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
-    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
-    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo, MemberPage, Members,
-    MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull, Pulled, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
-    Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
+    ApplyToGroup, Audience, Authenticate, BlankReason, BlockedPage, BotToken, Call, ChangePassword,
+    ClientFrame, Commit, Committed, ConversationArgument, ConversationInfo, ConversationKind, CreateBot,
+    CreateGroup, Credentials, DeviceArgument, DeviceInfo, DevicePage, Edit, Error, ErrorCode, FindGroup,
+    FindUser, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason,
+    GroupAct, GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
+    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
+    MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile, ProfileList,
+    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
+    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
+    SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
     SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
@@ -72,6 +74,12 @@ impl Any for Bytes {
     }
 }
 
+impl Any for EncodedContent {
+    fn any() -> BoxedStrategy<Self> {
+        TextContent::any().prop_map(|text| Self(Content::Text(text).encode())).boxed()
+    }
+}
+
 impl Any for ClientMsgId {
     fn any() -> BoxedStrategy<Self> {
         let minted = (0_u64..1 << 48, any::<[u8; 10]>()).prop_map(|(ms, random)| Self::mint(ms, &random));
@@ -117,7 +125,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom SequenceKind);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom BlankReason SequenceKind);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -217,10 +225,25 @@ any_struct! {
     HeadList { items, epoch }
     Sent { seq, duplicate, at_ms, count }
     Pulled<Bytes> { entries, through, head, epoch }
-    HistoryPage<Bytes> { entries, more }
+    HistoryPage<Bytes> { entries, more, forms }
+    Edit { conversation, seq, client_msg_id, body }
+    Recall { conversation, seq, client_msg_id }
+    React { conversation, seq, emoji, set, client_msg_id }
+    MessageForm { seq, edited_at_ms, reactions }
+    Reactions { emoji, count, own }
+    MessageList { conversation, seqs }
+    ReaderList { read, unread }
+    Receipt { delivered, read }
+    Blank { reason }
+    Edited { seq, body }
+    Recalled { seq }
+    Reacted { seq, emoji, set }
     RefusedOffset { conversation, code }
     Committed { refused }
-    TextContent { text }
+    TextContent { text, references }
+    References { reply_to, mentions_all, mentions }
+    ImageContent { key, name, media_type, size, width, height, references }
+    FileContent { key, name, media_type, size, references }
     CustomContent { kind, data }
     GroupCreated { name, members }
     MembersAdded { users }
@@ -261,7 +284,7 @@ any_enum! {
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
         GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
         ApplyToGroup AnswerApplication ListApplications
-        Sync Heads Send Pull History Commit MarkRead
+        Sync Heads Send Pull History Commit MarkRead Edit Recall React DeleteForMe Readers Receipt
         RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
         ListBlocked UpdateSettings Allocate;
         Logout Ping
@@ -269,13 +292,13 @@ any_enum! {
     Reply<Bytes> {
         Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members Group Applications
         Synced Heads Sent Pulled History Committed
-        FriendRequests Friends Blocked Allocated;
+        Readers Receipt FriendRequests Friends Blocked Allocated;
         Done
     }
     Content {
-        Text Custom GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
+        Text Custom Image File Blank Edited Recalled Reacted GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
         FriendRequested FriendAnswered GroupUpdated RoleChanged MemberMuted OwnerChanged
-        ApplicationMade ApplicationRejected;
+        ApplicationMade ApplicationRejected DeletedForMe;
         MemberLeft Dismissed MemberJoined
     }
 }

@@ -3,6 +3,7 @@
 //! They tell one story: Ada (70,001) on her device 12 talks with Ben (70,002) in the group 301.
 
 mod groups;
+mod messages;
 mod people;
 mod sequences;
 
@@ -12,12 +13,13 @@ use goim_proto::content::{
     Content, CustomContent, DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Place, Renamed,
 };
 use goim_proto::{
-    Ack, Audience, Authenticate, BotToken, Call, ClientFrame, Commit, Committed, ConversationArgument,
-    ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error, ErrorCode, FindUser,
-    Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent, SequenceKind,
-    ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument, Welcome,
+    Ack, Audience, Authenticate, BlankReason, BotToken, Call, ClientFrame, Commit, Committed,
+    ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error,
+    ErrorCode, FindUser, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom,
+    HistoryPage, JoinPolicy, ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position,
+    Pull, Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent,
+    SequenceKind, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument,
+    Welcome,
 };
 
 use super::value::Value;
@@ -98,13 +100,16 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend(groups::calls());
     all.extend(conversation_calls());
     all.extend(message_calls());
+    all.extend(messages::calls());
     all.extend(server_frames());
     all.extend(account_replies());
     all.extend(people::replies());
     all.extend(sequences::replies());
     all.extend(groups::replies());
     all.extend(message_replies());
+    all.extend(messages::replies());
     all.extend(contents());
+    all.extend(messages::contents());
     all.extend(people::contents());
     all.extend(groups::contents());
     all.extend(codes());
@@ -256,7 +261,8 @@ fn message_replies() -> Vec<Case> {
     let entries = vec![entry(2, ADA, 1, &Content::text("tea?")), entry(3, BEN, 2, &Content::text("yes"))];
     let pulled = Pulled { entries: entries.clone(), through: Seq::new(3), head: Seq::new(4), epoch: EPOCH };
     let nothing = Pulled { entries: vec![], through: Seq::new(4), ..pulled.clone() };
-    let history = HistoryPage { entries: entries.into_iter().rev().collect(), more: true };
+    let history =
+        HistoryPage { entries: entries.into_iter().rev().collect(), more: true, forms: messages::forms() };
     let late = RefusedOffset { conversation: GROUP, code: ErrorCode::OffsetBeyondHead };
     let first = Pulled { entries: vec![entry(1, ADA, 0, &created)], through: Seq::FIRST, ..pulled.clone() };
     vec![
@@ -312,6 +318,7 @@ fn codes() -> Vec<Case> {
         RequestState,
         JoinPolicy,
         HistoryFrom,
+        BlankReason,
         SequenceKind
     );
     all

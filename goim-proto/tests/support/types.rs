@@ -2,22 +2,23 @@
 
 use goim_core::Entry;
 use goim_proto::content::{
-    ApplicationMade, ApplicationRejected, CustomContent, DirectOpened, FriendAnswered, FriendRequested,
-    GroupCreated, MemberMuted, MemberRemoved, MembersAdded, OwnerChanged, Place, Renamed, RoleChanged,
-    TextContent,
+    ApplicationMade, ApplicationRejected, Blank, CustomContent, DirectOpened, Edited, FileContent,
+    FriendAnswered, FriendRequested, GroupCreated, ImageContent, MemberMuted, MemberRemoved, MembersAdded,
+    OwnerChanged, Place, Reacted, Recalled, References, Renamed, RoleChanged, TextContent,
 };
 use goim_proto::{
     AccountSettings, Ack, Allocate, Allocated, AnswerApplication, AnswerFriend, Application, ApplicationPage,
-    ApplyToGroup, Audience, Authenticate, BlockedPage, BotToken, Call, ChangePassword, ClientFrame, Commit,
-    Committed, Content, ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup,
-    Credentials, Decode, DeviceArgument, DeviceInfo, DevicePage, Error, ErrorCode, FindGroup, FindUser,
-    FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
-    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
-    MemberPage, Members, MuteMember, Notification, Position, Profile, ProfileList, ProfileUpdate, Pull,
-    Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role,
-    SearchUsers, Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole,
-    SettingsUpdate, Start, Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    ApplyToGroup, Audience, Authenticate, BlankReason, BlockedPage, BotToken, Call, ChangePassword,
+    ClientFrame, Commit, Committed, Content, ConversationArgument, ConversationInfo, ConversationKind,
+    CreateBot, CreateGroup, Credentials, Decode, DeviceArgument, DeviceInfo, DevicePage, Edit, Error,
+    ErrorCode, FindGroup, FindUser, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender,
+    GoAway, GoAwayReason, GroupAct, GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom,
+    HistoryPage, JoinPolicy, ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers,
+    Member, MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position,
+    Profile, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt,
+    Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers,
+    Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start,
+    Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -69,7 +70,8 @@ pub(crate) fn structs() -> Vec<Struct> {
         ConversationInfo MemberInfo MemberPage
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
         Allocate Allocated
-        TextContent CustomContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
+        Edit<Body> Recall React MessageList MessageForm ReaderList Receipt Reactions Blank Edited Recalled Reacted
+        TextContent References CustomContent ImageContent FileContent GroupCreated MembersAdded MemberRemoved Renamed DirectOpened Place
     };
     // Core's, which knows no wire: its fields are listed here, and their order is golden.
     let entry = &[
@@ -116,6 +118,7 @@ pub(crate) fn codes() -> Vec<Enum> {
         RequestState,
         JoinPolicy,
         HistoryFrom,
+        BlankReason,
         SequenceKind
     ]
 }

@@ -1,13 +1,40 @@
 //! What an entry says about who reads.
 
 use bytes::Bytes;
-use goim_core::Entry;
 use goim_core::room::Change;
-use goim_proto::Content;
+use goim_core::{Entry, Seq};
+use goim_proto::{Content, MessageList};
 
 /// Contents with a lower code are messages, which change nothing; such a code is one byte, behind
 /// the array's one.
 const MESSAGE_CODES_END: u8 = 32;
+
+/// `Content::Recalled`'s code, at the same place.
+const RECALLED: u8 = 45;
+/// `Content::DeletedForMe`'s.
+const DELETED_FOR_ME: u8 = 70;
+
+/// The message that an entry recalls; most recall none.
+pub(super) fn recalled(entry: &Entry<Bytes>) -> Option<Seq> {
+    if entry.body.get(1) != Some(&RECALLED) {
+        return None;
+    }
+    match Content::decode(&entry.body) {
+        Ok(Content::Recalled(recalled)) => Some(recalled.seq),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The messages that an inbox's owner has deleted for himself; most entries tell of none.
+pub(super) fn deleted(entry: &Entry<Bytes>) -> Option<MessageList> {
+    if entry.body.get(1) != Some(&DELETED_FOR_ME) {
+        return None;
+    }
+    match Content::decode(&entry.body) {
+        Ok(Content::DeletedForMe(list)) => Some(list),
+        Ok(_) | Err(_) => None,
+    }
+}
 
 /// The change that an entry makes; most make none.
 pub(super) fn of(entry: &Entry<Bytes>) -> Option<Change> {

@@ -197,6 +197,18 @@ impl Connection {
         self.shared().subscriptions.get(&conversation).map(|subscribed| subscribed.from)
     }
 
+    /// The user has deleted messages for himself up to `last`: the store knows which.
+    pub(crate) fn note_deletion(&self, conversation: ConversationId, last: Seq) {
+        let mut shared = self.shared();
+        let known = shared.deleted.entry(conversation).or_default();
+        *known = (*known).max(last);
+    }
+
+    /// The last message that the user has deleted for himself, or a later one.
+    pub(crate) fn deleted_through(&self, conversation: ConversationId) -> Seq {
+        self.shared().deleted.get(&conversation).copied().unwrap_or_default()
+    }
+
     /// Notes a newer head; whether the writer has to be woken.
     pub(super) fn mark(&self, conversation: ConversationId, head: Seq, marker: Seq) -> bool {
         let mut shared = self.shared();

@@ -11,10 +11,11 @@ use std::mem;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use goim_core::hash::{IdMap, spread};
 use goim_core::msg_box::MsgBox;
 use goim_core::room::{Change, Step};
-use goim_core::{ConversationId, Duration, Epoch, Msg as _, Seq, SeqRange, Time, UserId};
+use goim_core::{ConversationId, Duration, Entry, Epoch, Msg as _, Seq, SeqRange, Time, UserId};
 use goim_proto::EncodedEntry;
 use tokio::sync::Notify;
 
@@ -205,7 +206,13 @@ impl Hub {
         let Touched { steps, wake, .. } = touched;
         for step in steps.drain(..) {
             match step {
-                Step::Keep(published) => drop(self.msg_box.insert(conversation, Kept::new(&published.entry))),
+                Step::Keep(published) => {
+                    self.keep(conversation, &published.entry);
+                    if let Some(list) = change::deleted(&published.entry) {
+                        let last = list.seqs.iter().copied().max().unwrap_or_default();
+                        room.each_reader(|connection| connection.note_deletion(list.conversation, last));
+                    }
+                }
                 Step::LetIn(users, seq) => {
                     for user in users {
                         for connection in self.connections_of(user) {
@@ -229,6 +236,18 @@ impl Hub {
                     self.invite([Invitation { user, conversation, from }]);
                 }
             }
+        }
+    }
+
+    /// Keeps an entry for readers. A recall blanks what is kept of its message and of the edits of it:
+    /// they have passed, for entries pass in order.
+    fn keep(&self, conversation: ConversationId, entry: &Entry<Bytes>) {
+        let _ = self.msg_box.insert(conversation, Kept::new(entry));
+        let Some(target) = change::recalled(entry) else { return };
+        let mut kept = Vec::new();
+        self.msg_box.newest(conversation, usize::MAX, &mut kept);
+        for stub in kept.iter().filter_map(|kept| kept.blanked(target)) {
+            self.msg_box.blank(conversation, stub);
         }
     }
 

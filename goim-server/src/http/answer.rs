@@ -92,8 +92,8 @@ fn readable(reply: Reply) -> Result<Value, serde_json::Error> {
         Reply::Pulled(Pulled { entries, through, head, epoch }) => {
             json(&Reply::Pulled(Pulled { entries: contents(entries), through, head, epoch }))
         }
-        Reply::History(HistoryPage { entries, more }) => {
-            json(&Reply::History(HistoryPage { entries: contents(entries), more }))
+        Reply::History(HistoryPage { entries, more, forms }) => {
+            json(&Reply::History(HistoryPage { entries: contents(entries), more, forms }))
         }
         reply => json(&reply),
     }

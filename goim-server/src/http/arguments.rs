@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use goim_proto::shape::{Enum, Struct};
-use goim_proto::{Call, Content, Decode, Describe, Error, ErrorCode, Send, Shape};
+use goim_proto::{Call, Content, Decode, Describe, Edit, Error, ErrorCode, Send, Shape};
 use serde_json::{Map, Value, json};
 
 use super::operations::Operation;
@@ -50,10 +50,14 @@ pub(super) fn call_of(
         path.iter().for_each(|(name, _)| drop(arguments.remove(name)));
         take(&mut arguments, &fields, path)?;
     }
-    if call == "Send" {
-        return Ok(Call::Send(encoded(read(Value::Object(arguments))?)));
+    match call {
+        "Send" => Ok(Call::Send(encoded(read(Value::Object(arguments))?))),
+        "Edit" => {
+            let Edit::<Content> { conversation, seq, client_msg_id, body } = read(Value::Object(arguments))?;
+            Ok(Call::Edit(Edit { conversation, seq, client_msg_id, body: body.encode() }))
+        }
+        call => read(json!({ call: arguments })),
     }
-    read(json!({ call: arguments }))
 }
 
 /// The sends of a list.

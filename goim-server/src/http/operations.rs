@@ -175,8 +175,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get,    "/v1/conversations/{conversation}/members", Call("ListMembers", "Members"), OK, &[NotMember]),
     op(Post,   "/v1/conversations/{conversation}/messages", Call("Send", "Sent"),   OK,   SENDING),
     op(Get,    "/v1/conversations/{conversation}/messages", Call("History", "History"), OK, &[NotMember, TooLarge]),
+    op(Patch,  "/v1/conversations/{conversation}/messages/{seq}", Call("Edit", "Sent"), OK, EDITING),
+    op(Delete, "/v1/conversations/{conversation}/messages/{seq}", Call("Recall", "Sent"), OK, &[NotFound, NotMember, Forbidden]),
+    op(Put,    "/v1/conversations/{conversation}/messages/{seq}/reaction", Call("React", "Sent"), OK, &[NotFound, NotMember, Forbidden]),
+    op(Get,    "/v1/conversations/{conversation}/messages/{seq}/readers", Call("Readers", "Readers"), OK, &[NotFound, NotMember, TooLarge]),
+    op(Post,   "/v1/conversations/{conversation}/deletions", Call("DeleteForMe", "Done"), DONE, &[NotMember]),
     op(Get,    "/v1/conversations/{conversation}/entries", Call("Pull", "Pulled"),  OK,   &[NotMember, TooLarge]),
     op(Put,    "/v1/conversations/{conversation}/read-marker", Call("MarkRead", "Done"), DONE, &[NotMember]),
+    op(Get,    "/v1/conversations/{conversation}/receipt", Call("Receipt", "Receipt"), OK, &[NotMember]),
     op(Post,   "/v1/conversations/{conversation}/attachments", Upload(Attachment),  MADE, &[NotMember, Forbidden]),
     op(Get,    "/v1/conversations/{conversation}/attachments/{hash}", Download(Attachment), OK, &[NotMember, NotFound]),
     op(Post,   "/v1/avatars",                 Upload(Avatar),                       MADE, &[]),
@@ -192,6 +198,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 const SENDING: &[ErrorCode] =
     &[BadArgument, EmptyText, TextTooLong, NotUtf8, BadContent, NotMember, Forbidden, OutOfOrder, Rejected];
+const EDITING: &[ErrorCode] = &[EmptyText, TextTooLong, NotUtf8, BadContent, NotFound, NotMember, Forbidden];
 
 /// What every operation with arguments may answer, and those with a body also `TooLarge`.
 pub(super) const ERRORS_OF_ARGUMENTS: &[ErrorCode] = &[BadArgument];

@@ -33,6 +33,7 @@ impl Schemas {
             Shape::Struct(one) => self.named(one.name, |all| all.object(one, &[])),
             Shape::Enum(one) => self.named(one.name, |all| all.choice(one)),
             Shape::Code(one) => self.named(one.name, |_| names(one)),
+            Shape::Again(name) => refer(name),
             // Another shape would be one that this server does not write.
             _ => Value::Bool(true),
         }
@@ -77,7 +78,7 @@ impl Schemas {
             let schema = make(self);
             self.0.insert(name, schema);
         }
-        json!({ "$ref": format!("#/components/schemas/{name}") })
+        refer(name)
     }
 
     /// Keeps a schema under a name.
@@ -88,6 +89,10 @@ impl Schemas {
     pub(super) fn into_components(self) -> Value {
         json!(self.0)
     }
+}
+
+fn refer(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 fn names(one: &Code) -> Value {

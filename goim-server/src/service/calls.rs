@@ -109,6 +109,12 @@ impl Service {
             Call::Sync(arguments) => self.sync(session, epoch, arguments).await,
             Call::Heads(arguments) => self.heads(session, epoch, arguments).await,
             Call::Commit(arguments) => self.commit(session, arguments).await,
+            Call::Edit(arguments) => self.edit(session, arguments).await,
+            Call::Recall(arguments) => self.recall(session, arguments).await,
+            Call::React(arguments) => self.react(session, arguments).await,
+            Call::DeleteForMe(list) => self.delete_for_me(session, list).await,
+            Call::Readers(position) => self.readers(session, position).await,
+            Call::Receipt(arguments) => self.receipt(session, arguments.conversation).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
             call => self.people_call(session, call).await,
         }

@@ -2,7 +2,7 @@
 //! lane, where the state is exact; what is checked here only spares the lane.
 
 use goim_core::lane::{Found, Offer, Outcome};
-use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
+use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 use goim_proto::content::{DirectOpened, GroupCreated, MemberRemoved, MembersAdded, Renamed};
 use goim_proto::limits::{PULL_LIMIT_MAX, USERS_MAX};
 use goim_proto::{
@@ -23,7 +23,6 @@ use crate::store::{Effect, EntryDraft, EntryKind, NewConversation, derived_id};
 pub(super) struct Happening {
     pub(super) conversation: ConversationId,
     pub(super) client_msg_id: ClientMsgId,
-    pub(super) kind: i16,
     pub(super) content: Content,
     pub(super) effect: Effect,
 }
@@ -49,7 +48,6 @@ impl Service {
                 conversation,
                 // Two may open it at once: the second is refused, for it is open already.
                 client_msg_id: derived_id(unix_ms(), &[conversation.as_u64()]),
-                kind: 37,
                 content: Content::DirectOpened(DirectOpened { user: other }),
                 effect: Effect::Join { users },
             },
@@ -92,7 +90,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 32,
             content: Content::GroupCreated(GroupCreated { name, members }),
             effect: Effect::Join { users },
         };
@@ -118,7 +115,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 33,
             content: Content::MembersAdded(MembersAdded { users }),
             effect: Effect::Join { users: joined },
         };
@@ -132,7 +128,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 34,
             content: Content::MemberRemoved(MemberRemoved { user }),
             effect: Effect::Part { user },
         };
@@ -144,7 +139,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id: ClientMsgId::mint(unix_ms(), &rand::random()),
-            kind: 35,
             content: Content::MemberLeft,
             effect: Effect::Part { user: session.user },
         };
@@ -159,7 +153,6 @@ impl Service {
         let happening = Happening {
             conversation,
             client_msg_id,
-            kind: 36,
             content: Content::Renamed(Renamed { name: name.clone() }),
             effect: Effect::Retitle { title: name },
         };
@@ -182,12 +175,22 @@ impl Service {
         Ok(Reply::Members(MemberPage { members: members.collect(), more }))
     }
 
-    /// Appends an entry and waits for its fate.
+    /// Appends an entry that has to be committed.
     pub(super) async fn append(&self, session: &SessionInfo, happening: Happening) -> Result<Sent, Error> {
+        sent(&self.settle(session, self.epoch(), happening).await?)
+    }
+
+    /// Offers an entry of an epoch to its lane and waits for its fate.
+    pub(super) async fn settle(
+        &self,
+        session: &SessionInfo,
+        epoch: Epoch,
+        happening: Happening,
+    ) -> Result<Outcome<Refusal>, Error> {
         self.check_takes_sends()?;
-        let Happening { conversation, client_msg_id, kind, content, effect } = happening;
+        let Happening { conversation, client_msg_id, content, effect } = happening;
         let (answer, answered) = oneshot::channel::<Outcome<Refusal>>();
-        let entry = EntryDraft { kind: EntryKind(kind), body: content.encode(), effect };
+        let entry = EntryDraft { kind: EntryKind::of(&content), body: content.encode(), effect };
         let offers = vec![Offer {
             ticket: Ticket::Call(answer),
             conversation,
@@ -197,12 +200,12 @@ impl Service {
             after: None,
             // Calls are repeated with the same id; these are few, so all of them are looked up.
             retry: true,
-            epoch: self.epoch(),
+            epoch,
             entry,
         }];
         let outcome = self.fate(offers, answered).await?;
         self.due_now.notify_one();
-        sent(&outcome)
+        Ok(outcome)
     }
 
     /// Hands entries to their lanes and waits for the one that is answered here.
@@ -276,7 +279,11 @@ impl Service {
         Ok(())
     }
 
-    async fn check_reads(&self, session: &SessionInfo, conversation: ConversationId) -> Result<(), Error> {
+    pub(super) async fn check_reads(
+        &self,
+        session: &SessionInfo,
+        conversation: ConversationId,
+    ) -> Result<(), Error> {
         if !self.is_in(session.user, conversation).await? {
             return refuse(ErrorCode::NotMember, "you are not a member of this conversation");
         }

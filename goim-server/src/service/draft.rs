@@ -27,12 +27,17 @@ impl Service {
     ) -> Result<Offer<EntryDraft, Ticket>, Error> {
         let Send { conversation, client_msg_id, after, retry, body } = send;
         check_id(client_msg_id)?;
-        let code = Content::check(&body).map_err(|failure| bad_content(&failure))?;
-        let kind = EntryKind(i16::try_from(code).unwrap_or(i16::MAX));
+        let kind = check_content(&body)?;
         let entry = EntryDraft { kind, body, effect: Effect::None };
         let SessionInfo { user: sender, device, .. } = *session;
         Ok(Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry })
     }
+}
+
+/// Whether clients may send this content; its kind.
+pub(super) fn check_content(body: &[u8]) -> Result<EntryKind, Error> {
+    let code = Content::check(body).map_err(|failure| bad_content(&failure))?;
+    Ok(EntryKind::from_code(code))
 }
 
 /// Whether a client may have minted this id now.
@@ -61,8 +66,12 @@ fn bad_content(failure: &ContentError) -> Error {
         ContentError::EmptyText => ErrorCode::EmptyText,
         ContentError::TextTooLong(_) => ErrorCode::TextTooLong,
         ContentError::NotUtf8 => ErrorCode::NotUtf8,
-        ContentError::TooLarge(_) => ErrorCode::TooLarge,
-        ContentError::NotForClients(_) | ContentError::Malformed(_) | _ => ErrorCode::BadContent,
+        ContentError::TooLarge(_) | ContentError::FieldTooLong { .. } | ContentError::TooManyMentions(_) => {
+            ErrorCode::TooLarge
+        }
+        ContentError::NoKey | ContentError::NotForClients(_) | ContentError::Malformed(_) | _ => {
+            ErrorCode::BadContent
+        }
     };
     Error::new(code, failure.to_string())
 }

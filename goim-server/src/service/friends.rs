@@ -12,7 +12,7 @@ use super::accounts::check_name;
 use super::profiles::{check_lines, page_limit};
 use super::{Answered, Service, failed, refuse};
 use crate::clock::unix_ms;
-use crate::store::{EntryKind, Notice, Relation};
+use crate::store::{Notice, Relation};
 
 /// How long open requests and applications count: 30 days, in milliseconds.
 const WAITED_MS: u64 = 30 * 24 * 3_600 * 1_000;
@@ -40,7 +40,7 @@ impl Service {
             return refuse(ErrorCode::TooLarge, "too many of your requests are not answered; wait for some");
         }
         let content = Content::FriendRequested(FriendRequested { greeting: greeting.clone() });
-        let notice = Notice { kind: EntryKind(66), body: content.encode() };
+        let notice = Notice::of(&content);
         // Whom the other one blocks must not be able to tell.
         let notice = (!relation.blocked).then_some(&notice);
         let (from, now_ms) = (session.user, unix_ms());
@@ -62,7 +62,7 @@ impl Service {
             }
         }
         let content = Content::FriendAnswered(FriendAnswered { accepted: accept });
-        let notice = Notice { kind: EntryKind(67), body: content.encode() };
+        let notice = Notice::of(&content);
         let user = session.user;
         if !is_asked
             || !self.store.answer_friend(user, from, accept, &notice, unix_ms()).await.map_err(failed)?

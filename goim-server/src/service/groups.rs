@@ -19,7 +19,7 @@ use super::numbers;
 use super::profiles::{check_avatar, check_lines, page_limit};
 use super::{Answered, Refusal, Service, failed, refuse};
 use crate::clock::unix_ms;
-use crate::store::{Applications, Effect, EntryKind, Notice};
+use crate::store::{Applications, Effect, Notice};
 
 impl Service {
     /// What there is to know of a group, for its members.
@@ -50,7 +50,7 @@ impl Service {
         let UpdateGroup { conversation, client_msg_id, change } = arguments;
         check_change(&change)?;
         let content = Content::GroupUpdated(change.clone());
-        self.act(session, conversation, client_msg_id, 38, content, Effect::Change(change)).await
+        self.act(session, conversation, client_msg_id, content, Effect::Change(change)).await
     }
 
     /// Makes a member an admin, or an admin a plain member.
@@ -62,14 +62,14 @@ impl Service {
             return refuse(ErrorCode::BadArgument, message);
         }
         let content = Content::RoleChanged(RoleChanged { user, role });
-        self.act(session, conversation, client_msg_id, 39, content, Effect::SetRole { user, role }).await
+        self.act(session, conversation, client_msg_id, content, Effect::SetRole { user, role }).await
     }
 
     /// Takes no messages of a member any more, or takes them again.
     pub(super) async fn mute_member(&self, session: &SessionInfo, arguments: MuteMember) -> Answered {
         let MuteMember { conversation, user, muted, client_msg_id } = arguments;
         let content = Content::MemberMuted(MemberMuted { user, muted });
-        self.act(session, conversation, client_msg_id, 40, content, Effect::SetMuted { user, muted }).await
+        self.act(session, conversation, client_msg_id, content, Effect::SetMuted { user, muted }).await
     }
 
     /// Makes a member the owner.
@@ -79,13 +79,13 @@ impl Service {
             return refuse(ErrorCode::BadArgument, "a group is handed over to somebody else");
         }
         let content = Content::OwnerChanged(OwnerChanged { user });
-        self.act(session, conversation, client_msg_id, 41, content, Effect::Transfer { to: user }).await
+        self.act(session, conversation, client_msg_id, content, Effect::Transfer { to: user }).await
     }
 
     /// Ends a group: nobody writes any more.
     pub(super) async fn dismiss_group(&self, session: &SessionInfo, arguments: GroupAct) -> Answered {
         let GroupAct { conversation, client_msg_id } = arguments;
-        self.act(session, conversation, client_msg_id, 42, Content::Dismissed, Effect::Dismiss).await
+        self.act(session, conversation, client_msg_id, Content::Dismissed, Effect::Dismiss).await
     }
 
     /// Joins a group that is open.
@@ -103,7 +103,7 @@ impl Service {
             self.check_conversation_counts(&[session.user]).await?;
         }
         let effect = Effect::Join { users: vec![(session.user, Role::Member)] };
-        self.act(session, conversation, client_msg_id, 43, Content::MemberJoined, effect).await
+        self.act(session, conversation, client_msg_id, Content::MemberJoined, effect).await
     }
 
     /// Asks to be let into a group.
@@ -129,7 +129,7 @@ impl Service {
             );
         }
         let made = ApplicationMade { conversation, comment: comment.clone() };
-        let notice = Notice { kind: EntryKind(68), body: Content::ApplicationMade(made).encode() };
+        let notice = Notice::of(&Content::ApplicationMade(made));
         let applied = self.store.apply_to_group(conversation, user, &comment, &notice, unix_ms()).await;
         applied.map_err(failed)?;
         self.due_now.notify_one();
@@ -151,12 +151,11 @@ impl Service {
         if accept {
             self.check_conversation_counts(&[user]).await?;
             let content = Content::MembersAdded(MembersAdded { users: vec![user] });
-            let admitted =
-                self.act(session, conversation, client_msg_id, 33, content, Effect::Admit { user });
+            let admitted = self.act(session, conversation, client_msg_id, content, Effect::Admit { user });
             return admitted.await.map(|_| Reply::Done);
         }
         let content = Content::ApplicationRejected(ApplicationRejected { conversation });
-        let notice = Notice { kind: EntryKind(69), body: content.encode() };
+        let notice = Notice::of(&content);
         let by = session.user;
         let rejected = self.store.reject_application(conversation, user, by, &notice, unix_ms()).await;
         if !rejected.map_err(failed)? && self.is_in(user, conversation).await? {
@@ -192,12 +191,11 @@ impl Service {
         session: &SessionInfo,
         conversation: ConversationId,
         client_msg_id: ClientMsgId,
-        kind: i16,
         content: Content,
         effect: Effect,
     ) -> Answered {
         check_id(client_msg_id)?;
-        let happening = Happening { conversation, client_msg_id, kind, content, effect };
+        let happening = Happening { conversation, client_msg_id, content, effect };
         self.append(session, happening).await.map(Reply::Sent)
     }
 

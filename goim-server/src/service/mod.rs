@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod calls;
+mod changes;
 mod conversations;
 mod devices;
 mod draft;
@@ -17,6 +18,7 @@ mod offsets;
 mod once;
 mod passwords;
 mod profiles;
+mod receipts;
 pub(crate) mod rules;
 mod sequences;
 mod state;

@@ -3,13 +3,14 @@
 //! message slips in behind his removal.
 
 mod group;
+mod message;
 
 use goim_core::lane::{Fold, Rules};
 use goim_core::{Seq, UserId};
 use goim_proto::{ConversationKind, Error, ErrorCode, GroupChange, Role};
 
 use crate::config::Limits;
-use crate::store::{Effect, EntryDraft, EntryKind, Member, Settings};
+use crate::store::{Effect, EntryDraft, EntryKind, Member, MessageAct, Objection, Settings};
 
 /// The content codes that rules tell apart.
 const GROUP_CREATED: EntryKind = EntryKind(32);
@@ -63,6 +64,18 @@ pub enum Refusal {
     /// A group keeps its owner.
     #[error("the owner cannot leave the group; hand it over or dismiss it first")]
     OwnerStays,
+    /// Something about the message forbids it.
+    #[error(transparent)]
+    Message(#[from] Objection),
+    /// Only its sender may do this, or who manages the group.
+    #[error("the message is not yours")]
+    NotYours,
+    /// The message is too old for its sender to do this.
+    #[error("the message is too old for this")]
+    TooLate,
+    /// Something may have been done to the message since it was looked at. It is looked at again.
+    #[error("too much is done to this message at once; try again")]
+    LookAgain,
 }
 
 impl Refusal {
@@ -76,10 +89,19 @@ impl Refusal {
             | Self::Muted
             | Self::Dismissed
             | Self::NotOpen
-            | Self::OwnerStays => ErrorCode::Forbidden,
-            Self::AlreadyMember | Self::AlreadyOpened => ErrorCode::BadArgument,
-            Self::NoSuchMember | Self::NoApplication => ErrorCode::NotFound,
-            Self::TooManyStays | Self::TooManyMembers => ErrorCode::TooLarge,
+            | Self::OwnerStays
+            | Self::NotYours
+            | Self::TooLate => ErrorCode::Forbidden,
+            Self::AlreadyMember | Self::AlreadyOpened | Self::Message(Objection::OtherKind) => {
+                ErrorCode::BadArgument
+            }
+            Self::NoSuchMember
+            | Self::NoApplication
+            | Self::Message(Objection::NoSuchMessage | Objection::Recalled) => ErrorCode::NotFound,
+            Self::TooManyStays
+            | Self::TooManyMembers
+            | Self::Message(Objection::TooManyEdits | Objection::TooManyReactions) => ErrorCode::TooLarge,
+            Self::LookAgain => ErrorCode::Unavailable,
         };
         Error::new(code, self.to_string())
     }
@@ -137,6 +159,7 @@ impl Rules for ChatRules {
                 group::judge_room(*self, fold, effect)
             }
             (_, Effect::None) => Ok(()),
+            (_, Effect::OnMessage { target, act }) => message::judge(fold, false, target, act),
             _ => Err(Refusal::Forbidden),
         }
     }
@@ -145,7 +168,7 @@ impl Rules for ChatRules {
         entry.effect != Effect::None
     }
 
-    fn apply(&self, fold: &mut ChatFold, _seq: Seq, sender: UserId, entry: &EntryDraft) {
+    fn apply(&self, fold: &mut ChatFold, seq: Seq, sender: UserId, entry: &EntryDraft) {
         match &entry.effect {
             Effect::None | Effect::Retitle { .. } => {}
             Effect::Join { users } => {
@@ -167,6 +190,10 @@ impl Rules for ChatRules {
             }
             Effect::Change(change) => group::change(&mut fold.settings.group, change),
             Effect::Dismiss => fold.settings.group.dismissed = true,
+            Effect::OnMessage { target, act } if act.unsettles() => {
+                fold.settings.changes.note(target.seq, seq);
+            }
+            Effect::OnMessage { .. } => {}
         }
     }
 
@@ -181,7 +208,10 @@ impl Rules for ChatRules {
             Effect::Change(GroupChange { avatar, announcement, .. }) => {
                 [avatar, announcement].into_iter().flatten().map(String::len).sum()
             }
-            Effect::None
+            Effect::OnMessage { act: MessageAct::Edit { body }, .. } => body.len(),
+            Effect::OnMessage { act: MessageAct::React { emoji, .. }, .. } => emoji.len(),
+            Effect::OnMessage { act: MessageAct::Recall, .. }
+            | Effect::None
             | Effect::Admit { .. }
             | Effect::Part { .. }
             | Effect::SetRole { .. }

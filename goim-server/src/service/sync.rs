@@ -77,6 +77,11 @@ impl Service {
             }
             list = self.store.memberships(session.user).await.map_err(failed)?;
         }
+        // Before he is served anything from memory, and after his inbox was registered, which tells of
+        // later ones.
+        for (conversation, last) in self.store.last_deletions(session.user).await.map_err(failed)? {
+            connection.note_deletion(conversation, last);
+        }
         let now = self.clock.now();
         for Membership { conversation, from, head } in list {
             if let Some((registration, _)) = registered.remove(&conversation) {

@@ -12,7 +12,7 @@ use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use goim_core::lane::{Fold, Rules as _};
 use goim_core::{ConversationId, UserId};
-use goim_proto::{Error, ErrorCode};
+use goim_proto::{Content, Error, ErrorCode};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::rules::ChatRules;
@@ -177,7 +177,8 @@ impl Service {
         let Some(state) = found else { return Err(Refusal::NotMember.into_error()) };
         let mut fold = Fold::new(state.settings);
         state.members.into_iter().for_each(|(user, row)| fold.set_member(user, row));
-        let message = EntryDraft { kind: EntryKind::TEXT, body: Bytes::new(), effect: Effect::None };
+        let any = Content::text("");
+        let message = EntryDraft { kind: EntryKind::of(&any), body: any.encode(), effect: Effect::None };
         ChatRules::new(&self.limits).judge(&fold, user, &message).map_err(Refusal::into_error)
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use goim_core::{ConversationId, UserId};
-use goim_proto::{AccountSettings, Audience, Friend, FriendRequest, SettingsUpdate};
+use goim_proto::{AccountSettings, Audience, Content, Friend, FriendRequest, SettingsUpdate};
 
 use super::{EntryKind, StoreResult};
 
@@ -36,6 +36,14 @@ pub struct Notice {
     pub kind: EntryKind,
     /// The encoded content.
     pub body: Bytes,
+}
+
+impl Notice {
+    /// Says this.
+    #[must_use]
+    pub fn of(content: &Content) -> Self {
+        Self { kind: EntryKind::of(content), body: content.encode() }
+    }
 }
 
 /// Friends, requests, blocks and what an account allows others.

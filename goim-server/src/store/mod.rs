@@ -13,6 +13,7 @@ mod error;
 mod friends;
 mod gate;
 mod groups;
+mod messages;
 mod open;
 mod postgres;
 mod profiles;
@@ -27,6 +28,10 @@ pub use error::{StoreError, StoreResult};
 pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;
 pub use groups::{Applications, Groups};
+pub use messages::{
+    Deletions, MessageAct, Messages, Objection, Receipts, Target, TargetRow, deleted_body, recalled_body,
+    recalled_edit,
+};
 pub use open::{Options, open};
 pub use profiles::{Profiles, SearchKey, folded};
 pub use sequences::Sequences;

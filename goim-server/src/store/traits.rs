@@ -9,7 +9,10 @@ use super::types::{
     ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
-use super::{EpochGate, Friends, Groups, Profiles, Sequences, StoreError, StoreResult, Uploads};
+use super::{
+    Deletions, EpochGate, Friends, Groups, Messages, Profiles, Receipts, Sequences, StoreError, StoreResult,
+    Uploads,
+};
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
 ///
@@ -18,12 +21,15 @@ use super::{EpochGate, Friends, Groups, Profiles, Sequences, StoreError, StoreRe
 #[async_trait]
 pub trait Store:
     Accounts
+    + Deletions
     + Friends
     + Groups
     + LaneStore
     + Log
+    + Messages
     + Profiles
     + Readers
+    + Receipts
     + Sequences
     + Uploads
     + fmt::Debug
@@ -143,7 +149,7 @@ pub trait Readers: Send + Sync {
         bytes_max: usize,
     ) -> Result<Page, StoreError>;
 
-    /// Messages that a user may see before a seq, newest first.
+    /// Messages that a user may see before a seq, newest first, each with its latest content.
     ///
     /// # Errors
     ///

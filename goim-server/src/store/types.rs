@@ -1,7 +1,11 @@
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use goim_core::lane::{Batch, LoadRequest, Loaded};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, GroupChange, JoinPolicy, Role};
+use goim_proto::{Content, ConversationKind, ErrorCode, GroupChange, JoinPolicy, Role};
+
+use super::{MessageAct, Target};
 
 /// An entry to append: what readers get, and what it does to the fold's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +23,18 @@ pub struct EntryDraft {
 pub struct EntryKind(pub i16);
 
 impl EntryKind {
-    /// A text.
-    pub const TEXT: Self = Self(1);
+    /// The kind of entries with this content.
+    #[must_use]
+    pub fn of(content: &Content) -> Self {
+        Self::from_code(content.code())
+    }
+
+    /// The kind of entries whose content has this code; a code that no content has is kept as the largest.
+    #[must_use]
+    pub fn from_code(code: u64) -> Self {
+        Self(i16::try_from(code).unwrap_or(i16::MAX))
+    }
+
     /// Codes under this one are messages, which people read and count.
     pub const MESSAGES_END: Self = Self(32);
 
@@ -74,6 +88,13 @@ pub enum Effect {
     Change(GroupChange),
     /// Nobody writes any more.
     Dismiss,
+    /// Something is done to a message.
+    OnMessage {
+        /// To which.
+        target: Target,
+        /// What.
+        act: MessageAct,
+    },
     /// The conversation has a new title.
     Retitle {
         /// Which.
@@ -91,13 +112,13 @@ impl Effect {
             | Self::SetRole { user, .. }
             | Self::SetMuted { user, .. }
             | Self::Transfer { to: user } => users.push(*user),
-            Self::None | Self::Retitle { .. } | Self::Change(_) | Self::Dismiss => {}
+            Self::None | Self::Retitle { .. } | Self::Change(_) | Self::Dismiss | Self::OnMessage { .. } => {}
         }
     }
 }
 
 /// The fold of a conversation apart from its members, as far as rules look at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Its kind.
     pub kind: ConversationKind,
@@ -109,6 +130,45 @@ pub struct Settings {
     pub closed_to: [UserId; 2],
     /// What it allows, if it is a group.
     pub group: GroupSettings,
+    /// Messages that something was done to lately.
+    pub changes: Changes,
+}
+
+/// Messages that something was done to, as far back as somebody has watched: whoever looked at a message
+/// in the store before is told whether that look is out of date.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Everything behind this seq is known.
+    since: Seq,
+    /// Targets, and the entries that did it.
+    recent: VecDeque<(Seq, Seq)>,
+}
+
+impl Changes {
+    /// Changes that are remembered: 1 KiB for a conversation in which there are so many.
+    const RECENT_MAX: usize = 64;
+
+    /// Nothing is known yet of what lies behind a head.
+    #[must_use]
+    pub fn since(head: Seq) -> Self {
+        Self { since: head, recent: VecDeque::new() }
+    }
+
+    /// The entry at `seq` did something to a message.
+    pub fn note(&mut self, target: Seq, seq: Seq) {
+        if self.recent.len() == Self::RECENT_MAX
+            && let Some((_, oldest)) = self.recent.pop_front()
+        {
+            self.since = self.since.max(oldest);
+        }
+        self.recent.push_back((target, seq));
+    }
+
+    /// Whether something may have been done to a message behind a head.
+    #[must_use]
+    pub fn may_touch(&self, target: Seq, head: Seq) -> bool {
+        head < self.since || self.recent.iter().any(|(of, at)| *of == target && *at > head)
+    }
 }
 
 /// What a group allows, as far as rules look at it.

@@ -23,7 +23,7 @@ async fn a_whole_chat(backend: &Backend) {
     events.reached(&direct, 2).await;
     let pulled = ben.get(&format!("/v1/conversations/{direct}/entries?after=0")).await.ok();
     assert_eq!(pulled["entries"][0]["body"], json!({ "DirectOpened": { "user": ben.user } }));
-    assert_eq!(pulled["entries"][1]["body"], json!({ "Text": { "text": "hello" } }));
+    assert_eq!(pulled["entries"][1]["body"], json!({ "Text": { "text": "hello", "references": null } }));
     assert_eq!((&pulled["through"], &pulled["head"]), (&json!("2"), &json!("2")));
 
     let two = json!([
@@ -40,7 +40,10 @@ async fn a_whole_chat(backend: &Backend) {
     let bodies: Vec<_> = history["entries"].as_array().unwrap().iter().map(|entry| &entry["body"]).collect();
     assert_eq!(
         bodies,
-        [&json!({ "Custom": { "kind": "k", "data": "AAE=" } }), &json!({ "Text": { "text": "one" } })]
+        [
+            &json!({ "Custom": { "kind": "k", "data": "AAE=" } }),
+            &json!({ "Text": { "text": "one", "references": null } })
+        ]
     );
     let older = ada.get(&format!("{messages}?limit=2&before=3")).await.ok();
     assert_eq!(older["entries"][0]["seq"], "2");

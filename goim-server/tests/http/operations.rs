@@ -90,7 +90,9 @@ async fn friends(walk: &mut Walk, ada: &Http, ben: &Http) {
     walk.step(ada, "SetRemark", &[&ben.user], "", json!({ "remark": "neighbour" })).await;
     let friends = walk.step(ada, "ListFriends", &[], "", none()).await;
     assert_eq!(friends["friends"][0]["remark"], "neighbour");
-    walk.step(ada, "OpenDirect", &[&ben.user], "", json!({})).await;
+    let direct = walk.step(ada, "OpenDirect", &[&ben.user], "", json!({})).await;
+    let receipt = walk.step(ada, "Receipt", &[&text(&direct["conversation"])], "", none()).await;
+    assert_eq!(receipt, json!({ "delivered": "0", "read": "0" }));
     walk.step(ada, "DeleteFriend", &[&ben.user], "", none()).await;
     walk.step(ada, "Block", &[&ben.user], "", json!({})).await;
     assert_eq!(walk.step(ada, "ListBlocked", &[], "", none()).await["users"], json!([ben.user]));
@@ -132,9 +134,10 @@ async fn groups(walk: &mut Walk, ada: &Http, ben: &Http, cyd: &Http) -> String {
     group
 }
 
-async fn messages(walk: &mut Walk, ada: &Http, group: &str) {
+async fn messages(walk: &mut Walk, ada: &Http, ben: &Http, group: &str) {
     let none = || Value::Null;
     let sent = walk.step(ada, "Send", &[group], "", message(id(), "hello")).await;
+    change(walk, ada, ben, group, &text(&sent["seq"])).await;
     let mut next = message(id(), "world");
     next["conversation"] = group.into();
     walk.step(ada, "SendAll", &[], "", json!([next])).await;
@@ -174,6 +177,29 @@ async fn sequences(walk: &mut Walk, nobody: &Http) {
     assert_eq!(numbers, json!({ "first": 4, "last": 6 }), "a repeated call takes others");
 }
 
+/// What is done to a message behind it, until it is recalled.
+async fn change(walk: &mut Walk, ada: &Http, ben: &Http, group: &str, seq: &str) {
+    let none = || Value::Null;
+    walk.step(ada, "Edit", &[group, seq], "", message(id(), "hallo")).await;
+    let pulled = ada.get(&format!("/v1/conversations/{group}/entries?after={seq}")).await.ok();
+    assert_eq!(pulled["entries"][0]["body"]["Edited"]["body"]["Text"]["text"], "hallo");
+    let react = json!({ "emoji": "🍵", "set": true, "client_msg_id": id() });
+    walk.step(ben, "React", &[group, seq], "", react).await;
+    let history = walk.step(ben, "History", &[group], "?limit=1", none()).await;
+    assert_eq!(history["entries"][0]["body"]["Text"]["text"], "hallo");
+    assert_eq!(history["forms"][0]["seq"], seq);
+    assert_eq!(history["forms"][0]["reactions"], json!([{ "emoji": "🍵", "count": 1, "own": true }]));
+    walk.step(ben, "MarkRead", &[group], "", json!({ "seq": seq })).await;
+    let readers = walk.step(ada, "Readers", &[group, seq], "", none()).await;
+    assert_eq!(readers["read"], json!([ben.user]));
+    walk.step(ben, "DeleteForMe", &[group], "", json!({ "seqs": [seq] })).await;
+    let deleted = ben.get(&format!("/v1/conversations/{group}/messages?limit=1")).await.ok();
+    assert_eq!(deleted["entries"][0]["body"], json!({ "Blank": { "reason": "Deleted" } }));
+    walk.step(ada, "Recall", &[group, seq], &format!("?client_msg_id={}", id()), none()).await;
+    let recalled = ada.get(&format!("/v1/conversations/{group}/messages?limit=1")).await.ok();
+    assert_eq!(recalled["entries"][0]["body"], json!({ "Blank": { "reason": "Recalled" } }));
+}
+
 async fn every_operation(backend: &Backend) {
     let server = server(backend).await;
     let nobody = Http::nobody(&server);
@@ -183,7 +209,7 @@ async fn every_operation(backend: &Backend) {
     let cyd = accounts(&mut walk, &nobody).await;
     friends(&mut walk, &ada, &ben).await;
     let group = groups(&mut walk, &ada, &ben, &cyd).await;
-    messages(&mut walk, &ada, &group).await;
+    messages(&mut walk, &ada, &ben, &group).await;
     files(&mut walk, &ada, &group).await;
     sequences(&mut walk, &nobody).await;
     walk.step(&cyd, "Leave", &[&group], "", json!({})).await;

@@ -41,7 +41,8 @@ impl State {
             | Effect::SetMuted { .. }
             | Effect::Transfer { .. }
             | Effect::Change(_)
-            | Effect::Dismiss => false,
+            | Effect::Dismiss
+            | Effect::OnMessage { .. } => false,
         }
     }
 }
@@ -94,7 +95,8 @@ impl Replay {
             | Effect::SetMuted { .. }
             | Effect::Transfer { .. }
             | Effect::Change(_)
-            | Effect::Dismiss => {}
+            | Effect::Dismiss
+            | Effect::OnMessage { .. } => {}
             Effect::Join { users } => {
                 state.opened = true;
                 for (user, role) in users {

@@ -15,6 +15,7 @@ mod common;
 mod features;
 mod friends;
 mod groups;
+mod messages;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::{
     Allocate, AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword,
-    Commit, Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, ErrorCode, FindGroup,
-    FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy, ListApplications,
-    ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MuteMember, Position,
-    ProfileUpdate, Pull, Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send,
-    ServerFrame, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
+    Commit, Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, Edit, ErrorCode,
+    FindGroup, FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy,
+    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MessageList,
+    MuteMember, Position, ProfileUpdate, Pull, React, Recall, Refresh, Rename, Reply, ReplyTo, RequestFriend,
+    Role, SearchUsers, Send, ServerFrame, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup,
+    UserArgument, UserList,
 };
 
 use crate::backend::Backend;
@@ -44,6 +45,10 @@ struct Scene {
     owner: UserId,
     /// Between the owner and whom he blocks.
     closed: ConversationId,
+    /// What the owner has said in the group.
+    said: Seq,
+    /// What the owner has said in the direct chat.
+    told: Seq,
 }
 
 /// A call's name, how it is made, and what everybody is answered:
@@ -103,6 +108,19 @@ const TABLE: &[Row] = &[
     ("History",        |s| Call::History(History { conversation: s.group, ..History::default() }), "U U M M . . . . ."),
     ("Commit",         |s| Call::Commit(commit(s)),                        "U U . . . . . . ."),
     ("MarkRead",       |s| Call::MarkRead(Position { conversation: s.group, seq: Seq::FIRST }), "U U M M . . . . ."),
+    ("Edit",           |s| Call::Edit(edit(s.group, s.said)),              "U U M M M F F F ."),
+    ("Edit",           |s| Call::Edit(edit(s.direct, s.told)),             "U U M M M M F M ."),
+    ("Recall",         |s| Call::Recall(recall(s.group, s.said)),          "U U M M M F F . ."),
+    ("Recall",         |s| Call::Recall(recall(s.direct, s.told)),         "U U M M M M F M ."),
+    ("React",          |s| Call::React(react(s.group, s.said)),            "U U M M M F . . ."),
+    ("React",          |s| Call::React(react(s.direct, s.told)),           "U U M M M M . M ."),
+    ("React",          |s| Call::React(react(s.closed, Seq::FIRST)),       "U U M F M M M M N"),
+    ("DeleteForMe",    |s| Call::DeleteForMe(MessageList { conversation: s.group, seqs: vec![s.said] }), "U U M M . . . . ."),
+    ("DeleteForMe",    |s| Call::DeleteForMe(MessageList { conversation: s.direct, seqs: vec![s.told] }), "U U M M M M . M ."),
+    ("Readers",        |s| Call::Readers(Position { conversation: s.group, seq: s.said }), "U U M M M . . . ."),
+    ("Readers",        |s| Call::Readers(Position { conversation: s.direct, seq: s.told }), "U U M M M M . M ."),
+    ("Receipt",        |s| Call::Receipt(ConversationArgument { conversation: s.direct }), "U U M M M M . M ."),
+    ("Receipt",        |s| Call::Receipt(ConversationArgument { conversation: s.group }), "U U M M M A A A A"),
     ("Ping",           |_| Call::Ping,                                     ". . . . . . . . ."),
     ("RequestFriend",  |s| Call::RequestFriend(RequestFriend { user: s.outsider, ..RequestFriend::default() }), "U U . . . . . . ."),
     ("AnswerFriend",   |s| Call::AnswerFriend(AnswerFriend { user: s.outsider, accept: true }), "U U N N N N . N N"),
@@ -166,6 +184,18 @@ fn answer_to(scene: &Scene, accept: bool) -> AnswerApplication {
 fn text(conversation: ConversationId) -> Send {
     let body = Content::text("hello").encode();
     Send { conversation, client_msg_id: mint(), body, ..Send::default() }
+}
+
+fn edit(conversation: ConversationId, seq: Seq) -> Edit {
+    Edit { conversation, seq, client_msg_id: mint(), body: Content::text("bye").encode() }
+}
+
+fn recall(conversation: ConversationId, seq: Seq) -> Recall {
+    Recall { conversation, seq, client_msg_id: mint() }
+}
+
+fn react(conversation: ConversationId, seq: Seq) -> React {
+    React { conversation, seq, emoji: "🍵".into(), set: true, client_msg_id: mint() }
 }
 
 fn commit(scene: &Scene) -> Commit {
@@ -285,7 +315,9 @@ impl<'a> Cast<'a> {
         let direct = self.owner.direct(member).await.unwrap();
         let Self { hermit, closed, lounge, club, .. } = *self;
         let owner = self.user("owner");
-        Scene { group, number, lounge, club, direct, target, outsider, hermit, owner, closed }
+        let said = self.owner.text(group, "hello").await.unwrap().seq;
+        let told = self.owner.text(direct, "hello").await.unwrap().seq;
+        Scene { group, number, lounge, club, direct, target, outsider, hermit, owner, closed, said, told }
     }
 
     /// A connection of a caller's, on a device that nobody else has.

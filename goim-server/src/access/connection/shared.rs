@@ -23,6 +23,8 @@ pub(super) struct Shared {
     pub(super) ended: bool,
     /// Conversations that it is registered for.
     pub(super) subscriptions: IdMap<ConversationId, Subscribed>,
+    /// Where the user has deleted messages for himself, and up to where.
+    pub(super) deleted: IdMap<ConversationId, Seq>,
     /// The writer has been told that something waits.
     pub(super) told: bool,
     pub(super) closed: bool,

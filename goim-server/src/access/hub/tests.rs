@@ -228,3 +228,33 @@ async fn g6_nothing_of_the_log_that_is_no_more_gets_into_a_room() {
     assert_eq!((node.hub.head(C), announced(&after)), (Some(Seq::new(4)), None));
     assert_eq!(node.hub.take_gaps(NOW, Duration::ZERO), []);
 }
+
+/// The message has passed, the edit has, and what waits for its turn has not.
+#[test]
+fn a_recall_blanks_what_is_kept_of_its_message_and_of_the_edits_of_it() {
+    let node = Node::new();
+    let _reader = node.reading(101, 0);
+    let edit = |of: u64, text: &str| {
+        let body = goim_proto::content::EncodedContent(Content::text(text).encode());
+        Content::Edited(goim_proto::content::Edited { seq: Seq::new(of), body })
+    };
+    let log = [
+        Content::text("secret"),
+        edit(1, "more secret"),
+        Content::text("another"),
+        edit(3, "better"),
+        Content::Recalled(goim_proto::content::Recalled { seq: Seq::FIRST }),
+    ];
+    // The recall comes first, and the message last.
+    for at in [5, 4, 2, 3, 1] {
+        node.hub.publish(NOW, EPOCH, vec![said(at, 9, &log[usize::try_from(at).unwrap() - 1])]);
+    }
+    let kept = node.hub.kept(C, Seq::ZERO, Seq::MAX, 9).unwrap();
+    let kept: Vec<Entry<Bytes>> =
+        kept.iter().map(|entry| goim_proto::decode(entry.bytes()).unwrap()).collect();
+    let bodies: Vec<_> = kept.iter().map(|entry| entry.body.clone()).collect();
+    let [.., another, better, recalled] = log.map(|content| content.encode());
+    let (blank, blank_edit) = (crate::store::recalled_body(), crate::store::recalled_edit(Seq::FIRST));
+    assert_eq!(bodies, [blank, blank_edit, another, better, recalled]);
+    assert_eq!(kept[0], Entry { body: bodies[0].clone(), ..entry(1).entry }, "all else is as it was");
+}

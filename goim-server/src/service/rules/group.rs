@@ -3,8 +3,8 @@
 use goim_core::UserId;
 use goim_proto::{ConversationKind, GroupChange, JoinPolicy, Role};
 
-use super::{ChatFold, ChatRules, Refusal};
-use crate::store::{Effect, GroupSettings, Member};
+use super::{ChatFold, ChatRules, Refusal, message};
+use crate::store::{Effect, GroupSettings, Member, MessageAct};
 
 /// How often one user is let into a group: each time is a range more to look through, whenever he
 /// reads, and whoever may join can leave and come back as he likes.
@@ -20,9 +20,16 @@ pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect
     let owns = role == Role::Owner;
     let manages = owns || role == Role::Admin;
     match effect {
-        Effect::None if owns => Ok(()),
-        Effect::None if is_muted(fold, sender) || (settings.muted && !manages) => Err(Refusal::Muted),
+        Effect::OnMessage { target, act: act @ MessageAct::Recall } => {
+            message::judge(fold, manages, target, act)
+        }
+        Effect::None | Effect::OnMessage { .. }
+            if !owns && (is_muted(fold, sender) || (settings.muted && !manages)) =>
+        {
+            Err(Refusal::Muted)
+        }
         Effect::None => Ok(()),
+        Effect::OnMessage { target, act } => message::judge(fold, manages, target, act),
         Effect::Part { .. } if leaves && owns => Err(Refusal::OwnerStays),
         Effect::Part { .. } if leaves => Ok(()),
         Effect::Join { users } => judge_additions(fold, manages, users),

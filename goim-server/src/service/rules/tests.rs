@@ -8,7 +8,9 @@ use goim_proto::{ConversationKind, GroupChange, JoinPolicy, Role};
 
 use super::group::{STAYS_MAX, role};
 use super::{ChatFold, ChatRules, Refusal};
-use crate::store::{Effect, EntryDraft, EntryKind, GroupSettings, Member, Settings};
+use crate::store::{
+    Changes, Effect, EntryDraft, EntryKind, GroupSettings, Member, MessageAct, Settings, Target,
+};
 
 const OWNER: UserId = UserId::new(1);
 const ADMIN: UserId = UserId::new(2);
@@ -27,6 +29,7 @@ fn group() -> ChatFold {
         opened: true,
         closed_to: NOBODY,
         group: CLOSED,
+        changes: Changes::default(),
     };
     let mut fold = Fold::new(settings);
     for (user, role) in [(OWNER, Role::Owner), (ADMIN, Role::Admin), (MEMBER, Role::Member)] {
@@ -63,6 +66,7 @@ fn nobody_writes_what_only_the_server_says() {
         opened: true,
         closed_to: NOBODY,
         group: CLOSED,
+        changes: Changes::default(),
     };
     let mut inbox = Fold::new(settings);
     inbox.set_member(OWNER, Some(Member { role: Some(Role::Member), stays: 1, ..Member::default() }));
@@ -91,6 +95,7 @@ fn a_conversation_is_opened_once_and_by_its_own() {
         opened: false,
         closed_to: NOBODY,
         group: CLOSED,
+        changes: Changes::default(),
     };
     let mut fold = ChatFold::new(settings);
     let open = |sender| entry(32, Effect::Join { users: vec![(sender, Role::Owner)] });
@@ -110,6 +115,7 @@ fn who_is_blocked_neither_writes_nor_opens_a_direct_chat() {
             opened,
             closed_to,
             group: CLOSED,
+            changes: Changes::default(),
         });
         for user in [OWNER, MEMBER] {
             fold.set_member(
@@ -278,4 +284,73 @@ fn an_open_group_is_joined_by_whoever_is_none_of_it() {
     assert_eq!(joins(STRANGER, UserId::new(5), Role::Member), Err(Refusal::Forbidden));
     assert_eq!(joins(MEMBER, MEMBER, Role::Member), Err(Refusal::AlreadyMember));
     assert_eq!(writes(&fold, STRANGER), Err(Refusal::NotMember));
+}
+
+fn target(own: bool, late: bool, seen: u64) -> Target {
+    Target { seq: Seq::new(5), seen: Seq::new(seen), own, late, objection: None }
+}
+
+fn on(target: Target, act: MessageAct) -> EntryDraft {
+    entry(45, Effect::OnMessage { target, act })
+}
+
+fn edit() -> MessageAct {
+    MessageAct::Edit { body: Bytes::new() }
+}
+
+fn react(set: bool, known: bool) -> MessageAct {
+    MessageAct::React { emoji: "x".into(), set, known }
+}
+
+#[test]
+fn a_message_is_its_sender_s_and_for_a_while_and_an_admin_recalls_any() {
+    let judge = |sender, own, late, act| RULES.judge(&group(), sender, &on(target(own, late, 9), act));
+    for sender in [OWNER, ADMIN, MEMBER] {
+        assert_eq!(judge(sender, true, false, edit()), Ok(()));
+        assert_eq!(judge(sender, false, false, edit()), Err(Refusal::NotYours));
+        assert_eq!(judge(sender, true, true, edit()), Err(Refusal::TooLate));
+        assert_eq!(judge(sender, false, true, react(true, false)), Ok(()));
+    }
+    assert_eq!(judge(MEMBER, true, false, MessageAct::Recall), Ok(()));
+    assert_eq!(judge(MEMBER, true, true, MessageAct::Recall), Err(Refusal::TooLate));
+    assert_eq!(judge(MEMBER, false, false, MessageAct::Recall), Err(Refusal::NotYours));
+    for sender in [OWNER, ADMIN] {
+        assert_eq!(judge(sender, false, true, MessageAct::Recall), Ok(()));
+    }
+    assert_eq!(judge(STRANGER, true, false, MessageAct::Recall), Err(Refusal::NotMember));
+}
+
+#[test]
+fn who_is_muted_recalls_and_does_nothing_else_to_a_message() {
+    let mut fold = group();
+    fold.set_member(MEMBER, Some(Member { role: Some(Role::Member), muted: true, ..Member::default() }));
+    let judge = |act| RULES.judge(&fold, MEMBER, &on(target(true, false, 9), act));
+    assert_eq!(judge(edit()), Err(Refusal::Muted));
+    assert_eq!(judge(react(true, true)), Err(Refusal::Muted));
+    assert_eq!(judge(MessageAct::Recall), Ok(()));
+}
+
+#[test]
+fn a_look_at_a_message_is_out_of_date_when_something_was_done_to_it_since() {
+    let mut fold = group();
+    fold.settings.changes = Changes::since(Seq::new(10));
+    let judge =
+        |fold: &ChatFold, seen| RULES.judge(fold, MEMBER, &on(target(true, false, seen), react(true, false)));
+    assert_eq!(judge(&fold, 9), Err(Refusal::LookAgain), "nobody watched then");
+    assert_eq!(judge(&fold, 10), Ok(()));
+    RULES.apply(&mut fold, Seq::new(11), MEMBER, &on(target(true, false, 10), react(true, true)));
+    assert_eq!(judge(&fold, 10), Ok(()), "one more of those who do the same");
+    for (at, act) in (12..).zip([edit(), react(false, true), react(true, false), MessageAct::Recall]) {
+        RULES.apply(&mut fold, Seq::new(at), MEMBER, &on(target(true, false, 10), act));
+        assert_eq!(judge(&fold, at - 1), Err(Refusal::LookAgain));
+        assert_eq!(judge(&fold, at), Ok(()));
+    }
+    let other = Target { seq: Seq::new(6), ..target(true, false, 10) };
+    assert_eq!(RULES.judge(&fold, MEMBER, &on(other, edit())), Ok(()), "that was another message");
+    for at in 16..80 {
+        let other = Target { seq: Seq::new(7), ..target(true, false, 10) };
+        RULES.apply(&mut fold, Seq::new(at), MEMBER, &on(other, edit()));
+    }
+    assert_eq!(judge(&fold, 14), Err(Refusal::LookAgain), "no more is remembered");
+    assert_eq!(judge(&fold, 79), Ok(()));
 }

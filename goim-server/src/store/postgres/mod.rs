@@ -47,11 +47,14 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
 }
 
 accounts!(PostgresStore, PgConnection, list, bind_list, " FOR SHARE");
+deletions!(PostgresStore, list, bind_list);
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
+messages!(PostgresStore, PgConnection, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, windows, bind_list);
+receipts!(PostgresStore);
 sequences!(PostgresStore);
 uploads!(PostgresStore, PgConnection, " FOR UPDATE");
 effects!(PgConnection, list, bind_list);

@@ -26,6 +26,9 @@ macro_rules! effects {
                     }
                     $crate::store::Effect::Change(change) => change_group(connection, row, change).await?,
                     $crate::store::Effect::Dismiss => dismiss(connection, row).await?,
+                    $crate::store::Effect::OnMessage { target, act } => {
+                        act_on_message(connection, row, target.seq, act).await?;
+                    }
                     $crate::store::Effect::Retitle { title } => {
                         sqlx::query("UPDATE conversations SET title = $2 WHERE id = $1")
                             .bind(row.conversation.as_i64())

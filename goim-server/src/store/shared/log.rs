@@ -56,6 +56,7 @@ macro_rules! log {
                         opened: head > 0,
                         closed_to,
                         group,
+                        changes: $crate::store::Changes::since(goim_core::Seq::from_i64(head)),
                     },
                     members: rows.into_iter().map($crate::store::shared::rows::fold_member).collect(),
                     found,
@@ -135,11 +136,13 @@ macro_rules! log {
                 let mut connection = self.read().await?;
                 // Without an end: what retention took must not hide what is behind it.
                 let window = [(after, goim_core::Seq::MAX)];
+                // Nobody has deleted anything for himself.
+                let nobody = goim_core::UserId::new(0);
                 let mut entries = Vec::new();
                 Self::read_windows(
                     &mut *connection,
                     Self::ENTRIES,
-                    conversation,
+                    (nobody, conversation),
                     &window,
                     limit,
                     bytes_max,

@@ -6,6 +6,8 @@
 #[macro_use]
 mod accounts;
 #[macro_use]
+mod deletions;
+#[macro_use]
 mod effects;
 #[macro_use]
 mod friends;
@@ -14,9 +16,13 @@ mod groups;
 #[macro_use]
 mod log;
 #[macro_use]
+mod messages;
+#[macro_use]
 mod profiles;
 #[macro_use]
 mod readers;
+#[macro_use]
+mod receipts;
 pub(super) mod rows;
 #[macro_use]
 mod sequences;

@@ -17,13 +17,19 @@ macro_rules! reader_states {
     };
 }
 
-/// Reads from windows of the log of the conversation `$1`, of which `$2` and `$3` are the ends.
+/// Reads from windows of the log of the conversation `$1`, of which `$2` and `$3` are the ends; `$6` stands
+/// in for what the user `$5` has deleted for himself.
 macro_rules! window_entries {
-    ($windows:ident, $which:literal) => {
+    ($windows:ident, $body:literal, $forms:literal, $which:literal) => {
         concat!(
-            "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, m.body FROM ",
+            "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, CASE WHEN d.seq IS NULL THEN ",
+            $body,
+            " ELSE $6 END FROM ",
             $windows!("$2", "$3"),
-            " w CROSS JOIN messages m WHERE m.conversation = $1 AND m.seq > w.behind AND m.seq <= w.until ",
+            " w CROSS JOIN messages m LEFT JOIN deletions d \
+                 ON d.user_id = $5 AND d.conversation = m.conversation AND d.seq = m.seq ",
+            $forms,
+            " WHERE m.conversation = $1 AND m.seq > w.behind AND m.seq <= w.until ",
             $which,
             " LIMIT $4"
         )
@@ -35,9 +41,14 @@ macro_rules! readers {
     ($store:ty, $connection:ty, $list:ident, $windows:ident, $bind:path) => {
         impl $store {
             /// Everything in some windows of a log, oldest first.
-            const ENTRIES: &str = window_entries!($windows, "ORDER BY m.seq");
-            /// The messages in some windows of a log, newest first.
-            const MESSAGES: &str = window_entries!($windows, "AND m.kind < 32 ORDER BY m.seq DESC");
+            const ENTRIES: &str = window_entries!($windows, "m.body", "", "ORDER BY m.seq");
+            /// The messages in some windows of a log in their current form, newest first.
+            const MESSAGES: &str = window_entries!(
+                $windows,
+                "COALESCE(f.body, m.body)",
+                "LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq",
+                "AND m.kind < 32 ORDER BY m.seq DESC"
+            );
             /// What a member may be handed of the conversation `$1`.
             const PULLED: &str = "SELECT from_seq, until_seq FROM members \
                  WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq";
@@ -45,12 +56,12 @@ macro_rules! readers {
             const SHOWN: &str = "SELECT COALESCE(visible_from, from_seq), until_seq FROM members \
                  WHERE conversation = $1 AND user_id = $2 ORDER BY from_seq";
 
-            /// Adds entries from windows of a log until there are `limit`, or all bodies together
-            /// would have more than `bytes_max` bytes; whether it was for the bytes.
+            /// Adds entries from windows of a log, as a user sees it, until there are `limit`, or all
+            /// bodies together would have more than `bytes_max` bytes; whether it was for the bytes.
             async fn read_windows(
                 connection: &mut $connection,
                 sql: &'static str,
-                conversation: goim_core::ConversationId,
+                (user, conversation): (goim_core::UserId, goim_core::ConversationId),
                 windows: &[(goim_core::Seq, goim_core::Seq)],
                 limit: u32,
                 bytes_max: usize,
@@ -66,6 +77,8 @@ macro_rules! readers {
                     .bind(ends(|(behind, _)| *behind))
                     .bind(ends(|(_, until)| *until))
                     .bind(i64::from(limit).saturating_sub(have))
+                    .bind(user.as_i64())
+                    .bind($crate::store::deleted_body().to_vec())
                     .fetch(connection);
                 let mut bytes: usize = entries.iter().map(|entry| entry.body.len()).sum();
                 while let Some(columns) = rows.try_next().await? {
@@ -160,7 +173,7 @@ macro_rules! readers {
                 let cut = Self::read_windows(
                     &mut *connection,
                     Self::ENTRIES,
-                    conversation,
+                    (user, conversation),
                     &windows,
                     limit,
                     bytes_max,
@@ -193,7 +206,7 @@ macro_rules! readers {
                     let cut = Self::read_windows(
                         &mut *connection,
                         Self::MESSAGES,
-                        conversation,
+                        (user, conversation),
                         &windows,
                         limit,
                         bytes_max,

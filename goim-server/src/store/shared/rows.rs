@@ -1,14 +1,16 @@
 //! Columns to types.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
 use goim_proto::{
     Application, Audience, ConversationKind, ErrorCode, FriendRequest, Gender, GroupInfo, HistoryFrom,
-    JoinPolicy, Profile, RequestState, Role,
+    JoinPolicy, MessageForm, Profile, Reactions, RequestState, Role,
 };
 
-use crate::store::Relation;
 use crate::store::types::{GroupSettings, Member, OffsetRefusal, Range, ReaderState, StoredEntry};
+use crate::store::{EntryKind, Relation, TargetRow};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
 pub(in crate::store) type EntryColumns = (i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
@@ -201,6 +203,42 @@ pub(in crate::store) fn friend_request(columns: FriendRequestColumns) -> FriendR
         state: RequestState::from_code(code(state)),
         at_ms: number(at),
     }
+}
+
+/// What `target` selects: head, sender, kind, at, whether it is visible and was recalled, edits, kinds of
+/// reactions, whether it has one.
+pub(in crate::store) type TargetColumns = (i64, i64, i16, i64, bool, bool, i64, i64, bool);
+
+pub(in crate::store) fn target(columns: TargetColumns) -> TargetRow {
+    let (head, sender, kind, at, visible, recalled, edits, reactions, known) = columns;
+    TargetRow {
+        head: Seq::from_i64(head),
+        sender: UserId::from_i64(sender),
+        kind: EntryKind(kind),
+        at_ms: number(at),
+        visible,
+        recalled,
+        edits: number(edits),
+        reactions: number(reactions),
+        known,
+    }
+}
+
+/// Forms from (seq, edited at), and (seq, emoji, count, own) in the order in which they are shown.
+pub(in crate::store) fn forms(
+    edited: Vec<(i64, i64)>,
+    reactions: Vec<(i64, String, i64, bool)>,
+) -> Vec<MessageForm> {
+    let mut forms: BTreeMap<i64, MessageForm> = BTreeMap::new();
+    let blank = |seq| MessageForm { seq: Seq::from_i64(seq), ..MessageForm::default() };
+    for (seq, edited_at) in edited {
+        forms.entry(seq).or_insert_with(|| blank(seq)).edited_at_ms = number(edited_at);
+    }
+    for (seq, emoji, count, own) in reactions {
+        let form = forms.entry(seq).or_insert_with(|| blank(seq));
+        form.reactions.push(Reactions { emoji, count: number(count), own });
+    }
+    forms.into_values().collect()
 }
 
 /// Behind all texts that begin like this and have none of the last character there is.

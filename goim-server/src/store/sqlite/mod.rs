@@ -60,11 +60,14 @@ fn bind_list(ids: &[i64]) -> String {
 }
 
 accounts!(SqliteStore, SqliteConnection, list, bind_list, "");
+deletions!(SqliteStore, list, bind_list);
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
+messages!(SqliteStore, SqliteConnection, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
+receipts!(SqliteStore);
 sequences!(SqliteStore);
 uploads!(SqliteStore, SqliteConnection, "");
 effects!(SqliteConnection, list, bind_list);
