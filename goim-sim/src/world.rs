@@ -142,8 +142,10 @@ impl World {
         let fresh = self.fresh();
         self.run_until(safety + SETTLE + fresh)?;
         let head = |conversation| self.store.state.log(conversation).head;
-        // A device that was told the time by a clock that had jumped mints ids that are refused.
-        let may_say = self.cx.s.clock_jump_every_ms == 0;
+        // A device that was told the time by a clock that had jumped mints ids that are refused, and so
+        // does one that was told it later than ids may be old.
+        let s = &self.cx.s;
+        let may_say = s.clock_jump_every_ms == 0 && (s.id_age_max_ms == 0 || s.stall_every_ms == 0);
         let late = said.iter().find(|(at, before)| may_say && head(*at) <= *before);
         if let Some((conversation, before)) = late {
             return fail("g8_fresh", format!("nothing came behind {before} in {conversation}"));
