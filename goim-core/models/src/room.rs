@@ -28,6 +28,8 @@ pub fn run(data: &[u8]) {
 const USERS: usize = 2;
 /// The last one is the first user's second.
 const CONNECTIONS: usize = USERS + 1;
+/// Fetches under way at once.
+const FETCHES: usize = 4;
 /// Entries that one fetch brings.
 const FETCHED: usize = 3;
 
@@ -350,6 +352,9 @@ impl World {
     /// Asks for what the store has from the gap on.
     fn fetch(&mut self) {
         let Some(gap) = self.room.as_ref().and_then(Room::gap) else { return };
+        if self.fetches.len() >= FETCHES {
+            return;
+        }
         let first = usize::try_from(gap.first.prev().as_u64()).unwrap().max(self.truncated);
         let lines = self.log[first..].iter().take(FETCHED).copied().collect();
         self.fetches.push((gap, lines));
