@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use goim_client::{
-    BlankReason, Client, Content, ConversationId, Event, References, Seq, Subscription, TextContent, UserId,
+    BlankReason, Client, Content, ConversationId, ConversationUpdate, Event, References, Seq, Subscription,
+    TextContent, UserId,
 };
 use goim_server::{Config, Server};
 
@@ -63,6 +64,11 @@ async fn messages_are_edited_reacted_to_and_recalled() {
     ben.mark_read(group, seq).await.unwrap();
     let readers = ada.readers(group, seq).await.unwrap();
     assert_eq!((readers.read, readers.unread), (vec![user], vec![]), "and its sender is neither");
+    let pin = ConversationUpdate { conversation: group, pinned: Some(true), ..ConversationUpdate::default() };
+    ben.update_conversation(pin).await.unwrap();
+    let page = ben.conversations(ConversationId::default(), 0).await.unwrap();
+    let item = page.items.into_iter().find(|item| item.conversation == group).unwrap();
+    assert_eq!((item.last.map(|last| last.seq), item.unread, item.pinned), (Some(seq), 0, true));
     ada.recall(group, seq).await.unwrap();
     assert!(matches!(next(&mut entries).await, Content::Recalled(recalled) if recalled.seq == seq));
     ben.delete_for_me(group, &[seq]).await.unwrap();

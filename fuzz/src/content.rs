@@ -1,6 +1,7 @@
 //! What an entry's body holds.
 
 use goim_proto::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
+use goim_proto::content::Checked;
 use goim_proto::{Content, ContentError};
 
 use crate::round_trip;
@@ -13,14 +14,14 @@ use crate::round_trip;
 pub fn run(data: &[u8]) {
     let content = round_trip::check::<Content>(data);
     let checked = Content::check(data);
-    if let Ok(code) = checked {
+    if let Ok(Checked { code, .. }) = checked {
         let content = content.as_ref().expect("a server takes only what clients can read");
         assert_eq!(Some(code), code_of(content));
         assert!(content.as_text().is_none_or(fits));
     }
     let Some(content) = content else { return };
     match (Content::check(&content.encode()), code_of(&content)) {
-        (Ok(code), expected) => assert_eq!(Some(code), expected),
+        (Ok(Checked { code, .. }), expected) => assert_eq!(Some(code), expected),
         (Err(ContentError::NotForClients(_)), None) => {}
         (Err(ContentError::EmptyText), _) => assert_eq!(content.as_text(), Some("")),
         (Err(ContentError::TextTooLong(_)), _) => assert!(!content.as_text().is_some_and(fits)),

@@ -20,6 +20,7 @@ macro_rules! expect {
     };
 }
 
+mod conversations;
 mod friends;
 mod groups;
 mod messages;

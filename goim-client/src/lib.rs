@@ -58,11 +58,12 @@ pub use event::Event;
 pub use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 pub use goim_proto::{
     AccountSettings, Application, ApplicationPage, Audience, BlankReason, BlockedPage, BotToken, Content,
-    ConversationInfo, ConversationKind, DeviceInfo, DevicePage, Error as ServerError, ErrorCode, FileContent,
-    FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo,
-    HistoryFrom, HistoryPage, ImageContent, JoinPolicy, MemberInfo, MessageForm, Position, Profile,
-    ProfileUpdate, Reactions, ReaderList, Receipt, References, RequestState, Role, Sent, SequenceKind,
-    Session, SessionInfo, SettingsUpdate, Start, SyncItem, TextContent, User,
+    ConversationInfo, ConversationItem, ConversationKind, ConversationPage, ConversationUpdate, DeviceInfo,
+    DevicePage, Error as ServerError, ErrorCode, FileContent, FoundPage, Friend, FriendPage, FriendRequest,
+    FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom, HistoryPage, ImageContent, JoinPolicy,
+    MemberInfo, MessageForm, Position, Profile, ProfileUpdate, Reactions, ReaderList, Receipt, References,
+    RequestState, Role, Sent, SequenceKind, Session, SessionInfo, SettingsUpdate, Start, SyncItem,
+    TextContent, User,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};
 pub use options::{ClientBuilder, CommitPolicy};

@@ -1,6 +1,7 @@
 //! Every request. Its answer is in [`reply`](crate::reply).
 
 mod account;
+mod conversations;
 mod friends;
 mod groups;
 mod messages;
@@ -9,6 +10,7 @@ mod sequences;
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
 
 pub use account::*;
+pub use conversations::*;
 pub use friends::*;
 pub use groups::*;
 pub use messages::*;
@@ -108,6 +110,10 @@ wire_enum! {
         51 => Readers(Position),
         /// Asks how far the other one in a direct chat is; answered by `Receipt`.
         52 => Receipt(ConversationArgument),
+        /// Lists the caller's conversations; answered by `Conversations`.
+        53 => ListConversations(ListConversations),
+        /// Changes how the caller keeps a conversation, on all his devices; answered by `Done`.
+        54 => UpdateConversation(ConversationUpdate),
         /// Nothing; answered by `Done`.
         60 => Ping,
         /// Asks a user to be friends; answered by `Done`.

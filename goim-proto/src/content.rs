@@ -10,7 +10,7 @@ use goim_core::{ConversationId, Seq, UserId};
 pub use self::encoded::EncodedContent;
 use crate::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
 use crate::wire::{DecodeError, decode, encode};
-use crate::{GroupChange, MessageList, Role};
+use crate::{ConversationUpdate, GroupChange, MessageList, Role};
 
 wire_enum! {
     /// What an entry says. Codes under 32 are messages, which people read and count.
@@ -69,6 +69,8 @@ wire_enum! {
         69 => ApplicationRejected(ApplicationRejected),
         /// In an inbox: its owner has deleted messages for himself, on one of his devices.
         70 => DeletedForMe(MessageList),
+        /// In an inbox: its owner keeps a conversation otherwise, by one of his devices.
+        71 => ConversationUpdated(ConversationUpdate),
     }
 }
 
@@ -303,6 +305,15 @@ wire_struct! {
     }
 }
 
+/// A body that a client may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Its content's code.
+    pub code: u64,
+    /// What the message answers and whom it mentions, if it does.
+    pub references: Option<References>,
+}
+
 /// Why a content cannot be sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -373,12 +384,12 @@ impl Content {
         decode(body)
     }
 
-    /// Looks at a body that a client sent, without a copy of a text or of data, and returns its code.
+    /// Looks at a body that a client sent, without a copy of a text or of data.
     ///
     /// # Errors
     ///
     /// Why it cannot be sent.
-    pub fn check(body: &[u8]) -> Result<u64, ContentError> {
+    pub fn check(body: &[u8]) -> Result<Checked, ContentError> {
         check::check(body)
     }
 }

@@ -62,7 +62,8 @@ pub const ANNOUNCEMENT_BYTES_MAX: usize = 4_096;
 /// What is written with a request to be friends or an application, in bytes of UTF-8.
 pub const GREETING_BYTES_MAX: usize = 256;
 
-/// Items in one page of a list of people: at 1 KiB for a profile of the longest, 100 KiB.
+/// Items in one page of a list of people or of conversations: at 1 KiB for a profile of the longest,
+/// 100 KiB.
 pub const PAGE_LIMIT_MAX: u32 = 100;
 
 /// A sequence's name, in bytes of ASCII.

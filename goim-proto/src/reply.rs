@@ -1,6 +1,7 @@
 //! Every answer to a [`Call`](crate::Call).
 
 mod account;
+mod conversations;
 mod friends;
 mod groups;
 mod messages;
@@ -11,6 +12,7 @@ use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 use crate::Error;
 
 pub use account::*;
+pub use conversations::*;
 pub use friends::*;
 pub use groups::*;
 pub use messages::*;
@@ -63,6 +65,8 @@ wire_enum! {
         51 => Readers(ReaderList),
         /// How far the other one in a direct chat is.
         52 => Receipt(Receipt),
+        /// A page of the caller's conversations.
+        53 => Conversations(ConversationPage<B>),
         /// A page of requests to be friends.
         70 => FriendRequests(FriendRequestPage),
         /// A page of friends.

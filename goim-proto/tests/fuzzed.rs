@@ -8,7 +8,7 @@ use goim_proto::{Call, ClientFrame, Content, ServerFrame, Slice, decode};
 #[test]
 fn bytes_that_came_as_a_string_are_read_wherever_they_are_taken() {
     let body = b"\x92\x02\x92\xa4kind\xa4data";
-    assert_eq!(Content::check(body).unwrap(), 2);
+    assert_eq!(Content::check(body).unwrap().code, 2);
     let Content::Custom(custom) = Content::decode(body).unwrap() else { panic!() };
     assert_eq!(&custom.data[..], b"data");
 

@@ -178,6 +178,51 @@ async fn conversations(backend: &Backend) {
     );
 }
 
+/// The list of somebody who is in 500 groups, in each of which a message mentions him.
+async fn list(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let (user, other) = (person(&store, "user").await, person(&store, "other").await);
+    let device = store.create_device(user, "phone", 1).await.unwrap();
+    let (raw, ids) = (backend.raw().await, 1_000..1_500_u64);
+    let rows = |row: &dyn Fn(u64) -> String| ids.clone().map(row).collect::<Vec<_>>().join(", ");
+    let groups = rows(&|id| format!("({id}, 2, {other})"));
+    raw.execute(&format!("INSERT INTO conversations (id, kind, creator) VALUES {groups}")).await;
+    let members = rows(&|id| format!("({id}, {user}, 1, 3)"));
+    raw.execute(&format!("INSERT INTO members (conversation, user_id, from_seq, role) VALUES {members}"))
+        .await;
+    let expects = ids.clone().map(ConversationId::new);
+    let expects: Vec<_> = expects
+        .map(|conversation| Expect { conversation, base: Seq::ZERO, rev: 0, n: 2, count: 1, at_ms: 1 })
+        .collect();
+    let row = |conversation, seq, kind, count, effect| Row {
+        conversation,
+        seq: Seq::new(seq),
+        sender: other,
+        device: DeviceId::new(1),
+        client_msg_id: ClientMsgId::mint(seq, &[0; 10]),
+        count,
+        at_ms: 1,
+        entry: EntryDraft { kind: EntryKind(kind), body: bytes::Bytes::from_static(b"tea"), effect },
+    };
+    let rows = expects.iter().map(|expect| expect.conversation).flat_map(|id| {
+        let mention = Effect::Mention { users: vec![user] };
+        [row(id, 1, 32, 0, Effect::None), row(id, 2, 1, 1, mention)]
+    });
+    let batch = EntryBatch { rows: rows.collect(), expects, effects: true };
+    let mut lane = store.lane_connection().await.unwrap();
+    assert_eq!(lane.append(&batch).await, AppendResult::Written { stale: Vec::new() });
+    let after = ConversationId::new(999);
+    let list = async |limit| -> StoreResult<_> {
+        Ok(store.conversations(user, device, after, limit, 1 << 20).await?.items)
+    };
+    assert_constant!("conversations", list(1), list(500), 500);
+    for item in list(500).await.unwrap() {
+        let last = item.last.as_ref().map(|last| last.body.as_ref());
+        assert_eq!((item.unread, item.mentioned, last), (1, 1, Some(&b"tea"[..])));
+    }
+}
+
 /// A page of messages, each edited and with reactions, beside a page of one.
 async fn messages(backend: &Backend) {
     let _turn = alone().await;
@@ -259,7 +304,8 @@ async fn applications(backend: &Backend) {
 on_both_stores! {
     super::applications as no_list_of_applications_costs_a_query_for_each,
     super::friends as no_list_of_friends_costs_a_query_for_each,
-    super::conversations as no_list_of_conversations_costs_a_query_for_each,
+    super::conversations as no_list_of_states_costs_a_query_for_each,
+    super::list as no_list_of_conversations_costs_a_query_for_each,
     super::messages as no_page_of_messages_costs_a_query_for_each,
     super::stays as no_page_costs_a_query_for_each_time_that_the_reader_came_and_went,
     super::people as no_list_of_people_costs_a_query_for_each,

@@ -7,37 +7,36 @@ use core::marker::PhantomData;
 use serde::Deserializer;
 use serde::de::{self, SeqAccess, Visitor};
 
-use super::{ContentError, FileContent, ImageContent, References};
+use super::{Checked, ContentError, FileContent, ImageContent, References};
 use crate::limits::{
     BODY_BYTES_MAX, FILE_NAME_BYTES_MAX, MEDIA_TYPE_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX,
     UPLOAD_KEY_BYTES_MAX,
 };
 use crate::wire::{Decode, Slice, decode, next, skip_rest};
 
-pub(super) fn check(body: &[u8]) -> Result<u64, ContentError> {
+pub(super) fn check(body: &[u8]) -> Result<Checked, ContentError> {
     if body.len() > BODY_BYTES_MAX {
         return Err(ContentError::TooLarge(body.len()));
     }
-    match decode::<Sketch<'_>>(body)? {
+    let (code, references) = match decode::<Sketch<'_>>(body)? {
         Sketch::Text(TextSketch { text, references }) => {
             check_text(&text)?;
-            check_references(references.as_ref())?;
-            Ok(1)
+            (1, references)
         }
-        Sketch::Custom => Ok(2),
+        Sketch::Custom => (2, None),
         Sketch::Image(image) => {
-            let ImageContent { key, name, media_type, references, .. } = &image;
-            check_file(key, name, media_type)?;
-            check_references(references.as_ref())?;
-            Ok(3)
+            let ImageContent { key, name, media_type, references, .. } = image;
+            check_file(&key, &name, &media_type)?;
+            (3, references)
         }
         Sketch::File(FileContent { key, name, media_type, references, .. }) => {
             check_file(&key, &name, &media_type)?;
-            check_references(references.as_ref())?;
-            Ok(4)
+            (4, references)
         }
-        Sketch::Unknown(code) => Err(ContentError::NotForClients(code)),
-    }
+        Sketch::Unknown(code) => return Err(ContentError::NotForClients(code)),
+    };
+    check_references(references.as_ref())?;
+    Ok(Checked { code, references })
 }
 
 fn check_text(text: &TextSlice<'_>) -> Result<(), ContentError> {
@@ -206,13 +205,14 @@ mod tests {
 
     #[test]
     fn files_have_a_key_and_strings_within_their_bounds() {
-        assert_eq!(check(&image(128, 256, 128).encode()).ok(), Some(3));
+        let code = |content: &Content| check(&content.encode()).ok().map(|checked| checked.code);
+        assert_eq!(code(&image(128, 256, 128)), Some(3));
         assert!(matches!(check(&image(0, 1, 1).encode()), Err(ContentError::NoKey)));
         for wrong in [image(129, 0, 0), image(1, 257, 0), image(1, 0, 129)] {
             assert!(matches!(check(&wrong.encode()), Err(ContentError::FieldTooLong { .. })));
         }
         let file = |key: &str| Content::File(FileContent { key: key.into(), ..FileContent::default() });
-        assert_eq!(check(&file("k").encode()).ok(), Some(4));
+        assert_eq!(code(&file("k")), Some(4));
         assert!(matches!(check(&file("").encode()), Err(ContentError::NoKey)));
     }
 
@@ -231,7 +231,7 @@ mod tests {
             ]
         };
         for content in contents(mentions(100)) {
-            assert!(check(&content.encode()).is_ok(), "{content:?}");
+            assert_eq!(check(&content.encode()).unwrap().references, mentions(100), "{content:?}");
         }
         for content in contents(mentions(101)) {
             assert!(matches!(check(&content.encode()), Err(ContentError::TooManyMentions(101))));

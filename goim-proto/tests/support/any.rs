@@ -14,11 +14,12 @@ use goim_proto::content::{
 use goim_proto::{
     AccountSettings, Ack, Allocate, Allocated, AnswerApplication, AnswerFriend, Application, ApplicationPage,
     ApplyToGroup, Audience, Authenticate, BlankReason, BlockedPage, BotToken, Call, ChangePassword,
-    ClientFrame, Commit, Committed, ConversationArgument, ConversationInfo, ConversationKind, CreateBot,
-    CreateGroup, Credentials, DeviceArgument, DeviceInfo, DevicePage, Edit, Error, ErrorCode, FindGroup,
-    FindUser, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason,
-    GroupAct, GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
+    ClientFrame, Commit, Committed, ConversationArgument, ConversationInfo, ConversationItem,
+    ConversationKind, ConversationPage, ConversationUpdate, CreateBot, CreateGroup, Credentials,
+    DeviceArgument, DeviceInfo, DevicePage, Edit, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
+    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
+    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
+    ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
     MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile, ProfileList,
     ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
     Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
@@ -138,6 +139,37 @@ macro_rules! any_struct {
     )*};
 }
 
+impl Any for ConversationItem<Bytes> {
+    /// (A tuple has at most 12 strategies.)
+    fn any() -> BoxedStrategy<Self> {
+        let shown = (Any::any(), Any::any(), Any::any(), Any::any(), Any::any());
+        let read = (Any::any(), Any::any(), Any::any(), Any::any(), Any::any(), Any::any());
+        let kept = (Any::any(), Any::any(), Any::any());
+        let item = (shown, read, kept).prop_map(|(shown, read, kept)| {
+            let (conversation, kind, title, avatar, peer) = shown;
+            let (head, offset, read_marker, unread, mentioned, last) = read;
+            let (muted, pinned, hidden) = kept;
+            Self {
+                conversation,
+                kind,
+                title,
+                avatar,
+                peer,
+                head,
+                offset,
+                read_marker,
+                unread,
+                mentioned,
+                last,
+                muted,
+                pinned,
+                hidden,
+            }
+        });
+        item.boxed()
+    }
+}
+
 any_struct! {
     Hello { version, agent, authenticate, datagrams }
     Request<Bytes> { id, call }
@@ -220,6 +252,9 @@ any_struct! {
     ConversationInfo { conversation, kind, title, head }
     MemberInfo { user, role, since, muted }
     MemberPage { members, more }
+    ListConversations { after, limit }
+    ConversationUpdate { conversation, muted, pinned, hidden }
+    ConversationPage<Bytes> { items, more }
     SyncItem { conversation, kind, head, count, offset, read_marker }
     Synced { items, more, next, epoch }
     HeadList { items, epoch }
@@ -285,20 +320,20 @@ any_enum! {
         GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
         ApplyToGroup AnswerApplication ListApplications
         Sync Heads Send Pull History Commit MarkRead Edit Recall React DeleteForMe Readers Receipt
-        RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
+        ListConversations UpdateConversation RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
         ListBlocked UpdateSettings Allocate;
         Logout Ping
     }
     Reply<Bytes> {
         Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members Group Applications
         Synced Heads Sent Pulled History Committed
-        Readers Receipt FriendRequests Friends Blocked Allocated;
+        Readers Receipt Conversations FriendRequests Friends Blocked Allocated;
         Done
     }
     Content {
         Text Custom Image File Blank Edited Recalled Reacted GroupCreated MembersAdded MemberRemoved Renamed DirectOpened AddedTo RemovedFrom
         FriendRequested FriendAnswered GroupUpdated RoleChanged MemberMuted OwnerChanged
-        ApplicationMade ApplicationRejected DeletedForMe;
+        ApplicationMade ApplicationRejected DeletedForMe ConversationUpdated;
         MemberLeft Dismissed MemberJoined
     }
 }

@@ -9,16 +9,17 @@ use goim_proto::content::{
 use goim_proto::{
     AccountSettings, Ack, Allocate, Allocated, AnswerApplication, AnswerFriend, Application, ApplicationPage,
     ApplyToGroup, Audience, Authenticate, BlankReason, BlockedPage, BotToken, Call, ChangePassword,
-    ClientFrame, Commit, Committed, Content, ConversationArgument, ConversationInfo, ConversationKind,
-    CreateBot, CreateGroup, Credentials, Decode, DeviceArgument, DeviceInfo, DevicePage, Edit, Error,
-    ErrorCode, FindGroup, FindUser, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender,
-    GoAway, GoAwayReason, GroupAct, GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom,
-    HistoryPage, JoinPolicy, ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers,
-    Member, MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position,
-    Profile, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt,
-    Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers,
-    Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start,
-    Sync, SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    ClientFrame, Commit, Committed, Content, ConversationArgument, ConversationInfo, ConversationItem,
+    ConversationKind, ConversationPage, ConversationUpdate, CreateBot, CreateGroup, Credentials, Decode,
+    DeviceArgument, DeviceInfo, DevicePage, Edit, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
+    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
+    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
+    ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
+    MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile, ProfileList,
+    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
+    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
+    SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
+    SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -68,6 +69,7 @@ pub(crate) fn structs() -> Vec<Struct> {
         Position Sync Heads Send<Body> Pull History Commit
         SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
         ConversationInfo MemberInfo MemberPage
+        ListConversations ConversationUpdate ConversationItem<Body> ConversationPage<Body>
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
         Allocate Allocated
         Edit<Body> Recall React MessageList MessageForm ReaderList Receipt Reactions Blank Edited Recalled Reacted

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use goim_core::Entry;
-use goim_proto::{Content, Encode, Error, ErrorCode, HistoryPage, Pulled, Reply, Sent};
+use goim_proto::{Content, ConversationPage, Encode, Error, ErrorCode, HistoryPage, Pulled, Reply, Sent};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -95,6 +95,10 @@ fn readable(reply: Reply) -> Result<Value, serde_json::Error> {
         Reply::History(HistoryPage { entries, more, forms }) => {
             json(&Reply::History(HistoryPage { entries: contents(entries), more, forms }))
         }
+        Reply::Conversations(ConversationPage { items, more }) => {
+            let items = items.into_iter().map(|item| item.map(content)).collect();
+            json(&Reply::Conversations(ConversationPage { items, more }))
+        }
         reply => json(&reply),
     }
 }
@@ -104,8 +108,12 @@ pub(super) fn json(value: &impl Encode) -> Result<Value, serde_json::Error> {
     value.encode(serde_json::value::Serializer)
 }
 
-/// What the entries say; one that only a newer server can read says nothing.
+/// What a body says; one that only a newer server can read says nothing.
+fn content(body: Bytes) -> Content {
+    Content::decode(&body).unwrap_or(Content::Unknown(0))
+}
+
+/// What the entries say.
 fn contents(entries: Vec<Entry<Bytes>>) -> Vec<Entry<Content>> {
-    let content = |body: Bytes| Content::decode(&body).unwrap_or(Content::Unknown(0));
     entries.into_iter().map(|entry| entry.map(content)).collect()
 }

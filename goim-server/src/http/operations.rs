@@ -172,6 +172,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Post,   "/v1/groups/{conversation}/applications/{user}/answer", Call("AnswerApplication", "Done"), DONE, &[NotFound, NotMember, Forbidden]),
     op(Get,    "/v1/applications",            Call("ListApplications", "Applications"), OK, &[NotMember, Forbidden]),
 
+    op(Get,    "/v1/conversations",           Call("ListConversations", "Conversations"), OK, &[]),
+    op(Patch,  "/v1/conversations/{conversation}/settings", Call("UpdateConversation", "Done"), DONE, &[NotMember]),
     op(Get,    "/v1/conversations/{conversation}/members", Call("ListMembers", "Members"), OK, &[NotMember]),
     op(Post,   "/v1/conversations/{conversation}/messages", Call("Send", "Sent"),   OK,   SENDING),
     op(Get,    "/v1/conversations/{conversation}/messages", Call("History", "History"), OK, &[NotMember, TooLarge]),

@@ -34,7 +34,7 @@ impl Service {
         let turn = async || connection.large_replies.acquire().await.ok();
         let (frame, turn) = match call {
             // The page is held from here on, so that it waits for its turn before it is read.
-            Call::Pull(_) | Call::History(_) => {
+            Call::Pull(_) | Call::History(_) | Call::ListConversations(_) => {
                 let turn = turn().await;
                 (self.large_call(connection, id, call).await, turn)
             }
@@ -116,6 +116,7 @@ impl Service {
             Call::Readers(position) => self.readers(session, position).await,
             Call::Receipt(arguments) => self.receipt(session, arguments.conversation).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
+            Call::UpdateConversation(update) => self.update_conversation(session, update).await,
             call => self.people_call(session, call).await,
         }
     }
@@ -152,6 +153,9 @@ impl Service {
         match call {
             Call::Pull(arguments) => self.pull(connection, &session, id, arguments).await,
             Call::History(arguments) => encoded(id, self.history(&session, arguments).await?),
+            Call::ListConversations(arguments) => {
+                encoded(id, self.list_conversations(&session, arguments).await?)
+            }
             _ => Ok(unknown().map(|reply| encoded(id, reply))??),
         }
     }

@@ -11,7 +11,7 @@ use goim_proto::{Content, Edit, Error, ErrorCode, MessageList, React, Recall, Re
 
 use super::answers::sent;
 use super::conversations::Happening;
-use super::draft::{check_content, check_id};
+use super::draft::{Checked, check_content, check_id};
 use super::rules::Refusal;
 use super::{Answered, Service, failed, refuse};
 use crate::clock::unix_ms;
@@ -38,13 +38,13 @@ impl Service {
     /// Edits a message of the caller's.
     pub(super) async fn edit(&self, session: &SessionInfo, arguments: Edit) -> Answered {
         let Edit { conversation, seq, client_msg_id, body } = arguments;
-        let kind = check_content(&body)?;
+        let Checked { kind, mentions } = check_content(&body)?;
         let change = Change {
             conversation,
             seq,
             client_msg_id,
             content: Content::Edited(Edited { seq, body: EncodedContent(body.clone()) }),
-            act: MessageAct::Edit { body },
+            act: MessageAct::Edit { body, mentions },
             keeps: Some(kind),
             age_max_ms: self.limits.edit_age_max_ms,
         };

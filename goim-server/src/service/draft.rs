@@ -1,12 +1,12 @@
 //! Entries on their way to a lane: what can be checked without the conversation's state.
 
 use goim_core::lane::Offer;
-use goim_core::{ClientMsgId, Epoch};
-use goim_proto::{Content, ContentError, Error, ErrorCode, Send, SessionInfo};
+use goim_core::{ClientMsgId, Epoch, UserId};
+use goim_proto::{Content, ContentError, Error, ErrorCode, References, Send, SessionInfo};
 
 use super::{Service, Ticket, refuse};
 use crate::clock::unix_ms;
-use crate::store::{Effect, EntryDraft, EntryKind};
+use crate::store::{EVERYBODY, Effect, EntryDraft, EntryKind};
 
 /// Entries for the lanes.
 pub(crate) type Offers = Vec<Offer<EntryDraft, Ticket>>;
@@ -27,17 +27,33 @@ impl Service {
     ) -> Result<Offer<EntryDraft, Ticket>, Error> {
         let Send { conversation, client_msg_id, after, retry, body } = send;
         check_id(client_msg_id)?;
-        let kind = check_content(&body)?;
-        let entry = EntryDraft { kind, body, effect: Effect::None };
+        let Checked { kind, mentions } = check_content(&body)?;
+        let effect = if mentions.is_empty() { Effect::None } else { Effect::Mention { users: mentions } };
+        let entry = EntryDraft { kind, body, effect };
         let SessionInfo { user: sender, device, .. } = *session;
         Ok(Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry })
     }
 }
 
-/// Whether clients may send this content; its kind.
-pub(super) fn check_content(body: &[u8]) -> Result<EntryKind, Error> {
-    let code = Content::check(body).map_err(|failure| bad_content(&failure))?;
-    Ok(EntryKind::from_code(code))
+/// A content that clients may send.
+pub(super) struct Checked {
+    pub(super) kind: EntryKind,
+    /// Whom it mentions, as in [`Effect::Mention`].
+    pub(super) mentions: Vec<UserId>,
+}
+
+/// Whether clients may send this content.
+pub(super) fn check_content(body: &[u8]) -> Result<Checked, Error> {
+    let checked = Content::check(body).map_err(|failure| bad_content(&failure))?;
+    let References { mentions_all, mut mentions, .. } = checked.references.unwrap_or_default();
+    if mentions_all {
+        mentions = vec![EVERYBODY];
+    } else {
+        mentions.retain(|user| *user != EVERYBODY);
+        mentions.sort_unstable();
+        mentions.dedup();
+    }
+    Ok(Checked { kind: EntryKind::from_code(checked.code), mentions })
 }
 
 /// Whether a client may have minted this id now.

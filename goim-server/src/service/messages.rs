@@ -16,7 +16,7 @@ use crate::access::Connection;
 use crate::store::{StoredEntry, deleted_body};
 
 /// Bytes of entries in one answer; a connection has at most four of them on their way.
-const PAGE_BYTES_MAX: usize = 256 << 10;
+pub(super) const PAGE_BYTES_MAX: usize = 256 << 10;
 /// Bytes of what became of the messages of one page; a frame has 1 MiB for both.
 const FORMS_BYTES_MAX: usize = 256 << 10;
 /// What a form, and a kind of reactions, takes on the wire beside the emoji, at most.

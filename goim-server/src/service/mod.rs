@@ -11,6 +11,7 @@ mod due;
 mod errors;
 mod friends;
 mod groups;
+mod listing;
 mod logins;
 mod messages;
 mod numbers;

@@ -158,7 +158,7 @@ impl Rules for ChatRules {
                 group::judge(fold, sender, role, effect)?;
                 group::judge_room(*self, fold, effect)
             }
-            (_, Effect::None) => Ok(()),
+            (_, Effect::None | Effect::Mention { .. }) => Ok(()),
             (_, Effect::OnMessage { target, act }) => message::judge(fold, false, target, act),
             _ => Err(Refusal::Forbidden),
         }
@@ -170,7 +170,7 @@ impl Rules for ChatRules {
 
     fn apply(&self, fold: &mut ChatFold, seq: Seq, sender: UserId, entry: &EntryDraft) {
         match &entry.effect {
-            Effect::None | Effect::Retitle { .. } => {}
+            Effect::None | Effect::Mention { .. } | Effect::Retitle { .. } => {}
             Effect::Join { users } => {
                 fold.settings.opened = true;
                 for (user, role) in users {
@@ -204,11 +204,14 @@ impl Rules for ChatRules {
     fn bytes(&self, entry: &EntryDraft) -> usize {
         let listed = match &entry.effect {
             Effect::Join { users } => size_of_val(users.as_slice()),
+            Effect::Mention { users } => size_of_val(users.as_slice()),
             Effect::Retitle { title } => title.len(),
             Effect::Change(GroupChange { avatar, announcement, .. }) => {
                 [avatar, announcement].into_iter().flatten().map(String::len).sum()
             }
-            Effect::OnMessage { act: MessageAct::Edit { body }, .. } => body.len(),
+            Effect::OnMessage { act: MessageAct::Edit { body, mentions }, .. } => {
+                body.len() + size_of_val(mentions.as_slice())
+            }
             Effect::OnMessage { act: MessageAct::React { emoji, .. }, .. } => emoji.len(),
             Effect::OnMessage { act: MessageAct::Recall, .. }
             | Effect::None

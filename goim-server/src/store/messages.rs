@@ -15,6 +15,8 @@ pub enum MessageAct {
     Edit {
         /// Which, encoded.
         body: Bytes,
+        /// Whom it mentions, as in [`Effect::Mention`](super::Effect::Mention).
+        mentions: Vec<UserId>,
     },
     /// Nobody reads it any more.
     Recall,

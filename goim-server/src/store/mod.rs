@@ -9,6 +9,7 @@
 #[macro_use]
 mod shared;
 
+mod conversations;
 mod error;
 mod friends;
 mod gate;
@@ -24,6 +25,7 @@ mod traits;
 mod types;
 mod uploads;
 
+pub use conversations::{Conversations, EVERYBODY};
 pub use error::{StoreError, StoreResult};
 pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;

@@ -10,8 +10,8 @@ use super::types::{
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
 use super::{
-    Deletions, EpochGate, Friends, Groups, Messages, Profiles, Receipts, Sequences, StoreError, StoreResult,
-    Uploads,
+    Conversations, Deletions, EpochGate, Friends, Groups, Messages, Profiles, Receipts, Sequences,
+    StoreError, StoreResult, Uploads,
 };
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
@@ -21,6 +21,7 @@ use super::{
 #[async_trait]
 pub trait Store:
     Accounts
+    + Conversations
     + Deletions
     + Friends
     + Groups

@@ -50,6 +50,11 @@ impl EntryKind {
 pub enum Effect {
     /// Nothing.
     None,
+    /// The message mentions somebody.
+    Mention {
+        /// Whom, each once; or [`EVERYBODY`](super::EVERYBODY) alone.
+        users: Vec<UserId>,
+    },
     /// Everybody of these becomes a member by this entry, and hears of it in his inbox.
     Join {
         /// Who, each once.
@@ -112,7 +117,12 @@ impl Effect {
             | Self::SetRole { user, .. }
             | Self::SetMuted { user, .. }
             | Self::Transfer { to: user } => users.push(*user),
-            Self::None | Self::Retitle { .. } | Self::Change(_) | Self::Dismiss | Self::OnMessage { .. } => {}
+            Self::None
+            | Self::Mention { .. }
+            | Self::Retitle { .. }
+            | Self::Change(_)
+            | Self::Dismiss
+            | Self::OnMessage { .. } => {}
         }
     }
 }

@@ -152,6 +152,12 @@ async fn messages(walk: &mut Walk, ada: &Http, ben: &Http, group: &str) {
         (&heads["items"][0]["offset"], &heads["items"][0]["read_marker"]),
         (&sent["seq"], &sent["seq"])
     );
+    walk.step(ada, "UpdateConversation", &[group], "", json!({ "pinned": true })).await;
+    let listed = walk.step(ada, "ListConversations", &[], "?limit=50", none()).await;
+    let listed =
+        listed["items"].as_array().unwrap().iter().find(|item| item["conversation"] == group).unwrap();
+    assert_eq!((&listed["pinned"], &listed["hidden"]), (&json!(true), &json!(false)));
+    assert_eq!(listed["last"]["body"], json!({ "Text": { "text": "world", "references": null } }));
     walk.step(ada, "Sync", &[], "", json!({ "start": "Beginning" })).await;
 }
 

@@ -27,7 +27,7 @@ impl State {
         let Some(role) = self.roles.get(&sender) else { return false };
         let manages = self.kind == ConversationKind::Group && matches!(role, Role::Owner | Role::Admin);
         match &draft.effect {
-            Effect::None => true,
+            Effect::None | Effect::Mention { .. } => true,
             Effect::Retitle { .. } => manages,
             Effect::Join { users } => manages && users.iter().all(|(user, _)| !self.roles.contains_key(user)),
             Effect::Part { user } if *user == sender => *role != Role::Owner,
@@ -89,6 +89,7 @@ impl Replay {
     fn apply(&mut self, state: &mut State, seq: Seq, effect: &Effect) {
         match effect {
             Effect::None
+            | Effect::Mention { .. }
             | Effect::Retitle { .. }
             | Effect::Admit { .. }
             | Effect::SetRole { .. }

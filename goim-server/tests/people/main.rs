@@ -12,6 +12,7 @@ mod backend;
 #[path = "../conformance/common.rs"]
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod common;
+mod conversations;
 mod features;
 mod friends;
 mod groups;

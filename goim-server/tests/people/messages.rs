@@ -17,7 +17,7 @@ use crate::support::{RawClient, TestServer, mint};
 use crate::world::{code, server};
 
 /// A person and bots of hers, each with a connection to one of the nodes in turn.
-async fn people<const N: usize>(nodes: &[&TestServer]) -> [RawClient; N] {
+pub(crate) async fn people<const N: usize>(nodes: &[&TestServer]) -> [RawClient; N] {
     let mut factory = RawClient::user(nodes[0].addr(), "factory").await;
     let mut bots = Vec::new();
     for n in 0..N {
@@ -26,20 +26,20 @@ async fn people<const N: usize>(nodes: &[&TestServer]) -> [RawClient; N] {
     bots.try_into().unwrap_or_else(|_| unreachable!())
 }
 
-fn edit(conversation: ConversationId, seq: Seq, text: &str) -> Call {
+pub(crate) fn edit(conversation: ConversationId, seq: Seq, text: &str) -> Call {
     let body = Content::text(text).encode();
     Call::Edit(Edit { conversation, seq, client_msg_id: mint(), body })
 }
 
-fn recall(conversation: ConversationId, seq: Seq) -> Call {
+pub(crate) fn recall(conversation: ConversationId, seq: Seq) -> Call {
     Call::Recall(Recall { conversation, seq, client_msg_id: mint() })
 }
 
-fn react(conversation: ConversationId, seq: Seq, emoji: &str, set: bool) -> Call {
+pub(crate) fn react(conversation: ConversationId, seq: Seq, emoji: &str, set: bool) -> Call {
     Call::React(React { conversation, seq, emoji: emoji.into(), set, client_msg_id: mint() })
 }
 
-async fn seq(client: &mut RawClient, call: Call) -> Result<Seq, Error> {
+pub(crate) async fn seq(client: &mut RawClient, call: Call) -> Result<Seq, Error> {
     match client.call(call).await? {
         Reply::Sent(sent) => Ok(sent.seq),
         other => panic!("{other:?}"),

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::{
     Allocate, AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword,
-    Commit, Content, ConversationArgument, CreateBot, CreateGroup, DeviceArgument, Edit, ErrorCode,
-    FindGroup, FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy,
-    ListApplications, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, Members, MessageList,
-    MuteMember, Position, ProfileUpdate, Pull, React, Recall, Refresh, Rename, Reply, ReplyTo, RequestFriend,
-    Role, SearchUsers, Send, ServerFrame, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup,
-    UserArgument, UserList,
+    Commit, Content, ConversationArgument, ConversationUpdate, CreateBot, CreateGroup, DeviceArgument, Edit,
+    ErrorCode, FindGroup, FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History,
+    JoinPolicy, ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
+    Member, Members, MessageList, MuteMember, Position, ProfileUpdate, Pull, React, Recall, Refresh, Rename,
+    Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetRemark, SetRole, SettingsUpdate,
+    Sync, UpdateGroup, UserArgument, UserList,
 };
 
 use crate::backend::Backend;
@@ -121,6 +121,8 @@ const TABLE: &[Row] = &[
     ("Readers",        |s| Call::Readers(Position { conversation: s.direct, seq: s.told }), "U U M M M M . M ."),
     ("Receipt",        |s| Call::Receipt(ConversationArgument { conversation: s.direct }), "U U M M M M . M ."),
     ("Receipt",        |s| Call::Receipt(ConversationArgument { conversation: s.group }), "U U M M M A A A A"),
+    ("ListConversations", |_| Call::ListConversations(ListConversations::default()), "U U . . . . . . ."),
+    ("UpdateConversation", |s| Call::UpdateConversation(mute_for_me(s)),    "U U M M . . . . ."),
     ("Ping",           |_| Call::Ping,                                     ". . . . . . . . ."),
     ("RequestFriend",  |s| Call::RequestFriend(RequestFriend { user: s.outsider, ..RequestFriend::default() }), "U U . . . . . . ."),
     ("AnswerFriend",   |s| Call::AnswerFriend(AnswerFriend { user: s.outsider, accept: true }), "U U N N N N . N N"),
@@ -166,6 +168,10 @@ fn promote(scene: &Scene) -> SetRole {
 
 fn mute(conversation: ConversationId, user: UserId) -> MuteMember {
     MuteMember { conversation, user, muted: true, client_msg_id: mint() }
+}
+
+fn mute_for_me(scene: &Scene) -> ConversationUpdate {
+    ConversationUpdate { conversation: scene.group, muted: Some(true), ..ConversationUpdate::default() }
 }
 
 fn act(conversation: ConversationId) -> GroupAct {

@@ -6,11 +6,11 @@ use goim_proto::content::{
     References, TextContent,
 };
 use goim_proto::{
-    Call, ConversationArgument, Edit, MessageForm, MessageList, React, Reactions, ReaderList, Recall,
-    Receipt, Reply,
+    Call, ConversationArgument, ConversationItem, ConversationKind, ConversationPage, ConversationUpdate,
+    Edit, ListConversations, MessageForm, MessageList, React, Reactions, ReaderList, Recall, Receipt, Reply,
 };
 
-use super::{ADA, BEN, BOT, Case, GROUP, NOW_MS, at, call, content, id, reply};
+use super::{ADA, BEN, BOT, Case, GROUP, NOW_MS, at, call, content, entry, id, reply};
 
 pub(super) fn calls() -> Vec<Case> {
     let (conversation, seq) = (GROUP, Seq::new(5));
@@ -24,6 +24,8 @@ pub(super) fn calls() -> Vec<Case> {
         call("DeleteForMe", Call::DeleteForMe(deleted())),
         call("Readers", Call::Readers(at(conversation, 5))),
         call("Receipt", Call::Receipt(ConversationArgument { conversation })),
+        call("ListConversations", Call::ListConversations(ListConversations { after: GROUP, limit: 50 })),
+        call("UpdateConversation", Call::UpdateConversation(update())),
     ]
 }
 
@@ -31,10 +33,40 @@ fn deleted() -> MessageList {
     MessageList { conversation: GROUP, seqs: vec![Seq::new(3), Seq::new(5)] }
 }
 
+fn update() -> ConversationUpdate {
+    ConversationUpdate { conversation: GROUP, muted: Some(true), pinned: None, hidden: Some(false) }
+}
+
+fn listed() -> Vec<ConversationItem> {
+    let first = ConversationItem {
+        conversation: GROUP,
+        kind: ConversationKind::Group,
+        title: "tea".into(),
+        avatar: "up-83".into(),
+        peer: BEN,
+        head: Seq::new(12),
+        offset: Seq::new(11),
+        read_marker: Seq::new(8),
+        unread: 3,
+        mentioned: 1,
+        last: Some(entry(12, BEN, 9, &Content::text("yes"))),
+        muted: true,
+        pinned: false,
+        hidden: true,
+    };
+    let next = ConversationItem { pinned: true, hidden: false, ..first.clone() };
+    vec![first, next]
+}
+
 pub(super) fn replies() -> Vec<Case> {
     let readers = ReaderList { read: vec![ADA, BOT], unread: vec![BEN] };
     let receipt = Receipt { delivered: Seq::new(6), read: Seq::new(5) };
-    vec![reply("Readers", Reply::Readers(readers)), reply("Receipt", Reply::Receipt(receipt))]
+    let page = ConversationPage { items: listed(), more: true };
+    vec![
+        reply("Readers", Reply::Readers(readers)),
+        reply("Receipt", Reply::Receipt(receipt)),
+        reply("Conversations", Reply::Conversations(page)),
+    ]
 }
 
 pub(super) fn forms() -> Vec<MessageForm> {
@@ -69,6 +101,7 @@ pub(super) fn contents() -> Vec<Case> {
         content("File", Content::File(file)),
         content("Blank", Content::Blank(Blank { reason: BlankReason::Recalled })),
         content("DeletedForMe", Content::DeletedForMe(deleted())),
+        content("ConversationUpdated", Content::ConversationUpdated(update())),
         content(
             "Edited",
             Content::Edited(Edited { seq: Seq::new(5), body: EncodedContent(Content::text("bye").encode()) }),

@@ -23,12 +23,12 @@ pub(super) fn judge(fold: &ChatFold, sender: UserId, role: Role, effect: &Effect
         Effect::OnMessage { target, act: act @ MessageAct::Recall } => {
             message::judge(fold, manages, target, act)
         }
-        Effect::None | Effect::OnMessage { .. }
+        Effect::None | Effect::Mention { .. } | Effect::OnMessage { .. }
             if !owns && (is_muted(fold, sender) || (settings.muted && !manages)) =>
         {
             Err(Refusal::Muted)
         }
-        Effect::None => Ok(()),
+        Effect::None | Effect::Mention { .. } => Ok(()),
         Effect::OnMessage { target, act } => message::judge(fold, manages, target, act),
         Effect::Part { .. } if leaves && owns => Err(Refusal::OwnerStays),
         Effect::Part { .. } if leaves => Ok(()),

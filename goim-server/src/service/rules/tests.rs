@@ -295,7 +295,7 @@ fn on(target: Target, act: MessageAct) -> EntryDraft {
 }
 
 fn edit() -> MessageAct {
-    MessageAct::Edit { body: Bytes::new() }
+    MessageAct::Edit { body: Bytes::new(), mentions: Vec::new() }
 }
 
 fn react(set: bool, known: bool) -> MessageAct {

@@ -47,6 +47,7 @@ fn bind_list(ids: &[i64]) -> Vec<i64> {
 }
 
 accounts!(PostgresStore, PgConnection, list, bind_list, " FOR SHARE");
+conversations!(PostgresStore, PgConnection, list, windows, bind_list);
 deletions!(PostgresStore, list, bind_list);
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);

@@ -9,6 +9,7 @@ macro_rules! effects {
             for row in batch.rows.iter().filter(|row| !stale.contains(&row.conversation)) {
                 match &row.entry.effect {
                     $crate::store::Effect::None => {}
+                    $crate::store::Effect::Mention { users } => mention(connection, row, row.seq, users).await?,
                     $crate::store::Effect::Join { users } => join(connection, row, users).await?,
                     $crate::store::Effect::Admit { user } => {
                         join(connection, row, &[(*user, goim_proto::Role::Member)]).await?;

@@ -77,7 +77,11 @@ macro_rules! messages {
             act: &$crate::store::MessageAct,
         ) -> Result<(), sqlx::Error> {
             match act {
-                $crate::store::MessageAct::Edit { body } => edit(connection, row, target, body).await,
+                $crate::store::MessageAct::Edit { body, mentions } => {
+                    edit(connection, row, target, body).await?;
+                    unmention(connection, row, target).await?;
+                    if mentions.is_empty() { Ok(()) } else { mention(connection, row, target, mentions).await }
+                }
                 $crate::store::MessageAct::Recall => recall(connection, row, target).await,
                 $crate::store::MessageAct::React { emoji, set: true, .. } => {
                     react(connection, row, target, emoji).await
@@ -136,6 +140,7 @@ macro_rules! messages {
             }
             for forget in [
                 "DELETE FROM message_edits WHERE conversation = $1 AND target = $2",
+                "DELETE FROM mentions WHERE conversation = $1 AND seq = $2",
                 "DELETE FROM reactions WHERE conversation = $1 AND seq = $2",
                 "DELETE FROM reaction_counts WHERE conversation = $1 AND seq = $2",
                 "INSERT INTO message_forms (conversation, seq, recalled) VALUES ($1, $2, true) \

@@ -6,6 +6,8 @@
 #[macro_use]
 mod accounts;
 #[macro_use]
+mod conversations;
+#[macro_use]
 mod deletions;
 #[macro_use]
 mod effects;

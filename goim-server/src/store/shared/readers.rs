@@ -359,12 +359,14 @@ macro_rules! readers {
             ) -> Result<Option<goim_core::Seq>, $crate::store::StoreError> {
                 let mut connection = self.write().await?;
                 let moved: Option<(i64,)> = sqlx::query_as(
-                    "INSERT INTO read_markers (user_id, conversation, seq) \
-                     SELECT $1, $2, CASE WHEN r.head < $3 THEN r.head ELSE $3 END FROM \
+                    "INSERT INTO read_markers (user_id, conversation, seq, count) \
+                     SELECT $1, $2, r.seq, COALESCE((SELECT e.count FROM messages e \
+                         WHERE e.conversation = $2 AND e.seq <= r.seq ORDER BY e.seq DESC LIMIT 1), 0) \
+                     FROM (SELECT CASE WHEN h.head < $3 THEN h.head ELSE $3 END AS seq FROM \
                          (SELECT max(COALESCE(m.until_seq, c.head)) AS head \
                           FROM members m JOIN conversations c ON c.id = m.conversation \
-                          WHERE m.conversation = $2 AND m.user_id = $1) r WHERE r.head IS NOT NULL \
-                     ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq \
+                          WHERE m.conversation = $2 AND m.user_id = $1) h WHERE h.head IS NOT NULL) r WHERE true \
+                     ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq, count = excluded.count \
                      WHERE read_markers.seq < excluded.seq RETURNING seq",
                 )
                 .bind(user.as_i64())

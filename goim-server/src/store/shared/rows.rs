@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
 use goim_proto::{
-    Application, Audience, ConversationKind, ErrorCode, FriendRequest, Gender, GroupInfo, HistoryFrom,
-    JoinPolicy, MessageForm, Profile, Reactions, RequestState, Role,
+    Application, Audience, ConversationItem, ConversationKind, ConversationPage, ErrorCode, FriendRequest,
+    Gender, GroupInfo, HistoryFrom, JoinPolicy, MessageForm, Profile, Reactions, RequestState, Role,
 };
 
 use crate::store::types::{GroupSettings, Member, OffsetRefusal, Range, ReaderState, StoredEntry};
@@ -39,6 +39,75 @@ pub(in crate::store) fn state(columns: StateColumns) -> ReaderState {
         offset: Seq::from_i64(offset),
         read_marker: Seq::from_i64(marker),
     }
+}
+
+/// What a list of conversations selects; the last column is the seq of the newest message.
+pub(in crate::store) type ListedColumns =
+    (i64, i16, String, String, i64, i64, i64, i64, i64, i64, bool, bool, bool, Option<i64>);
+
+/// An item without its last message, and where that one is.
+pub(in crate::store) fn listed(columns: ListedColumns) -> (ConversationItem, Option<(i64, i64)>) {
+    let (
+        id,
+        kind_of,
+        title,
+        avatar,
+        peer,
+        head,
+        offset,
+        marker,
+        unread,
+        mentioned,
+        muted,
+        pinned,
+        hidden,
+        last,
+    ) = columns;
+    let item = ConversationItem {
+        conversation: ConversationId::from_i64(id),
+        kind: kind(kind_of),
+        title,
+        avatar,
+        peer: UserId::from_i64(peer),
+        head: Seq::from_i64(head),
+        offset: Seq::from_i64(offset),
+        read_marker: Seq::from_i64(marker),
+        unread: number(unread),
+        mentioned: number(mentioned),
+        last: None,
+        muted,
+        pinned,
+        hidden,
+    };
+    (item, last.map(|seq| (id, seq)))
+}
+
+/// A conversation before a message's columns.
+pub(in crate::store) type LastColumns = (i64, i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
+
+pub(in crate::store) fn last(columns: LastColumns) -> (ConversationId, StoredEntry) {
+    let (conversation, seq, sender, id, at, count, body) = columns;
+    (ConversationId::from_i64(conversation), entry((seq, sender, id, at, count, body)))
+}
+
+/// Adds the last message of a conversation to its item; where it does not fit, and is not the first, the
+/// page ends before it. Whether it goes on.
+pub(in crate::store) fn add_last(
+    page: &mut ConversationPage,
+    conversation: ConversationId,
+    last: StoredEntry,
+    fits: bool,
+) -> bool {
+    let at = page.items.partition_point(|item| item.conversation < conversation);
+    if !fits && at > 0 {
+        page.items.truncate(at);
+        page.more = true;
+        return false;
+    }
+    if let Some(item) = page.items.get_mut(at) {
+        item.last = Some(last);
+    }
+    true
 }
 
 /// A range's columns: its first seq, and its last if it is closed.

@@ -60,6 +60,7 @@ fn bind_list(ids: &[i64]) -> String {
 }
 
 accounts!(SqliteStore, SqliteConnection, list, bind_list, "");
+conversations!(SqliteStore, SqliteConnection, list, windows, bind_list);
 deletions!(SqliteStore, list, bind_list);
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);

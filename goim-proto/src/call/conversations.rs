@@ -1,0 +1,25 @@
+use goim_core::ConversationId;
+
+wire_struct! {
+    /// Arguments of `ListConversations`.
+    pub struct ListConversations {
+        /// Conversations with a greater id only; 0 for the first page.
+        pub after: ConversationId,
+        /// At most so many; 0 for as many as the server gives.
+        pub limit: u32,
+    }
+}
+
+wire_struct! {
+    /// Arguments of `UpdateConversation`: what is not given stays.
+    pub struct ConversationUpdate {
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// Whether clients shall keep silent about its messages.
+        pub muted: Option<bool>,
+        /// Whether it stands before the others.
+        pub pinned: Option<bool>,
+        /// Whether it is left out until its next message.
+        pub hidden: Option<bool>,
+    }
+}
