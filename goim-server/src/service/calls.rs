@@ -116,6 +116,7 @@ impl Service {
             Call::Readers(position) => self.readers(session, position).await,
             Call::Receipt(arguments) => self.receipt(session, arguments.conversation).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
+            Call::Typing(arguments) => self.typing(session, epoch, arguments.conversation).await,
             call => self.people_call(session, call).await,
         }
     }

@@ -19,6 +19,7 @@ mod messages;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;
+mod typing;
 mod walk;
 mod world;
 
