@@ -1,6 +1,6 @@
 //! What happens to a client besides messages.
 
-use goim_core::{ConversationId, Epoch, Seq};
+use goim_core::{ConversationId, Epoch, Seq, UserId};
 
 /// Something that happened to the client. See [`Client::events`](crate::Client::events).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,5 +35,13 @@ pub enum Event {
     OffsetRefused {
         /// In which conversation.
         conversation: ConversationId,
+    },
+    /// Somebody is typing; show it for some 5 s, or until a message of his comes. Best effort: some of
+    /// these are lost, and those of users on other nodes of the server never come.
+    Typing {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// Who.
+        user: UserId,
     },
 }

@@ -11,14 +11,14 @@ use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, OutboxSend, Seq, Time};
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{
-    Ack, Authenticate, Call, ClientFrame, Commit, GoAwayReason, Heads, Notification, Position, Pull, Refresh,
-    ReplyTo, Request, ServerFrame, Sync, Welcome, decode,
+    Ack, Authenticate, Call, ClientFrame, Commit, Ephemeral, GoAwayReason, Heads, Notification, Position,
+    Pull, Refresh, ReplyTo, Request, ServerFrame, Sync, Typing, Welcome, decode,
 };
 
-use crate::CallError;
 use crate::link::{Acks, Link};
 use crate::pending::{Ended, Pending};
 use crate::shared::{Shared, State, Tokens};
+use crate::{CallError, Event};
 
 /// How long before its end an access token is renewed.
 const RENEW_BEFORE_MS: u64 = 60_000;
@@ -254,9 +254,17 @@ impl<'a> Session<'a> {
                     Ended::Lost(away.message, Duration::from_millis(away.retry_after_ms))
                 });
             }
+            ServerFrame::Ephemeral(ephemeral) => self.passed(&ephemeral),
             ServerFrame::Welcome(_) | ServerFrame::Unknown(_) | _ => {}
         }
         Ok(())
+    }
+
+    fn passed(&self, ephemeral: &Ephemeral) {
+        // What this version does not know is passed over.
+        if let Ephemeral::Typing(Typing { conversation, user }) = *ephemeral {
+            self.shared.event(Event::Typing { conversation, user });
+        }
     }
 
     fn notified(&mut self, state: &mut State, notification: Notification, stream: bool) {

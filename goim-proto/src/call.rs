@@ -116,6 +116,8 @@ wire_enum! {
         54 => UpdateConversation(ConversationUpdate),
         /// Nothing; answered by `Done`.
         60 => Ping,
+        /// Tells those who read a conversation now that the caller is typing; answered by `Done`.
+        61 => Typing(ConversationArgument),
         /// Asks a user to be friends; answered by `Done`.
         70 => RequestFriend(RequestFriend),
         /// Answers a user's request; answered by `Done`.

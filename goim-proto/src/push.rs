@@ -1,6 +1,6 @@
 //! The frames: what each side writes, of its own accord or in answer.
 
-use goim_core::{ConversationId, Entry, Epoch, Seq};
+use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
 
 use crate::{Authenticate, Call, Reply, SessionInfo};
 
@@ -61,6 +61,26 @@ wire_enum! {
         3 => Notification(Notification<B>),
         /// The server will close the connection: go on elsewhere, or later.
         4 => GoAway(GoAway),
+        /// Something that passes: of no log, never repeated, and lost if it finds no room. Also in datagrams.
+        5 => Ephemeral(Ephemeral),
+    }
+}
+
+wire_enum! {
+    /// What happens and passes.
+    pub enum Ephemeral {
+        /// Somebody is typing.
+        1 => Typing(Typing),
+    }
+}
+
+wire_struct! {
+    /// Somebody is writing a message, as of a few seconds ago.
+    pub struct Typing {
+        /// Where.
+        pub conversation: ConversationId,
+        /// Who.
+        pub user: UserId,
     }
 }
 

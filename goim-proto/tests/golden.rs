@@ -20,6 +20,7 @@ fn variant_code(group: &str, tree: &Tree) -> u64 {
     match group {
         "Call" | "Reply" => code(&tree.items()[1].items()[1].items()[0]),
         "ClientFrame" | "ServerFrame" | "Content" => code(&tree.items()[0]),
+        "Ephemeral" => code(&tree.items()[1].items()[0]),
         _ => code(tree),
     }
 }

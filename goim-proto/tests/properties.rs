@@ -10,10 +10,10 @@ use goim_proto::limits::{MEDIA_TYPE_BYTES_MAX, TEXT_BYTES_MAX, UPLOAD_KEY_BYTES_
 use goim_proto::splice::{NotificationHead, PulledHead, notification_frame, pulled_frame};
 use goim_proto::{
     Ack, Authenticate, BotToken, Call, ClientFrame, Content, ConversationInfo, CreateGroup, Credentials,
-    Decode, EncodedEntry, Error, FrameReader, GoAway, HeadList, Hello, History, HistoryPage, ListMembers,
-    Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled, RefusedOffset, Rename,
-    Reply, ReplyTo, Request, Send, Sent, ServerFrame, Session, SessionInfo, Slice, Sync, SyncItem, Synced,
-    User, Welcome, decode, encode_frame,
+    Decode, EncodedEntry, Ephemeral, Error, FrameReader, GoAway, HeadList, Hello, History, HistoryPage,
+    ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position, Pull, Pulled,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, Send, Sent, ServerFrame, Session, SessionInfo, Slice,
+    Sync, SyncItem, Synced, User, Welcome, decode, encode_frame,
 };
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, prop_oneof, proptest};
@@ -256,6 +256,7 @@ fn every_variant_is_made_up() {
     let codes = [
         ("ClientFrame", ClientFrame::<Bytes>::CODES),
         ("ServerFrame", ServerFrame::<Bytes>::CODES),
+        ("Ephemeral", Ephemeral::CODES),
         ("Call", Call::<Bytes>::CODES),
         ("Reply", Reply::<Bytes>::CODES),
         ("Content", Content::CODES),

@@ -9,6 +9,16 @@ use goim_proto::{
 use crate::{CallError, Client};
 
 impl Client {
+    /// Tells those who read a conversation now that this user is typing. Call it as he types: the server
+    /// passes on one in 3 s, to clients of the same node.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], for one if he may not write there.
+    pub async fn typing(&self, conversation: ConversationId) -> Result<(), CallError> {
+        self.call(Call::Typing(ConversationArgument { conversation })).await.map(drop)
+    }
+
     /// Edits a message of this user's: it has this content from now on, of the same kind as before.
     ///
     /// # Errors

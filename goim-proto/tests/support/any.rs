@@ -16,15 +16,15 @@ use goim_proto::{
     ApplyToGroup, Audience, Authenticate, BlankReason, BlockedPage, BotToken, Call, ChangePassword,
     ClientFrame, Commit, Committed, ConversationArgument, ConversationInfo, ConversationItem,
     ConversationKind, ConversationPage, ConversationUpdate, CreateBot, CreateGroup, Credentials,
-    DeviceArgument, DeviceInfo, DevicePage, Edit, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
-    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
-    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
-    ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
-    MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile, ProfileList,
-    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
-    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
-    SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
-    SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    DeviceArgument, DeviceInfo, DevicePage, Edit, Ephemeral, Error, ErrorCode, FindGroup, FindUser,
+    FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
+    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
+    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
+    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile,
+    ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
+    Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
+    SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -225,6 +225,7 @@ any_struct! {
     ApplicationRejected { conversation }
     FriendRequested { greeting }
     FriendAnswered { accepted }
+    Typing { conversation, user }
     Allocate { sequence, kind, count }
     Allocated { first, last }
     ConversationArgument { conversation }
@@ -312,7 +313,8 @@ macro_rules! any_enum {
 
 any_enum! {
     ClientFrame<Bytes> { Hello Request Ack; }
-    ServerFrame<Bytes> { Welcome Reply Notification GoAway; }
+    ServerFrame<Bytes> { Welcome Reply Notification GoAway Ephemeral; }
+    Ephemeral { Typing; }
     Call<Bytes> {
         Register Login Refresh Authenticate CreateBot RevokeBot FindUser
         Profiles UpdateProfile SearchUsers ChangePassword ListDevices RevokeDevice
@@ -321,7 +323,7 @@ any_enum! {
         ApplyToGroup AnswerApplication ListApplications
         Sync Heads Send Pull History Commit MarkRead Edit Recall React DeleteForMe Readers Receipt
         ListConversations UpdateConversation RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
-        ListBlocked UpdateSettings Allocate;
+        ListBlocked UpdateSettings Typing Allocate;
         Logout Ping
     }
     Reply<Bytes> {

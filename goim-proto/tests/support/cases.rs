@@ -5,6 +5,7 @@
 mod groups;
 mod messages;
 mod people;
+mod presence;
 mod sequences;
 
 use bytes::Bytes;
@@ -96,12 +97,14 @@ pub(crate) fn all() -> Vec<Case> {
     let mut all = client_frames();
     all.extend(account_calls());
     all.extend(people::calls());
+    all.extend(presence::calls());
     all.extend(sequences::calls());
     all.extend(groups::calls());
     all.extend(conversation_calls());
     all.extend(message_calls());
     all.extend(messages::calls());
     all.extend(server_frames());
+    all.extend(presence::frames());
     all.extend(account_replies());
     all.extend(people::replies());
     all.extend(sequences::replies());
@@ -335,6 +338,7 @@ pub(crate) fn unknown() -> Vec<Case> {
     vec![
         case("ClientFrame of no known code", ClientFrame::<Bytes>::Unknown(99)),
         case("ServerFrame of no known code", ServerFrame::<Bytes>::Unknown(300)),
+        presence::unknown(),
         call("of no known code", Call::Unknown(70_000)),
         reply("of no known code", Reply::Unknown(99)),
         case("Content of no known code", Content::Unknown(31)),

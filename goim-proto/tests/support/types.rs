@@ -11,15 +11,15 @@ use goim_proto::{
     ApplyToGroup, Audience, Authenticate, BlankReason, BlockedPage, BotToken, Call, ChangePassword,
     ClientFrame, Commit, Committed, Content, ConversationArgument, ConversationInfo, ConversationItem,
     ConversationKind, ConversationPage, ConversationUpdate, CreateBot, CreateGroup, Credentials, Decode,
-    DeviceArgument, DeviceInfo, DevicePage, Edit, Error, ErrorCode, FindGroup, FindUser, FoundPage, Friend,
-    FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct, GroupChange,
-    GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy, ListApplications,
-    ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member, MemberInfo,
-    MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile, ProfileList,
-    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
-    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
-    SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
-    SyncItem, Synced, UpdateGroup, User, UserArgument, UserList, Welcome,
+    DeviceArgument, DeviceInfo, DevicePage, Edit, Ephemeral, Error, ErrorCode, FindGroup, FindUser,
+    FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
+    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
+    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
+    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile,
+    ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh,
+    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
+    Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
+    SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Welcome,
 };
 
 use super::value::Value;
@@ -56,7 +56,7 @@ macro_rules! structs {
 /// Every struct.
 pub(crate) fn structs() -> Vec<Struct> {
     let mut all = structs! {
-        Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Error
+        Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Typing Error
         Credentials Refresh Authenticate CreateBot UserArgument FindUser
         UserList ProfileUpdate SearchUsers ChangePassword ListDevices DeviceArgument
         RequestFriend AnswerFriend ListFriendRequests ListUsers SetRemark SettingsUpdate
@@ -99,7 +99,7 @@ pub(crate) fn enums() -> Vec<Enum> {
             } ),*]
         };
     }
-    list![ClientFrame<Body>, ServerFrame<Body>, Call<Body>, Reply<Body>, Content]
+    list![ClientFrame<Body>, ServerFrame<Body>, Ephemeral, Call<Body>, Reply<Body>, Content]
 }
 
 /// Every enum that is a bare integer.

@@ -22,6 +22,9 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
+    /// Events of one device's typing in one conversation: one in three seconds.
+    pub(crate) const TYPING: Self = Self { rate_per_s: 1.0 / 3.0, burst: 1 };
+
     /// Calls other than sends of one session.
     pub(crate) fn requests(limits: &Limits) -> Self {
         Self::with_burst_of_2_s(limits.requests_per_s)

@@ -1,5 +1,6 @@
 //! One client's connection, as everyone but its own tasks sees it, whichever door it came through.
 
+mod ephemeral;
 mod shared;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use goim_core::notifier::Announce;
-use goim_proto::EncodedEntry;
 use goim_proto::splice::{NotificationHead, notification_frame};
+use goim_proto::{EncodedEntry, ServerFrame, encode_frame};
 use quinn::{SendDatagramError, SendStream, VarInt};
 use tokio::time::timeout;
 
@@ -25,6 +25,8 @@ const STREAM_INLINE_BYTES_MAX: usize = 32 << 10;
 /// Bytes of announcements on the control stream before it is written, so that a reader who
 /// stopped reading costs no more than this and the stream's own window.
 const WRITE_BYTES_MAX: usize = 64 << 10;
+/// Bytes on the control stream behind which nothing goes that may as well be dropped.
+const EPHEMERAL_BEHIND_BYTES_MAX: usize = 4 << 10;
 /// A notification without its entries: prefix 4, arrays 3, code 1, four numbers of up to 9, and the
 /// entries' array 5.
 const NOTIFICATION_BYTES_MAX: usize = 49;
@@ -79,6 +81,9 @@ impl Writer {
             if blocked.is_none() && ending.is_none() {
                 let full = self.announce();
                 blocked = full.map(|datagram| Box::pin(quic.send_datagram_wait(datagram)) as Blocked<'_>);
+            }
+            if blocked.is_none() && ending.is_none() {
+                self.whisper();
             }
             let out = std::mem::take(&mut self.out);
             if !out.is_empty() && self.stream.write_chunk(out.freeze()).await.is_err() {
@@ -227,6 +232,25 @@ impl Writer {
             self.datagrams = quic.max_datagram_size().is_some();
         }
         None
+    }
+
+    /// Writes what passes where there is room now, behind everything else; elsewhere it is dropped.
+    fn whisper(&mut self) {
+        let mut frames = BytesMut::new();
+        while let Some(ephemeral) = self.connection.take_ephemeral() {
+            // Far below a frame.
+            let _ = encode_frame(&ServerFrame::<Bytes>::Ephemeral(ephemeral), &mut frames);
+        }
+        if frames.is_empty() {
+            return;
+        }
+        let packet = self.quic.max_datagram_size().unwrap_or(0);
+        let space = self.quic.datagram_send_buffer_space().min(packet);
+        if self.datagrams && frames.len() <= space {
+            let _ = self.quic.send_datagram(frames.freeze());
+        } else if self.out.len() <= EPHEMERAL_BEHIND_BYTES_MAX {
+            self.out.extend_from_slice(&frames);
+        }
     }
 
     async fn wait(&self, blocked: &mut Option<Blocked<'_>>) -> Result<(), SendDatagramError> {

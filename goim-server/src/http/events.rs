@@ -1,4 +1,4 @@
-//! Server-sent events: which conversations have something new, as it happens.
+//! Server-sent events: which conversations have something new, and who is typing, as it happens.
 //!
 //! A stream is a connection of the hub like any other, so what it costs is bounded as theirs is: one mark
 //! for each conversation, of which the newest wins. The next one is taken when the client's socket has
@@ -17,7 +17,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use goim_core::{ConversationId, Seq};
-use goim_proto::{Content, Encode, Notification, Reply, Start, Sync, SyncItem};
+use goim_proto::{Content, Encode, Ephemeral, Notification, Reply, Start, Sync, SyncItem};
 
 use super::answer::json;
 use super::problem::Problem;
@@ -29,6 +29,8 @@ use crate::telemetry::Open;
 const LOOK_AGAIN_MS: u64 = 1_000;
 /// The name of an event that says a head.
 pub(super) const HEAD: &str = "head";
+/// The name of an event that says who is typing.
+const TYPING: &str = "typing";
 /// The name of the last event of a stream that ends for a reason.
 pub(super) const END: &str = "end";
 /// How often a silent stream says that it lives.
@@ -103,6 +105,9 @@ impl Events {
                 self.said = Some((announce.conversation, announce.head));
                 return self.say(announce.conversation, announce.head, announce.read_marker);
             }
+            if let Some(ephemeral) = self.connection.take_ephemeral() {
+                return passing(&ephemeral);
+            }
             self.connection.woken().await;
         }
     }
@@ -133,6 +138,14 @@ impl Events {
         let epoch = self.connection.epoch();
         let entries = Vec::new();
         event(HEAD, &Notification::<Content> { conversation, head, epoch, read_marker, entries })
+    }
+}
+
+fn passing(ephemeral: &Ephemeral) -> Option<Event> {
+    match ephemeral {
+        Ephemeral::Typing(typing) => event(TYPING, typing),
+        // Nothing of this server's own making is unknown to it.
+        Ephemeral::Unknown(_) | _ => None,
     }
 }
 

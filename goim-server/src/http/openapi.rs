@@ -249,10 +249,12 @@ fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
         }
         Does::Events => {
             let data = schemas.of(&goim_proto::Notification::<Content>::shape());
+            let typing = schemas.of(&goim_proto::Typing::shape());
             let doc = format!(
-                "`event: head` with a Notification as its data, without entries; and at last `event: end` with an \
-                 Error, if the server ends the stream. Data: {}",
-                data["$ref"].as_str().unwrap_or_default()
+                "`event: head` with a Notification as its data, without entries; `event: typing`; and at last \
+                 `event: end` with an Error, if the server ends the stream. Data: {}, {}",
+                data["$ref"].as_str().unwrap_or_default(),
+                typing["$ref"].as_str().unwrap_or_default()
             );
             (doc, "text/event-stream", json!({ "type": "string" }))
         }

@@ -184,6 +184,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Post,   "/v1/conversations/{conversation}/deletions", Call("DeleteForMe", "Done"), DONE, &[NotMember]),
     op(Get,    "/v1/conversations/{conversation}/entries", Call("Pull", "Pulled"),  OK,   &[NotMember, TooLarge]),
     op(Put,    "/v1/conversations/{conversation}/read-marker", Call("MarkRead", "Done"), DONE, &[NotMember]),
+    op(Post,   "/v1/conversations/{conversation}/typing", Call("Typing", "Done"),   DONE, &[NotMember, Forbidden]),
     op(Get,    "/v1/conversations/{conversation}/receipt", Call("Receipt", "Receipt"), OK, &[NotMember]),
     op(Post,   "/v1/conversations/{conversation}/attachments", Upload(Attachment),  MADE, &[NotMember, Forbidden]),
     op(Get,    "/v1/conversations/{conversation}/attachments/{hash}", Download(Attachment), OK, &[NotMember, NotFound]),

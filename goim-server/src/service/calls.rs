@@ -117,6 +117,7 @@ impl Service {
             Call::Receipt(arguments) => self.receipt(session, arguments.conversation).await,
             Call::MarkRead(position) => self.mark_read(session, position).await,
             Call::UpdateConversation(update) => self.update_conversation(session, update).await,
+            Call::Typing(arguments) => self.typing(session, epoch, arguments.conversation).await,
             call => self.people_call(session, call).await,
         }
     }

@@ -25,6 +25,7 @@ mod sequences;
 mod state;
 mod sync;
 mod tokens;
+mod typing;
 mod upkeep;
 mod uploads;
 

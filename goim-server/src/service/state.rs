@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use goim_core::{DeviceId, Epoch, UserId};
+use goim_core::{ConversationId, DeviceId, Epoch, UserId};
 use goim_proto::{Error, ErrorCode, PROTOCOL_VERSION, SessionInfo, Welcome};
 
 use tokio::sync::Notify;
@@ -13,7 +13,7 @@ use super::offsets::Offsets;
 use super::once::Pace;
 use super::sequences::Sequences;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
-use crate::access::{Budget, Connection, Ending, Hub, Outgoing};
+use crate::access::{Allowance, Buckets, Budget, Connection, Ending, Hub, Outgoing};
 use crate::clock::{Clock, unix_ms};
 use crate::commit::Committer;
 use crate::config::{Config, Limits};
@@ -40,6 +40,8 @@ pub(crate) struct Service {
     pub(super) tokens: Tokens,
     pub(super) logins: Logins,
     pub(super) pace: Pace,
+    /// Devices that told of their typing, each with where.
+    pub(super) typists: Buckets<(DeviceId, ConversationId)>,
     pub(super) sequences: Arc<Sequences>,
     pub(super) storage: Storage,
     pub(super) slots: Arc<Slots>,
@@ -70,6 +72,7 @@ impl Service {
         let budget = Arc::new(Budget::new(limits.node_send_bytes_in_flight_max));
         let logins = Logins::new(&limits);
         let pace = Pace::new(&limits);
+        let typists = Buckets::new(Allowance::TYPING);
         let offsets = Arc::default();
         let sequences = Arc::new(Sequences::new(Arc::clone(&store), &limits));
         Self {
@@ -86,6 +89,7 @@ impl Service {
             tokens,
             logins,
             pace,
+            typists,
             sequences,
             storage,
             slots,

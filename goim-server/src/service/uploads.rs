@@ -172,7 +172,7 @@ impl Service {
     }
 
     /// Refuses who may not write a message in a conversation as it is now.
-    async fn check_writes(&self, user: UserId, conversation: ConversationId) -> Result<(), Error> {
+    pub(super) async fn check_writes(&self, user: UserId, conversation: ConversationId) -> Result<(), Error> {
         let found = self.store.load(&Load::new(conversation, vec![user])).await.map_err(failed)?;
         let Some(state) = found else { return Err(Refusal::NotMember.into_error()) };
         let mut fold = Fold::new(state.settings);

@@ -102,6 +102,23 @@ async fn events_of_what_moved(backend: &Backend) {
     assert_eq!(ben.get("/v1/session").await.problem(), (401, "BadToken".into()));
 }
 
+async fn an_event_of_typing(backend: &Backend) {
+    let server = server(backend).await;
+    let (ada, ben) = (Http::user(&server, "ada").await, Http::user(&server, "ben").await);
+    ben.post("/v1/sync", &json!({})).await.ok();
+    let group = ada.group(&[&ben]).await;
+    let mut events = ben.events().await;
+    events.reached(&group, 1).await;
+    ada.post(&format!("/v1/conversations/{group}/typing"), &json!({})).await;
+    let (name, data) = loop {
+        let next = events.next().await.expect("an event");
+        if next.0 != "head" {
+            break next;
+        }
+    };
+    assert_eq!((name.as_str(), data), ("typing", json!({ "conversation": group, "user": ada.user })));
+}
+
 async fn a_list_is_answered_in_full_once(backend: &Backend) {
     let server = server(backend).await;
     let ada = Http::user(&server, "ada").await;
@@ -137,6 +154,7 @@ async fn a_bot_s_instances(backend: &Backend) {
 on_both_stores! {
     super::a_whole_chat as two_people_chat_through_http_alone,
     super::events_of_what_moved as g5_events_say_what_moved_and_begin_with_what_is_not_handled,
+    super::an_event_of_typing as typing_is_an_event,
     super::a_list_is_answered_in_full_once as a_list_that_has_not_changed_is_not_answered_again,
     super::a_bot_s_instances as a_bot_names_its_instance_in_a_header,
 }

@@ -196,6 +196,7 @@ async fn change(walk: &mut Walk, ada: &Http, ben: &Http, group: &str, seq: &str)
     assert_eq!(history["forms"][0]["seq"], seq);
     assert_eq!(history["forms"][0]["reactions"], json!([{ "emoji": "🍵", "count": 1, "own": true }]));
     walk.step(ben, "MarkRead", &[group], "", json!({ "seq": seq })).await;
+    walk.step(ben, "Typing", &[group], "", json!({})).await;
     let readers = walk.step(ada, "Readers", &[group, seq], "", none()).await;
     assert_eq!(readers["read"], json!([ben.user]));
     walk.step(ben, "DeleteForMe", &[group], "", json!({ "seqs": [seq] })).await;

@@ -20,6 +20,7 @@ mod messages;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;
+mod typing;
 mod walk;
 mod world;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use goim_core::{ConversationId, Seq};
 use goim_proto::{
-    ALPN, Ack, Authenticate, Call, ClientFrame, Error, FrameReader, Hello, Notification, PROTOCOL_VERSION,
-    Reply, ReplyTo, Request, ServerFrame, SessionInfo, Welcome, decode, encode_frame,
+    ALPN, Ack, Authenticate, Call, ClientFrame, Ephemeral, Error, FrameReader, Hello, Notification,
+    PROTOCOL_VERSION, Reply, ReplyTo, Request, ServerFrame, SessionInfo, Welcome, decode, encode_frame,
 };
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
@@ -31,6 +31,8 @@ pub struct RawClient {
     next_id: u64,
     replies: HashMap<u64, Reply>,
     pub notifications: Vec<Notification>,
+    /// What passed while something else was waited for.
+    passed: VecDeque<Ephemeral>,
     pub acks: bool,
     pub session: Option<SessionInfo>,
     /// How many answers came on streams of their own.
@@ -70,6 +72,7 @@ impl RawClient {
             next_id: 1,
             replies: HashMap::new(),
             notifications: Vec::new(),
+            passed: VecDeque::new(),
             acks: true,
             session: None,
             large_replies: 0,
@@ -82,8 +85,17 @@ impl RawClient {
     }
 
     pub async fn hello_with(addr: SocketAddr, authenticate: Option<Authenticate>) -> (Self, Welcome) {
+        Self::hello_taking(addr, authenticate, true).await
+    }
+
+    /// Connects and says Hello, and whether it takes datagrams.
+    pub async fn hello_taking(
+        addr: SocketAddr,
+        authenticate: Option<Authenticate>,
+        datagrams: bool,
+    ) -> (Self, Welcome) {
         let mut client = Self::connect(addr).await;
-        let hello = Hello { version: PROTOCOL_VERSION, agent: "test".into(), authenticate, datagrams: true };
+        let hello = Hello { version: PROTOCOL_VERSION, agent: "test".into(), authenticate, datagrams };
         client.write(&ClientFrame::Hello(hello)).await;
         let ServerFrame::Welcome(welcome) = client.frame().await else { panic!("no Welcome") };
         client.session.clone_from(&welcome.session);
@@ -116,6 +128,21 @@ impl RawClient {
                     self.replies.insert(id, reply);
                 }
                 ServerFrame::Notification(notification) => self.note(notification),
+                ServerFrame::Ephemeral(ephemeral) => self.passed.push_back(ephemeral),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The next of what passes.
+    pub async fn passing(&mut self) -> Ephemeral {
+        loop {
+            if let Some(ephemeral) = self.passed.pop_front() {
+                return ephemeral;
+            }
+            match self.frame().await {
+                ServerFrame::Notification(notification) => self.note(notification),
+                ServerFrame::Ephemeral(ephemeral) => return ephemeral,
                 other => panic!("{other:?}"),
             }
         }
@@ -140,6 +167,7 @@ impl RawClient {
                 ServerFrame::Reply(ReplyTo { id, reply }) => {
                     self.replies.insert(id, reply);
                 }
+                ServerFrame::Ephemeral(ephemeral) => self.passed.push_back(ephemeral),
                 other => panic!("{other:?}"),
             }
         }

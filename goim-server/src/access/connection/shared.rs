@@ -1,8 +1,11 @@
 //! What the tasks of a connection and everybody else change under one lock.
 
+use std::collections::VecDeque;
+
 use bytes::BytesMut;
 use goim_core::hash::IdMap;
 use goim_core::{ConversationId, Notifier, NotifierConfig, Seq};
+use goim_proto::Ephemeral;
 
 use super::{Ending, Outgoing};
 
@@ -25,6 +28,8 @@ pub(super) struct Shared {
     pub(super) subscriptions: IdMap<ConversationId, Subscribed>,
     /// Where the user has deleted messages for himself, and up to where.
     pub(super) deleted: IdMap<ConversationId, Seq>,
+    /// What passes.
+    pub(super) ephemeral: VecDeque<Ephemeral>,
     /// The writer has been told that something waits.
     pub(super) told: bool,
     pub(super) closed: bool,

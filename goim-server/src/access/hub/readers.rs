@@ -5,9 +5,14 @@ use std::sync::atomic::Ordering;
 
 use goim_core::room::{Look, Looked, Registration};
 use goim_core::{ConversationId, Epoch, Seq, Time, UserId};
+use goim_proto::Ephemeral;
 
 use super::{Hub, Invitation, Touched, lock};
 use crate::access::connection::Connection;
+
+/// Connections that are told of what passes in one conversation. In a larger crowd somebody always types,
+/// and each event would cost them all.
+const HEARERS_MAX: usize = 500;
 
 impl Hub {
     /// Adds a session's connection to its user's.
@@ -167,6 +172,30 @@ impl Hub {
         drop(rooms);
         self.tell(&mut touched);
         looked != Looked::TooOld
+    }
+
+    /// Tells those who read a conversation here what passes there, but for one user's connections.
+    pub(crate) fn whisper(
+        &self,
+        epoch: Epoch,
+        conversation: ConversationId,
+        but_for: UserId,
+        ephemeral: &Ephemeral,
+    ) {
+        let mut hearers = Vec::new();
+        if let Some(rooms) = self.rooms_in(epoch, conversation)
+            && let Some(room) = rooms.get(&conversation)
+        {
+            room.each_reader(|connection| {
+                let other = connection.session().is_some_and(|session| session.user != but_for);
+                if other && hearers.len() <= HEARERS_MAX {
+                    hearers.push(Arc::clone(connection));
+                }
+            });
+        }
+        if hearers.len() <= HEARERS_MAX {
+            hearers.iter().filter(|connection| connection.whisper(ephemeral)).for_each(|one| one.wake());
+        }
     }
 
     /// Tells a user's connections that his read marker has moved in an epoch.
