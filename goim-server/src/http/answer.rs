@@ -96,7 +96,7 @@ fn readable(reply: Reply) -> Result<Value, serde_json::Error> {
             json(&Reply::History(HistoryPage { entries: contents(entries), more, forms }))
         }
         Reply::Conversations(ConversationPage { items, more }) => {
-            let items = items.into_iter().map(|item| item.map(content)).collect();
+            let items = items.into_iter().map(|item| item.map(|body| content(&body))).collect();
             json(&Reply::Conversations(ConversationPage { items, more }))
         }
         reply => json(&reply),
@@ -109,11 +109,11 @@ pub(super) fn json(value: &impl Encode) -> Result<Value, serde_json::Error> {
 }
 
 /// What a body says; one that only a newer server can read says nothing.
-fn content(body: Bytes) -> Content {
-    Content::decode(&body).unwrap_or(Content::Unknown(0))
+fn content(body: &Bytes) -> Content {
+    Content::decode(body).unwrap_or(Content::Unknown(0))
 }
 
 /// What the entries say.
 fn contents(entries: Vec<Entry<Bytes>>) -> Vec<Entry<Content>> {
-    entries.into_iter().map(|entry| entry.map(content)).collect()
+    entries.into_iter().map(|entry| entry.map(|body| content(&body))).collect()
 }
