@@ -60,9 +60,9 @@ pub use goim_proto::{
     AccountSettings, Application, ApplicationPage, Audience, BlankReason, BlockedPage, BotToken, Content,
     ConversationInfo, ConversationKind, DeviceInfo, DevicePage, Error as ServerError, ErrorCode, FileContent,
     FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo,
-    HistoryFrom, HistoryPage, ImageContent, JoinPolicy, MemberInfo, MessageForm, Position, Profile,
-    ProfileUpdate, Reactions, ReaderList, Receipt, References, RequestState, Role, Sent, SequenceKind,
-    Session, SessionInfo, SettingsUpdate, Start, SyncItem, TextContent, User,
+    HistoryFrom, HistoryPage, ImageContent, JoinPolicy, MemberInfo, MessageForm, Position, Presence,
+    PresenceState, Profile, ProfileUpdate, Reactions, ReaderList, Receipt, References, RequestState, Role,
+    Sent, SequenceKind, Session, SessionInfo, SettingsUpdate, Start, SyncItem, TextContent, User, Viewers,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};
 pub use options::{ClientBuilder, CommitPolicy};

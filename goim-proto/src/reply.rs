@@ -4,6 +4,7 @@ mod account;
 mod friends;
 mod groups;
 mod messages;
+mod presence;
 mod sequences;
 
 use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
@@ -14,6 +15,7 @@ pub use account::*;
 pub use friends::*;
 pub use groups::*;
 pub use messages::*;
+pub use presence::*;
 pub use sequences::*;
 
 wire_enum! {
@@ -63,6 +65,8 @@ wire_enum! {
         51 => Readers(ReaderList),
         /// How far the other one in a direct chat is.
         52 => Receipt(Receipt),
+        /// Whether users are there.
+        63 => Presences(PresenceList),
         /// A page of requests to be friends.
         70 => FriendRequests(FriendRequestPage),
         /// A page of friends.

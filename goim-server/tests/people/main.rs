@@ -16,6 +16,7 @@ mod features;
 mod friends;
 mod groups;
 mod messages;
+mod presence;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;
