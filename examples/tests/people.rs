@@ -107,7 +107,7 @@ async fn friends(server: &Server) {
     ben.unblock(cleo_id).await.unwrap();
     assert_eq!(send(&cleo, chat).await, Ok(()));
     ben.delete_friend(cleo_id).await.unwrap();
-    let everybody = SettingsUpdate { direct_from: Some(Audience::Everybody), groups_from: None };
+    let everybody = SettingsUpdate { direct_from: Some(Audience::Everybody), ..SettingsUpdate::default() };
     assert_eq!(ben.update_settings(everybody).await.unwrap().direct_from, Audience::Everybody);
 }
 

@@ -61,9 +61,9 @@ pub use goim_proto::{
     ConversationInfo, ConversationItem, ConversationKind, ConversationPage, ConversationUpdate, DeviceInfo,
     DevicePage, Error as ServerError, ErrorCode, FileContent, FoundPage, Friend, FriendPage, FriendRequest,
     FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom, HistoryPage, ImageContent, JoinPolicy,
-    MemberInfo, MessageForm, Position, Profile, ProfileUpdate, Reactions, ReaderList, Receipt, References,
-    RequestState, Role, Sent, SequenceKind, Session, SessionInfo, SettingsUpdate, Start, SyncItem,
-    TextContent, User,
+    MemberInfo, MessageForm, Position, Presence, PresenceState, Profile, ProfileUpdate, Reactions,
+    ReaderList, Receipt, References, RequestState, Role, Sent, SequenceKind, Session, SessionInfo,
+    SettingsUpdate, Start, SyncItem, TextContent, User, Viewers,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};
 pub use options::{ClientBuilder, CommitPolicy};

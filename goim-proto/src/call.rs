@@ -5,6 +5,7 @@ mod conversations;
 mod friends;
 mod groups;
 mod messages;
+mod presence;
 mod sequences;
 
 use goim_core::{ClientMsgId, ConversationId, Epoch, Seq, UserId};
@@ -14,6 +15,7 @@ pub use conversations::*;
 pub use friends::*;
 pub use groups::*;
 pub use messages::*;
+pub use presence::*;
 pub use sequences::*;
 
 wire_enum! {
@@ -118,6 +120,10 @@ wire_enum! {
         60 => Ping,
         /// Tells those who read a conversation now that the caller is typing; answered by `Done`.
         61 => Typing(ConversationArgument),
+        /// Says whether the user is away from the calling device; answered by `Done`.
+        62 => SetPresence(SetPresence),
+        /// Asks whether users are there; answered by `Presences`.
+        63 => Presences(UserList),
         /// Asks a user to be friends; answered by `Done`.
         70 => RequestFriend(RequestFriend),
         /// Answers a user's request; answered by `Done`.

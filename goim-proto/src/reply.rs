@@ -5,6 +5,7 @@ mod conversations;
 mod friends;
 mod groups;
 mod messages;
+mod presence;
 mod sequences;
 
 use goim_core::{ConversationId, Entry, Epoch, Seq, UserId};
@@ -16,6 +17,7 @@ pub use conversations::*;
 pub use friends::*;
 pub use groups::*;
 pub use messages::*;
+pub use presence::*;
 pub use sequences::*;
 
 wire_enum! {
@@ -67,6 +69,8 @@ wire_enum! {
         52 => Receipt(Receipt),
         /// A page of the caller's conversations.
         53 => Conversations(ConversationPage<B>),
+        /// Whether users are there.
+        63 => Presences(PresenceList),
         /// A page of requests to be friends.
         70 => FriendRequests(FriendRequestPage),
         /// A page of friends.

@@ -185,7 +185,8 @@ impl Server {
         // more.
         self.service.stop_sends();
         self.service.committer.drain().await;
-        for connection in self.service.hub.sessions() {
+        let sessions = self.service.hub.sessions();
+        for connection in &sessions {
             let ending = Ending::shutdown(COME_BACK_MS, "the server is stopping; connect again");
             connection.answer(Outgoing::End(ending));
         }
@@ -193,6 +194,7 @@ impl Server {
         while !self.service.hub.sessions().is_empty() {
             self.service.hub.left().await;
         }
+        self.service.note_gone(&sessions).await;
     }
 }
 
@@ -242,6 +244,8 @@ fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     let node = || Arc::clone(service);
     let (offsets, store) = (Arc::clone(&service.offsets), Arc::clone(&service.store));
     tasks.spawn(async move { offsets.run(store).await });
+    let service = node();
+    tasks.spawn(async move { service.note_presence().await });
     let service = node();
     tasks.spawn(async move { service.follow_epochs().await });
     let service = node();

@@ -301,7 +301,25 @@ async fn applications(backend: &Backend) {
     }
 }
 
+async fn presence(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let user = person(&store, "user").await;
+    let notice = Notice { kind: EntryKind(66), body: bytes::Bytes::new() };
+    let (mut friends, mut devices) = (Vec::new(), Vec::new());
+    for n in 0..30 {
+        let other = person(&store, &format!("other {n}")).await;
+        store.request_friend(other, user, "", None, 1).await.unwrap();
+        store.answer_friend(user, other, true, &notice, 1).await.unwrap();
+        devices.push(store.create_device(other, "phone", 1).await.unwrap());
+        friends.push(other);
+    }
+    store.note_devices(&devices, true, 1, 20, 10).await.unwrap();
+    assert_constant!("seen", store.seen(user, &friends[..1], 10), store.seen(user, &friends, 10), 30);
+}
+
 on_both_stores! {
+    super::presence as no_list_of_who_is_there_costs_a_query_for_each,
     super::applications as no_list_of_applications_costs_a_query_for_each,
     super::friends as no_list_of_friends_costs_a_query_for_each,
     super::conversations as no_list_of_states_costs_a_query_for_each,

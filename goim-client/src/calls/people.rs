@@ -2,13 +2,35 @@
 
 use goim_core::{DeviceId, UserId};
 use goim_proto::{
-    Call, ChangePassword, DeviceArgument, DevicePage, FoundPage, ListDevices, Profile, ProfileList,
-    ProfileUpdate, Reply, SearchUsers, UserList,
+    Call, ChangePassword, DeviceArgument, DevicePage, FoundPage, ListDevices, Presence, PresenceList,
+    Profile, ProfileList, ProfileUpdate, Reply, SearchUsers, SetPresence, UserList,
 };
 
 use crate::{CallError, Client};
 
 impl Client {
+    /// Says that the user is away from this device, or back. It counts for as long as the device stays
+    /// connected.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub async fn set_away(&self, away: bool) -> Result<(), CallError> {
+        self.call(Call::SetPresence(SetPresence { away })).await.map(drop)
+    }
+
+    /// Whether up to 100 users are there, in their order; a state of 0 for those who were never seen, or
+    /// do not let this user know. Nobody is told of changes: ask again.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], for one if there are too many.
+    pub async fn presences(&self, users: &[UserId]) -> Result<Vec<Presence>, CallError> {
+        let call = Call::Presences(UserList { users: users.to_vec() });
+        let list: PresenceList = expect!(self.call(call).await, Presences)?;
+        Ok(list.presences)
+    }
+
     /// The profiles of those of up to 100 users that exist, by ascending id.
     ///
     /// # Errors

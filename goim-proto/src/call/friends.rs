@@ -71,5 +71,7 @@ wire_struct! {
         pub direct_from: Option<Audience>,
         /// Who may add the caller to groups.
         pub groups_from: Option<Audience>,
+        /// Who may see whether the caller is there.
+        pub presence_to: Option<crate::Viewers>,
     }
 }

@@ -83,5 +83,7 @@ wire_struct! {
         pub direct_from: Audience,
         /// Who may add the caller to groups.
         pub groups_from: Audience,
+        /// Who may see whether the caller is there; fellow members too until it is changed.
+        pub presence_to: crate::Viewers,
     }
 }

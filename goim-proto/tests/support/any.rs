@@ -20,11 +20,12 @@ use goim_proto::{
     FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
     GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
     ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
-    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile,
-    ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
-    Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
-    SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Welcome,
+    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Presence,
+    PresenceList, PresenceState, Profile, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions,
+    ReaderList, Recall, Receipt, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
+    RequestState, Role, SearchUsers, Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo,
+    SetPresence, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, Typing, UpdateGroup,
+    User, UserArgument, UserList, Viewers, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -126,7 +127,7 @@ macro_rules! any_code {
     )*};
 }
 
-any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom BlankReason SequenceKind);
+any_code!(ErrorCode GoAwayReason ConversationKind Role Start Gender Audience RequestState JoinPolicy HistoryFrom BlankReason SequenceKind Viewers PresenceState);
 
 macro_rules! any_struct {
     ($($name:ident $(<$body:ty>)? { $($field:ident),* })*) => {$(
@@ -196,13 +197,13 @@ any_struct! {
     ListFriendRequests { sent, before, limit }
     ListUsers { after, limit }
     SetRemark { user, remark }
-    SettingsUpdate { direct_from, groups_from }
+    SettingsUpdate { direct_from, groups_from, presence_to }
     FriendRequest { number, user, greeting, state, at_ms }
     FriendRequestPage { requests, more }
     Friend { user, remark, version, since_ms }
     FriendPage { friends, more }
     BlockedPage { users, more }
-    AccountSettings { direct_from, groups_from }
+    AccountSettings { direct_from, groups_from, presence_to }
     FindGroup { number }
     UpdateGroup { conversation, client_msg_id, change }
     GroupChange { avatar, announcement, policy, history, muted }
@@ -226,6 +227,9 @@ any_struct! {
     FriendRequested { greeting }
     FriendAnswered { accepted }
     Typing { conversation, user }
+    SetPresence { away }
+    Presence { user, state, last_seen_ms }
+    PresenceList { presences }
     Allocate { sequence, kind, count }
     Allocated { first, last }
     ConversationArgument { conversation }
@@ -323,13 +327,13 @@ any_enum! {
         ApplyToGroup AnswerApplication ListApplications
         Sync Heads Send Pull History Commit MarkRead Edit Recall React DeleteForMe Readers Receipt
         ListConversations UpdateConversation RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
-        ListBlocked UpdateSettings Typing Allocate;
+        ListBlocked UpdateSettings Typing SetPresence Presences Allocate;
         Logout Ping
     }
     Reply<Bytes> {
         Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members Group Applications
         Synced Heads Sent Pulled History Committed
-        Readers Receipt Conversations FriendRequests Friends Blocked Allocated;
+        Readers Receipt Conversations FriendRequests Friends Blocked Presences Allocated;
         Done
     }
     Content {

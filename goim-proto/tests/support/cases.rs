@@ -18,9 +18,9 @@ use goim_proto::{
     ConversationArgument, ConversationInfo, ConversationKind, CreateBot, CreateGroup, Credentials, Error,
     ErrorCode, FindUser, Gender, GoAway, GoAwayReason, HeadList, Heads, Hello, History, HistoryFrom,
     HistoryPage, JoinPolicy, ListMembers, Member, MemberInfo, MemberPage, Members, Notification, Position,
-    Pull, Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role, Send, Sent,
-    SequenceKind, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced, User, UserArgument,
-    Welcome,
+    PresenceState, Pull, Pulled, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestState, Role,
+    Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo, Start, Sync, SyncItem, Synced, User,
+    UserArgument, Viewers, Welcome,
 };
 
 use super::value::Value;
@@ -107,6 +107,7 @@ pub(crate) fn all() -> Vec<Case> {
     all.extend(presence::frames());
     all.extend(account_replies());
     all.extend(people::replies());
+    all.extend(presence::replies());
     all.extend(sequences::replies());
     all.extend(groups::replies());
     all.extend(message_replies());
@@ -322,7 +323,9 @@ fn codes() -> Vec<Case> {
         JoinPolicy,
         HistoryFrom,
         BlankReason,
-        SequenceKind
+        SequenceKind,
+        Viewers,
+        PresenceState
     );
     all
 }

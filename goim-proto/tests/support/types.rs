@@ -15,11 +15,12 @@ use goim_proto::{
     FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
     GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
     ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
-    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Profile,
-    ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh,
-    RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send,
-    Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetRemark, SetRole, SettingsUpdate, Start, Sync,
-    SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Welcome,
+    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Presence,
+    PresenceList, PresenceState, Profile, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions,
+    ReaderList, Recall, Receipt, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
+    RequestState, Role, SearchUsers, Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo,
+    SetPresence, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, Typing, UpdateGroup,
+    User, UserArgument, UserList, Viewers, Welcome,
 };
 
 use super::value::Value;
@@ -56,7 +57,7 @@ macro_rules! structs {
 /// Every struct.
 pub(crate) fn structs() -> Vec<Struct> {
     let mut all = structs! {
-        Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Typing Error
+        Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Typing SetPresence Presence PresenceList Error
         Credentials Refresh Authenticate CreateBot UserArgument FindUser
         UserList ProfileUpdate SearchUsers ChangePassword ListDevices DeviceArgument
         RequestFriend AnswerFriend ListFriendRequests ListUsers SetRemark SettingsUpdate
@@ -121,6 +122,8 @@ pub(crate) fn codes() -> Vec<Enum> {
         JoinPolicy,
         HistoryFrom,
         BlankReason,
-        SequenceKind
+        SequenceKind,
+        Viewers,
+        PresenceState
     ]
 }

@@ -21,5 +21,8 @@ impl Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         self.service.hub.leave(&self.connection);
+        if let Some(session) = self.connection.session() {
+            self.service.device_moved(session);
+        }
     }
 }

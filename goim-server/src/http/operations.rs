@@ -140,6 +140,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Delete, "/v1/bots/{user}",             Call("RevokeBot", "Done"),            DONE, &[NotFound]),
     op(Patch,  "/v1/profile",                 Call("UpdateProfile", "Profiles"),    OK,   &[BadName, NotFound]),
     op(Patch,  "/v1/settings",                Call("UpdateSettings", "Settings"),   OK,   &[NotFound]),
+    op(Put,    "/v1/presence",                Call("SetPresence", "Done"),          DONE, &[]),
+    op(Get,    "/v1/presences",               Call("Presences", "Presences"),       OK,   &[TooLarge]),
     op(Get,    "/v1/users",                   Call("Profiles", "Profiles"),         OK,   &[TooLarge]),
     op(Get,    "/v1/users/by-name/{name}",    Call("FindUser", "User"),             OK,   &[NotFound]),
     op(Get,    "/v1/users/search",            Call("SearchUsers", "Found"),         OK,   &[]),

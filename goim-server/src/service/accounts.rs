@@ -117,6 +117,7 @@ impl Service {
         match connection.authenticate(&session, expires_ms) {
             Opened::New => {
                 self.hub.enter(session.user, connection);
+                self.device_moved(&session);
                 if connection.epoch() != self.epoch() {
                     // Its user's connections were sent away before this one was among them.
                     send_away(connection);

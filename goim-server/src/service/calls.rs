@@ -144,6 +144,8 @@ impl Service {
             Call::Unblock(arguments) => self.set_block(session, arguments.user, false).await,
             Call::ListBlocked(arguments) => self.list_blocked(session, arguments).await,
             Call::UpdateSettings(update) => self.update_settings(session, update).await,
+            Call::SetPresence(arguments) => self.set_presence(session, arguments.away).await,
+            Call::Presences(list) => self.presences(session, list).await,
             Call::Allocate(arguments) => self.allocate(session, arguments).await,
             _ => unknown(),
         }

@@ -5,7 +5,7 @@ use goim_proto::content::{FriendAnswered, FriendRequested};
 use goim_proto::limits::GREETING_BYTES_MAX;
 use goim_proto::{
     AnswerFriend, Audience, BlockedPage, Content, Error, ErrorCode, FriendPage, FriendRequestPage,
-    ListFriendRequests, ListUsers, Reply, RequestFriend, SessionInfo, SetRemark, SettingsUpdate,
+    ListFriendRequests, ListUsers, Reply, RequestFriend, SessionInfo, SetRemark, SettingsUpdate, Viewers,
 };
 
 use super::accounts::check_name;
@@ -140,9 +140,15 @@ impl Service {
 
     /// Changes what the caller's account allows others.
     pub(super) async fn update_settings(&self, session: &SessionInfo, update: SettingsUpdate) -> Answered {
-        let SettingsUpdate { direct_from, groups_from } = update;
+        let SettingsUpdate { direct_from, groups_from, presence_to } = update;
         if [direct_from, groups_from].into_iter().flatten().any(|one| matches!(one, Audience::Unknown(_))) {
             return refuse(ErrorCode::BadArgument, "allow it to friends (1) or to everybody (2)");
+        }
+        if matches!(presence_to, Some(Viewers::Unknown(_))) {
+            return refuse(
+                ErrorCode::BadArgument,
+                "let friends (1), fellow members too (2) or nobody (3) see whether you are there",
+            );
         }
         match self.store.update_settings(session.user, &update).await.map_err(failed)? {
             Some(settings) => Ok(Reply::Settings(settings)),

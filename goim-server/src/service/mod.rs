@@ -18,6 +18,7 @@ mod numbers;
 mod offsets;
 mod once;
 mod passwords;
+mod presence;
 mod profiles;
 mod receipts;
 pub(crate) mod rules;

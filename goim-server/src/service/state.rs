@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::logins::Logins;
 use super::offsets::Offsets;
 use super::once::Pace;
+use super::presence::Attendance;
 use super::sequences::Sequences;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
 use crate::access::{Allowance, Buckets, Budget, Connection, Ending, Hub, Outgoing};
@@ -42,6 +43,7 @@ pub(crate) struct Service {
     pub(super) pace: Pace,
     /// Devices that told of their typing, each with where.
     pub(super) typists: Buckets<(DeviceId, ConversationId)>,
+    pub(super) attendance: Attendance,
     pub(super) sequences: Arc<Sequences>,
     pub(super) storage: Storage,
     pub(super) slots: Arc<Slots>,
@@ -90,6 +92,7 @@ impl Service {
             logins,
             pace,
             typists,
+            attendance: Attendance::default(),
             sequences,
             storage,
             slots,

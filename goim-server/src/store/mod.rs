@@ -17,6 +17,7 @@ mod groups;
 mod messages;
 mod open;
 mod postgres;
+mod presence;
 mod profiles;
 mod ranges;
 mod sequences;
@@ -35,6 +36,7 @@ pub use messages::{
     recalled_edit,
 };
 pub use open::{Options, open};
+pub use presence::{Presences, Seen};
 pub use profiles::{Profiles, SearchKey, folded};
 pub use sequences::Sequences;
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};

@@ -10,7 +10,7 @@ use super::types::{
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
 use super::{
-    Conversations, Deletions, EpochGate, Friends, Groups, Messages, Profiles, Receipts, Sequences,
+    Conversations, Deletions, EpochGate, Friends, Groups, Messages, Presences, Profiles, Receipts, Sequences,
     StoreError, StoreResult, Uploads,
 };
 
@@ -28,6 +28,7 @@ pub trait Store:
     + LaneStore
     + Log
     + Messages
+    + Presences
     + Profiles
     + Readers
     + Receipts

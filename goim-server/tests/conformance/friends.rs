@@ -214,7 +214,7 @@ async fn settings(backend: &Backend) {
     let anna = person(&store, "anna").await;
     let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
     let of = async |user, direct_from| {
-        let update = SettingsUpdate { direct_from, groups_from: None };
+        let update = SettingsUpdate { direct_from, ..SettingsUpdate::default() };
         let settings = store.update_settings(user, &update).await.expect("an answer").expect("a user");
         assert_eq!(settings.groups_from, Audience::Everybody);
         settings.direct_from
@@ -240,7 +240,7 @@ async fn additions(backend: &Backend) {
     assert!(!refused(bert, &[anna, bot, other]).await);
     assert!(!refused(bert, &[]).await);
     for user in [anna, bot] {
-        let update = SettingsUpdate { direct_from: None, groups_from: Some(Audience::Friends) };
+        let update = SettingsUpdate { groups_from: Some(Audience::Friends), ..SettingsUpdate::default() };
         let settings = store.update_settings(user, &update).await.expect("an answer").expect("a user");
         assert_eq!(settings.groups_from, Audience::Friends);
         assert!(refused(bert, &[other, user]).await);

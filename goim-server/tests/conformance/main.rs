@@ -20,6 +20,7 @@ mod fixtures;
 mod friends;
 mod groups;
 mod ledger;
+mod presence;
 mod profiles;
 mod readers;
 mod rivals;

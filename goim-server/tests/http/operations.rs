@@ -90,6 +90,10 @@ async fn friends(walk: &mut Walk, ada: &Http, ben: &Http) {
     walk.step(ada, "SetRemark", &[&ben.user], "", json!({ "remark": "neighbour" })).await;
     let friends = walk.step(ada, "ListFriends", &[], "", none()).await;
     assert_eq!(friends["friends"][0]["remark"], "neighbour");
+    walk.step(ben, "SetPresence", &[], "", json!({ "away": true })).await;
+    let presences = walk.step(ada, "Presences", &[], &format!("?users={}", ben.user), none()).await;
+    let never = json!({ "user": ben.user, "state": 0, "last_seen_ms": 0 });
+    assert_eq!(presences["presences"], json!([never]), "requests alone are no presence");
     let direct = walk.step(ada, "OpenDirect", &[&ben.user], "", json!({})).await;
     let receipt = walk.step(ada, "Receipt", &[&text(&direct["conversation"])], "", none()).await;
     assert_eq!(receipt, json!({ "delivered": "0", "read": "0" }));

@@ -117,8 +117,8 @@ async fn bad_requests(backend: &Backend) {
     done(&mut alice, request(users[0], "")).await;
     let strange = Some(Audience::Unknown(3));
     for strange in [
-        SettingsUpdate { direct_from: strange, groups_from: None },
-        SettingsUpdate { direct_from: None, groups_from: strange },
+        SettingsUpdate { direct_from: strange, ..SettingsUpdate::default() },
+        SettingsUpdate { groups_from: strange, ..SettingsUpdate::default() },
     ] {
         assert_eq!(code(alice.call(Call::UpdateSettings(strange)).await), ErrorCode::BadArgument);
     }
@@ -134,7 +134,7 @@ async fn settings(backend: &Backend) {
     bot.direct(a).await.expect("a bot talks to its owner");
     assert_eq!(bot.direct(UserId::new(4_711)).await.unwrap_err().code, ErrorCode::NotFound);
     assert_eq!(alice.direct(b).await.unwrap_err().code, ErrorCode::Forbidden);
-    let open = SettingsUpdate { direct_from: Some(Audience::Everybody), groups_from: None };
+    let open = SettingsUpdate { direct_from: Some(Audience::Everybody), ..SettingsUpdate::default() };
     let Reply::Settings(settings) = bob.call(Call::UpdateSettings(open)).await.unwrap() else { panic!() };
     assert_eq!(settings.direct_from, Audience::Everybody);
     alice.direct(b).await.expect("bob allows it");
@@ -209,7 +209,7 @@ async fn a_block_is_not_told(backend: &Backend) {
 
     // Added to a group she is as little as somebody who lets friends do that.
     let mut hermit = alice.bot(server.addr(), "hermit").await;
-    let friends_only = SettingsUpdate { direct_from: None, groups_from: Some(Audience::Friends) };
+    let friends_only = SettingsUpdate { groups_from: Some(Audience::Friends), ..SettingsUpdate::default() };
     hermit.call(Call::UpdateSettings(friends_only)).await.unwrap();
     let conversation = eve.group(vec![]).await;
     let create = |user| {

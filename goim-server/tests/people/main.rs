@@ -17,6 +17,7 @@ mod features;
 mod friends;
 mod groups;
 mod messages;
+mod presence;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;

@@ -9,8 +9,8 @@ use goim_proto::{
     ErrorCode, FindGroup, FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History,
     JoinPolicy, ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
     Member, Members, MessageList, MuteMember, Position, ProfileUpdate, Pull, React, Recall, Refresh, Rename,
-    Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetRemark, SetRole, SettingsUpdate,
-    Sync, UpdateGroup, UserArgument, UserList,
+    Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetPresence, SetRemark, SetRole,
+    SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
 };
 
 use crate::backend::Backend;
@@ -126,6 +126,8 @@ const TABLE: &[Row] = &[
     ("Typing",         |s| Call::Typing(ConversationArgument { conversation: s.group }), "U U M M M F . . ."),
     ("Typing",         |s| Call::Typing(ConversationArgument { conversation: s.direct }), "U U M M M M . M ."),
     ("Typing",         |s| Call::Typing(ConversationArgument { conversation: s.closed }), "U U M F M M M M ."),
+    ("SetPresence",    |_| Call::SetPresence(SetPresence::default()),      "U U . . . . . . ."),
+    ("Presences",      |s| Call::Presences(UserList { users: vec![s.target] }), "U U . . . . . . ."),
     ("Ping",           |_| Call::Ping,                                     ". . . . . . . . ."),
     ("RequestFriend",  |s| Call::RequestFriend(RequestFriend { user: s.outsider, ..RequestFriend::default() }), "U U . . . . . . ."),
     ("AnswerFriend",   |s| Call::AnswerFriend(AnswerFriend { user: s.outsider, accept: true }), "U U N N N N . N N"),
@@ -283,7 +285,8 @@ impl<'a> Cast<'a> {
         let (lounge, club) = (owner.group(vec![]).await, owner.group(vec![]).await);
         owner.call(Call::UpdateGroup(opened(lounge, JoinPolicy::Open))).await.unwrap();
         let (hermit, token) = Self::made(&mut factory, "hermit").await;
-        let friends_only = SettingsUpdate { direct_from: Some(Audience::Friends), groups_from: None };
+        let friends_only =
+            SettingsUpdate { direct_from: Some(Audience::Friends), ..SettingsUpdate::default() };
         instance(server, &token, "").await.call(Call::UpdateSettings(friends_only)).await.unwrap();
         Self { server, factory, owner, hermit, closed, lounge, club, callers }
     }

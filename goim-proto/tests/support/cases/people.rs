@@ -6,7 +6,7 @@ use goim_proto::{
     AccountSettings, AnswerFriend, Audience, BlockedPage, Call, ChangePassword, DeviceArgument, DeviceInfo,
     DevicePage, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, ListDevices,
     ListFriendRequests, ListUsers, Profile, ProfileList, ProfileUpdate, Reply, RequestFriend, RequestState,
-    SearchUsers, SetRemark, SettingsUpdate, UserArgument, UserList,
+    SearchUsers, SetRemark, SettingsUpdate, UserArgument, UserList, Viewers,
 };
 
 use super::{BEN, BOT, Case, DEVICE, NOW_MS, call, content, reply};
@@ -24,7 +24,11 @@ pub(super) fn calls() -> Vec<Case> {
     let request = RequestFriend { user: BEN, greeting: "tea?".into() };
     let requests = ListFriendRequests { sent: true, before: 31, limit: 20 };
     let page = ListUsers { after: BEN, limit: 50 };
-    let settings = SettingsUpdate { direct_from: Some(Audience::Everybody), groups_from: None };
+    let settings = SettingsUpdate {
+        direct_from: Some(Audience::Everybody),
+        groups_from: None,
+        presence_to: Some(Viewers::Nobody),
+    };
     vec![
         call("RequestFriend", Call::RequestFriend(request)),
         call("AnswerFriend", Call::AnswerFriend(AnswerFriend { user: BEN, accept: true })),
@@ -78,6 +82,7 @@ pub(super) fn replies() -> Vec<Case> {
             Reply::Settings(AccountSettings {
                 direct_from: Audience::Friends,
                 groups_from: Audience::Everybody,
+                presence_to: Viewers::Nobody,
             }),
         ),
         reply(

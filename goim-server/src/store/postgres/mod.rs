@@ -53,6 +53,7 @@ friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
 messages!(PostgresStore, PgConnection, list, bind_list);
+presence!(PostgresStore, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, windows, bind_list);
 receipts!(PostgresStore);

@@ -351,19 +351,26 @@ macro_rules! friends {
                 let column = |audience: goim_proto::Audience| {
                     $crate::store::shared::rows::code_column(audience.code())
                 };
-                let row: Option<(i16, i16)> = sqlx::query_as(
+                let row: Option<(i16, i16, i16)> = sqlx::query_as(
                     "UPDATE users SET direct_from = COALESCE($2, direct_from), \
-                         groups_from = COALESCE($3, groups_from) WHERE id = $1 \
-                     RETURNING direct_from, groups_from",
+                         groups_from = COALESCE($3, groups_from), \
+                         presence_to = COALESCE($4, presence_to) WHERE id = $1 \
+                     RETURNING direct_from, groups_from, presence_to",
                 )
                 .bind(user.as_i64())
                 .bind(update.direct_from.map(column))
                 .bind(update.groups_from.map(column))
+                .bind(
+                    update
+                        .presence_to
+                        .map(|viewers| $crate::store::shared::rows::code_column(viewers.code())),
+                )
                 .fetch_optional(&mut *connection)
                 .await?;
-                Ok(row.map(|(direct_from, groups_from)| goim_proto::AccountSettings {
+                Ok(row.map(|(direct_from, groups_from, presence_to)| goim_proto::AccountSettings {
                     direct_from: $crate::store::shared::rows::audience(direct_from),
                     groups_from: $crate::store::shared::rows::audience(groups_from),
+                    presence_to: $crate::store::shared::rows::viewers(presence_to),
                 }))
             }
         }

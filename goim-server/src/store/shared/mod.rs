@@ -20,6 +20,8 @@ mod log;
 #[macro_use]
 mod messages;
 #[macro_use]
+mod presence;
+#[macro_use]
 mod profiles;
 #[macro_use]
 mod readers;

@@ -183,6 +183,10 @@ pub(in crate::store) fn profile(columns: ProfileColumns) -> Profile {
     }
 }
 
+pub(in crate::store) fn viewers(column: i16) -> goim_proto::Viewers {
+    goim_proto::Viewers::from_code(code(column))
+}
+
 pub(in crate::store) fn audience(column: i16) -> Audience {
     Audience::from_code(code(column))
 }

@@ -66,6 +66,7 @@ friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
 messages!(SqliteStore, SqliteConnection, list, bind_list);
+presence!(SqliteStore, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
 receipts!(SqliteStore);
