@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use goim_core::room::{Change, Look, Looked, Registration, Step};
+use goim_core::room::{Change, Look, Looked, Registration, Step, WAITING_MAX};
 use goim_core::{Msg, Room, Seq, SeqRange, UserId};
 
 use crate::Input;
@@ -90,7 +90,7 @@ struct World {
     registrations: u32,
     /// The last entry that passed, was passed over or lies before all that does, once a room has begun.
     passed: Option<Seq>,
-    /// Entries that came to the room.
+    /// Entries that came to the room, no more than may wait there.
     came: BTreeSet<Seq>,
 }
 
@@ -189,7 +189,7 @@ impl World {
     }
 
     fn offer(&mut self, line: Line) {
-        if self.room.is_some() {
+        if self.room.is_some() && self.came.len() < WAITING_MAX {
             self.came.insert(line.seq);
         }
         let next = self.room.as_mut().and_then(|room| room.offer(line));
