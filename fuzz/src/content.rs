@@ -1,7 +1,7 @@
 //! What an entry's body holds.
 
-use goim_proto::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
 use goim_proto::content::Checked;
+use goim_proto::limits::{BODY_BYTES_MAX, MENTIONS_MAX, TEXT_BYTES_MAX};
 use goim_proto::{Content, ContentError};
 
 use crate::round_trip;
