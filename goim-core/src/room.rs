@@ -237,9 +237,10 @@ impl<R: Clone + PartialEq, M: Msg> Room<R, M> {
     /// never come, and nobody waits for it. What did come and waits passes itself, so nothing is
     /// skipped from there on: [take](Room::take_waiting) it.
     pub fn skip_to(&mut self, seq: Seq, steps: &mut Vec<Step<R, M>>) {
-        let waiting = self.waiting.keys().find(|waiting| self.head.is_some_and(|head| **waiting > head));
-        let seq = waiting.map_or(seq, |waiting| seq.min(waiting.prev()));
-        if self.head.is_some_and(|head| head < seq) {
+        let Some(head) = self.head else { return };
+        let first = self.waiting.range(head.next()..).next();
+        let seq = first.map_or(seq, |(first, _)| seq.min(first.prev()));
+        if head < seq {
             (self.head, self.whole_from) = (Some(seq), seq);
             self.dirty = true;
             steps.push(Step::Skip(seq));

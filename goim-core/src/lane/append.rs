@@ -60,8 +60,9 @@ enum Stop<F> {
 impl<R: Rules, T> Lane<R, T> {
     /// The next batch to append, or `None` while one is out or nothing can be written.
     ///
-    /// `at_ms` becomes the time of its entries, in milliseconds since the Unix epoch. Let go of
-    /// the batch before [`Lane::handle_appended`], or its entries are cloned there.
+    /// `at_ms` becomes the time of its entries, in milliseconds since the Unix epoch; by `now`, the
+    /// clock of [`Lane::offer`], what has waited too long is answered and not written. Let go of the
+    /// batch before [`Lane::handle_appended`], or its entries are cloned there.
     pub fn poll_append(&mut self, now: Time, at_ms: u64) -> Option<Arc<Batch<R::Entry>>> {
         while self.flight.is_none() && !self.ready.is_empty() {
             let draft = self.draft(now, at_ms);

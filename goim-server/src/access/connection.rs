@@ -125,7 +125,7 @@ impl Connection {
     /// Subscribes to a conversation of which the store is yet to tell whether it may be read, and
     /// serves nothing of it from memory until then; false if the connection has ended, or its client
     /// only sends.
-    pub(super) fn registers(&self, conversation: ConversationId) -> bool {
+    pub(super) fn subscribe_unknown(&self, conversation: ConversationId) -> bool {
         let mut shared = self.shared();
         if shared.closed || !shared.listens {
             return false;

@@ -128,7 +128,7 @@ impl Node {
 
     /// Subscribes to a conversation of which the store is yet to tell whether it may be read; false
     /// if the client does not listen.
-    pub(super) fn registers(&mut self, conn: ConnId, conversation: ConversationId) -> bool {
+    pub(super) fn subscribe_unknown(&mut self, conn: ConnId, conversation: ConversationId) -> bool {
         let Some(open) = self.conns.get_mut(&conn) else { return false };
         if open.ended || !open.listens {
             return false;

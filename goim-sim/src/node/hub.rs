@@ -157,7 +157,7 @@ impl Node {
         self.registrations = self.registrations.wrapping_add(1);
         let registration = Registration::new(self.registrations);
         if !bug!("look before registering") {
-            self.registers(conn, conversation).then(|| {
+            self.subscribe_unknown(conn, conversation).then(|| {
                 self.rooms.entry(conversation).or_default().register(conn, user, registration);
             })?;
         }
@@ -175,7 +175,7 @@ impl Node {
         (registration, look): (Registration, Look),
         told: Seq,
     ) {
-        if bug!("look before registering") && self.registers(conn, conversation) {
+        if bug!("look before registering") && self.subscribe_unknown(conn, conversation) {
             self.rooms.entry(conversation).or_default().register(conn, user, registration);
         }
         let Some(room) = self.rooms.get_mut(&conversation) else { return };

@@ -71,7 +71,7 @@ impl Hub {
         let session = connection.session()?;
         let mut rooms = self.rooms(conversation);
         // Under the room's lock: a connection that ends meanwhile finds both or neither.
-        connection.registers(conversation).then(|| {
+        connection.subscribe_unknown(conversation).then(|| {
             let registration = Registration::new(self.registrations.fetch_add(1, Ordering::Relaxed));
             let room = rooms.entry(conversation).or_default();
             room.register(Arc::clone(connection), session.user, registration);

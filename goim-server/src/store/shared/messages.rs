@@ -165,15 +165,8 @@ macro_rules! messages {
                  ON CONFLICT (conversation, seq, emoji, user_id) DO NOTHING";
             let count = "INSERT INTO reaction_counts (conversation, seq, emoji, count) VALUES ($1, $2, $3, 1) \
                  ON CONFLICT (conversation, seq, emoji) DO UPDATE SET count = reaction_counts.count + 1";
-            let changed = sqlx::query(set)
-                .bind(row.conversation.as_i64())
-                .bind(target.as_i64())
-                .bind(emoji)
-                .bind(row.sender.as_i64())
-                .execute(&mut *connection)
-                .await?
-                .rows_affected();
-            if changed > 0 {
+            let changed = change_reaction(connection, row, target, emoji, set).await?;
+            if changed {
                 count_reaction(connection, row, target, emoji, count).await?;
             }
             Ok(())
@@ -187,15 +180,8 @@ macro_rules! messages {
         ) -> Result<(), sqlx::Error> {
             let unset = "DELETE FROM reactions \
                  WHERE conversation = $1 AND seq = $2 AND emoji = $3 AND user_id = $4";
-            let changed = sqlx::query(unset)
-                .bind(row.conversation.as_i64())
-                .bind(target.as_i64())
-                .bind(emoji)
-                .bind(row.sender.as_i64())
-                .execute(&mut *connection)
-                .await?
-                .rows_affected();
-            if changed > 0 {
+            let changed = change_reaction(connection, row, target, emoji, unset).await?;
+            if changed {
                 for count in [
                     "UPDATE reaction_counts SET count = count - 1 \
                      WHERE conversation = $1 AND seq = $2 AND emoji = $3",
@@ -206,6 +192,24 @@ macro_rules! messages {
                 }
             }
             Ok(())
+        }
+
+        /// Whether that changed anything.
+        async fn change_reaction(
+            connection: &mut $connection,
+            row: &EffectRow,
+            target: goim_core::Seq,
+            emoji: &str,
+            statement: &'static str,
+        ) -> Result<bool, sqlx::Error> {
+            let changed = sqlx::query(statement)
+                .bind(row.conversation.as_i64())
+                .bind(target.as_i64())
+                .bind(emoji)
+                .bind(row.sender.as_i64())
+                .execute(connection)
+                .await?;
+            Ok(changed.rows_affected() > 0)
         }
 
         async fn count_reaction(
