@@ -42,6 +42,24 @@ macro_rules! windows {
     };
 }
 
+/// Rows of the conversation `$1` in the windows of which `$2` and `$3` are the ends, `$4` of each at most.
+///
+/// LATERAL, so that each window is looked up in the index: a plain join may be planned as a walk
+/// through the whole log in order, with the windows as a filter.
+macro_rules! window_rows {
+    ($which:literal, $order:literal) => {
+        concat!(
+            windows!("$2", "$3"),
+            " w CROSS JOIN LATERAL (SELECT m.* FROM messages m \
+                 WHERE m.conversation = $1 AND m.seq > w.behind AND m.seq <= w.until ",
+            $which,
+            " ORDER BY m.seq ",
+            $order,
+            " LIMIT $4) m"
+        )
+    };
+}
+
 fn bind_list(ids: &[i64]) -> Vec<i64> {
     ids.to_vec()
 }
@@ -55,7 +73,7 @@ log!(PostgresStore, PgConnection, list, bind_list);
 messages!(PostgresStore, PgConnection, list, bind_list);
 presence!(PostgresStore, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
-readers!(PostgresStore, PgConnection, list, windows, bind_list);
+readers!(PostgresStore, PgConnection, list, window_rows, bind_list);
 receipts!(PostgresStore);
 sequences!(PostgresStore);
 uploads!(PostgresStore, PgConnection, " FOR UPDATE");

@@ -20,17 +20,17 @@ macro_rules! reader_states {
 /// Reads from windows of the log of the conversation `$1`, of which `$2` and `$3` are the ends; `$6` stands
 /// in for what the user `$5` has deleted for himself.
 macro_rules! window_entries {
-    ($windows:ident, $body:literal, $forms:literal, $which:literal) => {
+    ($window_rows:ident, $body:literal, $forms:literal, $which:literal, $order:literal) => {
         concat!(
             "SELECT m.seq, m.sender, m.client_msg_id, m.at, m.count, CASE WHEN d.seq IS NULL THEN ",
             $body,
             " ELSE $6 END FROM ",
-            $windows!("$2", "$3"),
-            " w CROSS JOIN messages m LEFT JOIN deletions d \
+            $window_rows!($which, $order),
+            " LEFT JOIN deletions d \
                  ON d.user_id = $5 AND d.conversation = m.conversation AND d.seq = m.seq ",
             $forms,
-            " WHERE m.conversation = $1 AND m.seq > w.behind AND m.seq <= w.until ",
-            $which,
+            " ORDER BY m.seq ",
+            $order,
             " LIMIT $4"
         )
     };
@@ -38,16 +38,17 @@ macro_rules! window_entries {
 
 /// `Readers` for both engines, but for the bulk commit of offsets.
 macro_rules! readers {
-    ($store:ty, $connection:ty, $list:ident, $windows:ident, $bind:path) => {
+    ($store:ty, $connection:ty, $list:ident, $window_rows:ident, $bind:path) => {
         impl $store {
             /// Everything in some windows of a log, oldest first.
-            const ENTRIES: &str = window_entries!($windows, "m.body", "", "ORDER BY m.seq");
+            const ENTRIES: &str = window_entries!($window_rows, "m.body", "", "", "");
             /// The messages in some windows of a log in their current form, newest first.
             const MESSAGES: &str = window_entries!(
-                $windows,
+                $window_rows,
                 "COALESCE(f.body, m.body)",
                 "LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq",
-                "AND m.kind < 32 ORDER BY m.seq DESC"
+                "AND m.kind < 32",
+                "DESC"
             );
             /// What a member may be handed of the conversation `$1`.
             const PULLED: &str = "SELECT from_seq, until_seq FROM members \

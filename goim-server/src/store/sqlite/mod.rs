@@ -46,6 +46,19 @@ macro_rules! windows {
     };
 }
 
+/// Rows of the conversation `$1` in the windows of which `$2` and `$3` are the ends.
+///
+/// SQLite takes a CROSS JOIN in the order in which it is written, so each window is looked up.
+macro_rules! window_rows {
+    ($which:literal, $order:literal) => {
+        concat!(
+            windows!("$2", "$3"),
+            " w CROSS JOIN messages m ON m.conversation = $1 AND m.seq > w.behind AND m.seq <= w.until ",
+            $which
+        )
+    };
+}
+
 fn bind_list(ids: &[i64]) -> String {
     let mut json = String::with_capacity(2 + ids.len() * 8);
     json.push('[');
@@ -68,7 +81,7 @@ log!(SqliteStore, SqliteConnection, list, bind_list);
 messages!(SqliteStore, SqliteConnection, list, bind_list);
 presence!(SqliteStore, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
-readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
+readers!(SqliteStore, SqliteConnection, list, window_rows, bind_list);
 receipts!(SqliteStore);
 sequences!(SqliteStore);
 uploads!(SqliteStore, SqliteConnection, "");
