@@ -13,7 +13,7 @@ use goim_proto::{
     Authenticate, Call, ClientFrame, Commit, Content, ErrorCode, Heads, Hello, Position, Pull, Reply, Send,
     ServerFrame, encode,
 };
-use support::{Came, DEADLINE, RawClient, TestServer, mint, mint_at, now_ms};
+use support::{Came, DEADLINE, RawClient, TestServer, credentials, mint, mint_at, now_ms};
 use tokio::time::timeout;
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -226,17 +226,39 @@ async fn g6_a_read_marker_is_announced_where_it_stands() {
     let mut second = RawClient::hello(server.addr()).await;
     second.authenticate(&session.access_token).await;
     second.sync().await;
-    let group = alice.group(vec![]).await;
-    let sent = alice.text(group, "two").await.unwrap();
+    let mut bob = RawClient::user(server.addr(), "bob").await;
+    let group = bob.group(vec![alice.me()]).await;
+    let sent = bob.text(group, "two").await.unwrap();
     for seq in [Seq::new(1_000), Seq::FIRST] {
         let mark = Call::MarkRead(Position { conversation: group, seq });
         assert_eq!(alice.call(mark).await.unwrap(), Reply::Done);
     }
     // What comes after it is told after it.
-    let last = alice.text(group, "three").await.unwrap();
+    let last = bob.text(group, "three").await.unwrap();
     let told = second.announced(group, last.seq).await;
     assert!(told.iter().all(|notification| notification.read_marker <= sent.seq), "{told:?}");
     assert_eq!(told.last().unwrap().read_marker, sent.seq);
+}
+
+#[tokio::test]
+async fn what_one_device_sends_others_of_its_user_hear_to_be_read() {
+    let server = TestServer::start().await;
+    let mut alice = RawClient::hello(server.addr()).await;
+    let session = alice.register("alice").await;
+    alice.authenticate(&session.access_token).await;
+    alice.sync().await;
+    let mut other = RawClient::hello(server.addr()).await;
+    let login = Call::Login(credentials("alice"));
+    let Reply::Session(session) = other.call(login).await.unwrap() else { panic!() };
+    other.authenticate(&session.access_token).await;
+    other.sync().await;
+    let mut bob = RawClient::user(server.addr(), "bob").await;
+    let group = alice.group(vec![bob.me()]).await;
+    let sent = alice.text(group, "mine").await.unwrap();
+    other.notified(|n| n.conversation == group && n.read_marker == sent.seq).await;
+    let last = bob.text(group, "his").await.unwrap();
+    let told = alice.announced(group, last.seq).await;
+    assert!(told.iter().all(|n| n.read_marker == Seq::ZERO), "what sent it knows: {told:?}");
 }
 
 #[tokio::test]

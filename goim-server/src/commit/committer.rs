@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::runner;
 use crate::service::rules::{ChatRules, Refusal};
-use crate::store::{EntryDraft, LaneStore};
+use crate::store::{EntryDraft, LaneStore, OwnRead};
 
 /// Takes what the lanes decided. Called from the lanes' tasks, with whole batches: it must not
 /// block.
@@ -22,6 +22,9 @@ pub trait Sink<T>: Send + Sync + 'static {
     /// Entries that were committed, and the epoch of the connection that did it; those of one
     /// conversation in order of their seqs. Called after their answers.
     fn committed(&self, epoch: Epoch, entries: Vec<Committed<EntryDraft>>);
+
+    /// Read markers that moved because their users sent something. Called after what they sent.
+    fn read(&self, epoch: Epoch, read: Vec<OwnRead>);
 }
 
 /// The lanes of a node. A conversation belongs to one of them, by the hash of its id.

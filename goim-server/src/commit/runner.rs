@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use super::committer::{Mailbox, Sink};
 use crate::clock::{Clock, unix_ms};
 use crate::service::rules::ChatRules;
-use crate::store::{EntryBatch, EntryDraft, LaneConnection, LaneStore, Load, LoadedState, StoreError};
+use crate::store::{
+    EntryBatch, EntryDraft, LaneConnection, LaneStore, Load, LoadedState, OwnRead, StoreError,
+};
 
 /// Between tries to reach the store, growing from the first to the second.
 const RECONNECT_MIN: Duration = Duration::from_millis(50);
@@ -51,6 +53,8 @@ struct Runner<T> {
     /// What the lane had no room for, by bytes, and when it arrived; bounded by the mailbox, by number.
     overflow: VecDeque<(Time, Offer<EntryDraft, T>)>,
     loads: FuturesUnordered<Boxed<LoadEnd>>,
+    /// Read markers that moved with entries that are not published yet.
+    read: Vec<OwnRead>,
     reconnect_after: Duration,
     /// The store's, when the last connection was opened.
     epoch: Epoch,
@@ -71,6 +75,7 @@ pub(super) async fn run<T: Send + Sync + 'static>(
         lane,
         overflow: VecDeque::new(),
         loads: FuturesUnordered::new(),
+        read: Vec::new(),
         clock: Clock::start(),
         reconnect_after: RECONNECT_MIN,
         epoch: Epoch::default(),
@@ -163,6 +168,9 @@ impl<T: Send + Sync + 'static> Runner<T> {
         if !committed.is_empty() {
             self.sink.committed(self.epoch, committed);
         }
+        if !self.read.is_empty() {
+            self.sink.read(self.epoch, std::mem::take(&mut self.read));
+        }
         answered > 0
     }
 
@@ -198,7 +206,8 @@ impl<T: Send + Sync + 'static> Runner<T> {
             Event::Woken => {}
             Event::TimedOut => self.lane.handle_timeout(now),
             Event::Loaded(end) => self.lane.handle_loaded(now, &end.0, end.1),
-            Event::Appended(connection, result) => {
+            Event::Appended(mut connection, result) => {
+                self.read.extend(connection.take_read());
                 let lost = matches!(result, AppendResult::InDoubt | AppendResult::Down);
                 self.lane.handle_appended(now, result);
                 if lost {

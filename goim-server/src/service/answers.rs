@@ -11,7 +11,7 @@ use super::rules::Refusal;
 use crate::access::{Connection, Outgoing, SendBytes};
 use crate::bus::{LocalBus, Published};
 use crate::commit::Sink;
-use crate::store::EntryDraft;
+use crate::store::{EntryDraft, OwnRead};
 use crate::telemetry::Metrics;
 
 /// When to come back if the store is down, in milliseconds.
@@ -69,6 +69,10 @@ impl Sink<Ticket> for Outcomes {
             Published { conversation, entry }
         });
         self.bus.publish(epoch, published.collect());
+    }
+
+    fn read(&self, epoch: Epoch, read: Vec<OwnRead>) {
+        self.bus.read(epoch, &read);
     }
 }
 

@@ -13,7 +13,7 @@ use goim_proto::{
 
 use super::{Answered, Service, failed, refuse};
 use crate::access::{Connection, Invitation};
-use crate::store::{Membership, ReaderState};
+use crate::store::{Membership, ReadMarker, ReaderState};
 
 /// How often the list of memberships is read again because it grew meanwhile, and a conversation is
 /// looked at again because more had passed here than the look knew. What the list still lacks then
@@ -143,8 +143,8 @@ impl Service {
         let Position { conversation, seq } = position;
         let epoch = self.epoch();
         let moved = self.store.mark_read(session.user, conversation, seq).await.map_err(failed)?;
-        if let Some(marker) = moved {
-            self.hub.read_marker(epoch, session.user, conversation, marker);
+        if let Some(seq) = moved {
+            self.hub.read_marker(epoch, &ReadMarker { user: session.user, conversation, seq }, None);
         }
         Ok(Reply::Done)
     }

@@ -16,6 +16,7 @@ mod gate;
 mod groups;
 mod messages;
 mod open;
+mod own;
 mod postgres;
 mod presence;
 mod profiles;
@@ -36,6 +37,7 @@ pub use messages::{
     recalled_edit,
 };
 pub use open::{Options, open};
+pub use own::{OwnRead, ReadMarker};
 pub use presence::{Presences, Seen};
 pub use profiles::{Profiles, SearchKey, folded};
 pub use sequences::Sequences;

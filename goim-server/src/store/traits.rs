@@ -10,8 +10,8 @@ use super::types::{
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
 use super::{
-    Conversations, Deletions, EpochGate, Friends, Groups, Messages, Presences, Profiles, Receipts, Sequences,
-    StoreError, StoreResult, Uploads,
+    Conversations, Deletions, EpochGate, Friends, Groups, Messages, OwnRead, Presences, Profiles, Receipts,
+    Sequences, StoreError, StoreResult, Uploads,
 };
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
@@ -79,6 +79,9 @@ pub trait LaneConnection: Send {
     ///
     /// After [`AppendResult::InDoubt`] the connection must not be used again.
     async fn append(&mut self, batch: &EntryBatch) -> AppendResult;
+
+    /// The read markers that the last append moved: whoever had read everything has read what he sent.
+    fn take_read(&mut self) -> Vec<OwnRead>;
 }
 
 /// The logs.

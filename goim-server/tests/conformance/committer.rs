@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use goim_core::Epoch;
 use goim_core::lane::{Answer, Committed, LaneLimits, Offer};
 use goim_server::commit::Sink;
-use goim_server::store::{EntryDraft, LaneConnection, LaneStore, Load, LoadedState, Store, StoreError};
+use goim_server::store::{
+    EntryDraft, LaneConnection, LaneStore, Load, LoadedState, OwnRead, Store, StoreError,
+};
 use goim_server::{ChatRules, Limits, Refusal};
 use tokio::sync::oneshot;
 
@@ -130,6 +132,8 @@ impl Sink<Ticket> for Collector {
     fn committed(&self, epoch: Epoch, entries: Vec<Committed<EntryDraft>>) {
         self.published().extend(entries.into_iter().map(|entry| (epoch, entry)));
     }
+
+    fn read(&self, _: Epoch, _: Vec<OwnRead>) {}
 }
 
 struct FaultyStore {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use goim_core::Epoch;
 use goim_core::lane::AppendResult;
-use goim_server::store::{EntryBatch, LaneConnection};
+use goim_server::store::{EntryBatch, LaneConnection, OwnRead};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -67,6 +67,10 @@ impl LaneConnection for FaultyLane {
         } else {
             self.inner.append(batch).await
         }
+    }
+
+    fn take_read(&mut self) -> Vec<OwnRead> {
+        self.inner.take_read()
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod backend;
+mod behind;
 mod checker;
 mod committer;
 mod common;

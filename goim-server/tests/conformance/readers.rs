@@ -20,7 +20,7 @@ async fn account(store: &Arc<dyn Store>, name: &str) -> UserRow {
     store.create_user(name, None, None, now_ms()).await.expect("an answer").expect("a free name")
 }
 
-async fn pull(
+pub(crate) async fn pull(
     store: &Arc<dyn Store>,
     user: UserId,
     conversation: ConversationId,
@@ -32,7 +32,7 @@ async fn pull(
 
 /// 1 founding, 2-4 texts, 5 removal, 6-8 texts, 9 return, 10-11 texts: the second user may see
 /// 1-5 and 9-11.
-async fn come_and_gone(store: &Arc<dyn Store>, users: &[UserId]) -> ConversationId {
+pub(crate) async fn come_and_gone(store: &Arc<dyn Store>, users: &[UserId]) -> ConversationId {
     let ledger = Ledger::default();
     let conversation = group(store, &ledger, users).await;
     append_texts(store, &ledger, conversation, users[0], Seq::new(1), 3).await;
@@ -272,22 +272,6 @@ async fn offsets_beside_appends(backend: &Backend) {
     tokio::join!(write, commits(1), commits(2));
 }
 
-async fn read_markers(backend: &Backend) {
-    let store = backend.open().await;
-    let users = users(2);
-    let conversation = come_and_gone(&store, &users).await;
-    let marker = async || {
-        let after = ConversationId::new(conversation.as_u64() - 1);
-        store.reader_states(users[0], DeviceId::new(1), &[], after, 1).await.expect("states")[0]
-            .read_marker
-            .as_u64()
-    };
-    for (seq, expected) in [(6, 6), (4, 6), (1_000, 11)] {
-        store.mark_read(users[0], conversation, Seq::new(seq)).await.expect("an answer");
-        assert_eq!(marker().await, expected, "after a mark at {seq}");
-    }
-}
-
 /// Neither a marker nor an offset tells a former member how far the others are.
 async fn former_member(backend: &Backend) {
     let store = backend.open().await;
@@ -440,7 +424,6 @@ on_both_stores! {
     super::offsets as g6_offsets_never_move_back_or_beyond_the_head,
     super::offsets_at_once as g6_offsets_committed_at_once_keep_the_highest,
     super::offsets_beside_appends as offsets_are_committed_while_lanes_write,
-    super::read_markers as g6_read_markers_never_move_back,
     super::former_member as g9_positions_of_a_former_member_end_at_his_removal,
     super::first_list as a_device_starts_where_its_first_list_says,
     super::states as the_list_shows_each_reader_his_own_heads,

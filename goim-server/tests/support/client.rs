@@ -160,8 +160,13 @@ impl RawClient {
 
     /// Waits until a conversation was announced to have reached `head`; returns what rode along.
     pub async fn announced(&mut self, conversation: ConversationId, head: Seq) -> Vec<Notification> {
-        let reached = |n: &Notification| n.conversation == conversation && n.head >= head;
-        while !self.notifications.iter().any(reached) {
+        self.notified(|n| n.conversation == conversation && n.head >= head).await;
+        self.notifications.iter().filter(|n| n.conversation == conversation).cloned().collect()
+    }
+
+    /// Waits for such a notification.
+    pub async fn notified(&mut self, wanted: impl Fn(&Notification) -> bool) {
+        while !self.notifications.iter().any(&wanted) {
             match self.frame().await {
                 ServerFrame::Notification(notification) => self.note(notification),
                 ServerFrame::Reply(ReplyTo { id, reply }) => {
@@ -171,7 +176,6 @@ impl RawClient {
                 other => panic!("{other:?}"),
             }
         }
-        self.notifications.iter().filter(|n| n.conversation == conversation).cloned().collect()
     }
 
     /// Everything that was inlined for a conversation, by seq.

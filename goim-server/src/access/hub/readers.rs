@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use goim_core::room::{Look, Looked, Registration};
-use goim_core::{ConversationId, Epoch, Seq, Time, UserId};
+use goim_core::{ConversationId, DeviceId, Epoch, Seq, Time, UserId};
 use goim_proto::Ephemeral;
 
 use super::{Hub, Invitation, Touched, lock};
 use crate::access::connection::Connection;
+use crate::store::ReadMarker;
 
 /// Connections that are told of what passes in one conversation. In a larger crowd somebody always types,
 /// and each event would cost them all.
@@ -198,15 +199,17 @@ impl Hub {
         }
     }
 
-    /// Tells a user's connections that his read marker has moved in an epoch.
-    pub(crate) fn read_marker(&self, epoch: Epoch, user: UserId, conversation: ConversationId, marker: Seq) {
+    /// Tells a user's connections, but for those of a device, that his read marker has moved in an epoch.
+    pub(crate) fn read_marker(&self, epoch: Epoch, marker: &ReadMarker, but_for: Option<DeviceId>) {
+        let ReadMarker { user, conversation, seq } = *marker;
         let mut wake = Vec::new();
         if let Some(rooms) = self.rooms_in(epoch, conversation)
             && let Some(room) = rooms.get(&conversation)
             && let Some(head) = room.head()
         {
             room.each_reader_of(user, |connection| {
-                if connection.mark(conversation, head, marker) {
+                let told = connection.session().is_none_or(|session| Some(session.device) != but_for);
+                if told && connection.mark(conversation, head, seq) {
                     wake.push(Arc::clone(connection));
                 }
             });

@@ -14,10 +14,9 @@ macro_rules! conversations {
                      CASE WHEN g.open = 1 THEN c.head ELSE g.until END AS head, \
                      COALESCE(e.count, c.count) AS count, COALESCE(r.seq, 0) AS marker, \
                      CASE WHEN r.seq > g.since THEN r.seq ELSE g.since END AS seen, \
-                     CASE WHEN r.seq > g.since THEN r.count ELSE COALESCE(b.count, 0) END AS seen_count \
+                     COALESCE(r.count, 0) AS seen_count \
                      FROM g JOIN conversations c ON c.id = g.conversation \
                      LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
-                     LEFT JOIN messages b ON b.conversation = g.conversation AND b.seq = g.since \
                      LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation) \
                  SELECT v.conversation, v.kind, v.title, \
                  CASE WHEN v.open = 1 THEN COALESCE(p.avatar, '') ELSE '' END, \

@@ -73,6 +73,18 @@ macro_rules! effects {
                 .bind($crate::store::shared::rows::role_column(role))
                 .execute(&mut *connection)
                 .await?;
+                // What was said before he came in is behind him.
+                sqlx::query(concat!(
+                    "INSERT INTO read_markers (user_id, conversation, seq, count) SELECT u.id, $2, 0, $3 FROM ",
+                    $list!("$1"),
+                    " u WHERE true ON CONFLICT (user_id, conversation) DO UPDATE SET count = excluded.count \
+                     WHERE read_markers.count < excluded.count"
+                ))
+                .bind($bind(&ids))
+                .bind(row.conversation.as_i64())
+                .bind($crate::store::shared::rows::column(row.count))
+                .execute(&mut *connection)
+                .await?;
                 owe(connection, row, &ids, ADDED_TO).await?;
                 // Whatever lets an applicant in accepts his application.
                 sqlx::query(concat!(

@@ -367,7 +367,9 @@ macro_rules! readers {
                          (SELECT max(COALESCE(m.until_seq, c.head)) AS head \
                           FROM members m JOIN conversations c ON c.id = m.conversation \
                           WHERE m.conversation = $2 AND m.user_id = $1) h WHERE h.head IS NOT NULL) r WHERE true \
-                     ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq, count = excluded.count \
+                     ON CONFLICT (user_id, conversation) DO UPDATE SET seq = excluded.seq, \
+                         count = CASE WHEN read_markers.count < excluded.count THEN excluded.count \
+                             ELSE read_markers.count END \
                      WHERE read_markers.seq < excluded.seq RETURNING seq",
                 )
                 .bind(user.as_i64())

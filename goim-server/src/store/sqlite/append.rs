@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::writer::Writer;
 use super::{apply_effects, rows};
 use crate::store::error::append_fault;
+use crate::store::own::{Opening, OwnRead, Written, openings, read};
 use crate::store::{EntryBatch, EntryDraft, LaneConnection};
 
 /// Rows in one statement: powers of two, so that each stays prepared and a batch takes few of them,
@@ -41,6 +42,20 @@ static INSERT: LazyLock<Statements> = LazyLock::new(|| {
     })
 });
 
+/// Whoever had read all that was there has read what he adds.
+static READ: LazyLock<Statements> = LazyLock::new(|| {
+    CHUNKS.map(|rows| {
+        let values = values(rows, 5);
+        format!(
+            "WITH o (conversation, sender, before, seq, count) AS (VALUES {values}) \
+             UPDATE read_markers SET seq = o.seq, count = o.count FROM o \
+             WHERE user_id = o.sender AND read_markers.conversation = o.conversation \
+             AND read_markers.count = o.before \
+             RETURNING read_markers.conversation"
+        )
+    })
+});
+
 /// Parameters without numbers: SQLite keeps those with numbers as names, and looking each up takes
 /// longer the more there are.
 fn values(rows: usize, columns: usize) -> String {
@@ -52,11 +67,12 @@ fn values(rows: usize, columns: usize) -> String {
 pub(super) struct SqliteLane {
     writer: Writer,
     epoch: Epoch,
+    read: Vec<OwnRead>,
 }
 
 impl SqliteLane {
     pub(super) fn new(writer: Writer, epoch: Epoch) -> Self {
-        Self { writer, epoch }
+        Self { writer, epoch, read: Vec::new() }
     }
 }
 
@@ -77,7 +93,10 @@ impl LaneConnection for SqliteLane {
         let appended = append(&mut connection, batch).await;
         drop(connection);
         match appended {
-            Ok(stale) => AppendResult::Written { stale },
+            Ok(Written { stale, read }) => {
+                self.read = read;
+                AppendResult::Written { stale }
+            }
             Err(error) => {
                 tracing::warn!(%error, rows = batch.rows.len(), "append failed");
                 let result = append_fault(&error);
@@ -88,13 +107,13 @@ impl LaneConnection for SqliteLane {
             }
         }
     }
+
+    fn take_read(&mut self) -> Vec<OwnRead> {
+        std::mem::take(&mut self.read)
+    }
 }
 
-/// Returns the conversations of which nothing was written.
-async fn append(
-    connection: &mut SqliteConnection,
-    batch: &EntryBatch,
-) -> Result<Vec<ConversationId>, sqlx::Error> {
+async fn append(connection: &mut SqliteConnection, batch: &EntryBatch) -> Result<Written, sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut written = HashSet::new();
     for (sql, expects) in chunks(&COMPARE, &batch.expects) {
@@ -105,13 +124,19 @@ async fn append(
     for (sql, rows) in chunks(&INSERT, &fresh) {
         insert(&mut transaction, sql, rows).await?;
     }
+    let mut openings = openings(batch);
+    openings.retain(|opening| written.contains(&opening.conversation));
+    let mut moved = HashSet::new();
+    for (sql, openings) in chunks(&READ, &openings) {
+        moved.extend(mark_read(&mut transaction, sql, openings).await?);
+    }
     let stale = batch.expects.iter().map(|expect| expect.conversation);
     let stale: Vec<_> = stale.filter(|conversation| !written.contains(conversation)).collect();
     if batch.effects {
         apply_effects(&mut transaction, batch, &stale).await?;
     }
     transaction.commit().await?;
-    Ok(stale)
+    Ok(Written { stale, read: read(&openings, &moved) })
 }
 
 async fn compare(
@@ -152,6 +177,24 @@ async fn insert(
     }
     query.execute(connection).await?;
     Ok(())
+}
+
+async fn mark_read(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    openings: &[Opening],
+) -> Result<Vec<ConversationId>, sqlx::Error> {
+    let mut query = sqlx::query_as(sql);
+    for opening in openings {
+        query = query
+            .bind(opening.conversation.as_i64())
+            .bind(opening.sender.as_i64())
+            .bind(rows::column(opening.before))
+            .bind(opening.seq.as_i64())
+            .bind(rows::column(opening.count));
+    }
+    let moved: Vec<(i64,)> = query.fetch_all(connection).await?;
+    Ok(moved.into_iter().map(|(id,)| ConversationId::from_i64(id)).collect())
 }
 
 /// Cuts a list into the largest chunks for which there is a statement.

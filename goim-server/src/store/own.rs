@@ -1,0 +1,78 @@
+//! What a sender has read because he wrote it himself.
+
+use std::collections::HashSet;
+
+use goim_core::lane::Row;
+use goim_core::{ConversationId, DeviceId, Seq, UserId};
+
+use super::types::EntryBatch;
+
+/// Where a user's read marker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadMarker {
+    /// Whose.
+    pub user: UserId,
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// Up to where he has read.
+    pub seq: Seq,
+}
+
+/// A read marker that moved because its user sent something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnRead {
+    /// Where it is.
+    pub marker: ReadMarker,
+    /// What he sent with.
+    pub device: DeviceId,
+}
+
+/// What came of a batch.
+pub(super) struct Written {
+    /// The conversations of which nothing was written.
+    pub(super) stale: Vec<ConversationId>,
+    /// The read markers that moved.
+    pub(super) read: Vec<OwnRead>,
+}
+
+/// The messages that a batch begins with in a conversation, as far as one user sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Opening {
+    pub(super) conversation: ConversationId,
+    pub(super) sender: UserId,
+    /// The messages before them: if he has all of those behind him, then these too.
+    pub(super) before: u64,
+    /// The last of them, and the messages up to it.
+    pub(super) seq: Seq,
+    pub(super) count: u64,
+    pub(super) device: DeviceId,
+}
+
+/// One for each conversation of a batch in which there is a message. Later ones of a batch need no
+/// look: nobody can have read what comes before them in it.
+pub(super) fn openings(batch: &EntryBatch) -> Vec<Opening> {
+    let mut openings: Vec<Opening> = Vec::with_capacity(batch.expects.len());
+    for row in batch.rows.iter().filter(|row| row.entry.kind.is_message()) {
+        let Row { conversation, sender, device, seq, count, .. } = *row;
+        let before = count.saturating_sub(1);
+        match openings.last_mut() {
+            Some(last) if last.conversation == conversation => {
+                if last.sender == sender && last.count == before {
+                    (last.seq, last.count, last.device) = (seq, count, device);
+                }
+            }
+            _ => openings.push(Opening { conversation, sender, before, seq, count, device }),
+        }
+    }
+    openings
+}
+
+/// Those of them by which a marker moved, as it did in these conversations.
+pub(super) fn read(openings: &[Opening], moved: &HashSet<ConversationId>) -> Vec<OwnRead> {
+    let moved = openings.iter().filter(|opening| moved.contains(&opening.conversation));
+    let read = |&Opening { conversation, sender, device, seq, .. }: &Opening| OwnRead {
+        marker: ReadMarker { user: sender, conversation, seq },
+        device,
+    };
+    moved.map(read).collect()
+}
