@@ -80,6 +80,9 @@ impl Api {
             Does::Events => events::stream(&self.service, &caller).await,
             Does::Upload(target) => uploads::take(&self.service, operation, target, &caller, request).await,
             Does::Download(target) => uploads::give(&self.service, target, &caller, request).await,
+            Does::RemoveAttachment => {
+                in_time(uploads::remove(&self.service, operation, &caller, request)).await
+            }
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn document() -> Value {
 fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
     let fields = match operation.does {
         Does::Call(call, _) => fields_of(call),
-        Does::SendAll | Does::Events | Does::Upload(_) | Does::Download(_) => None,
+        Does::SendAll | Does::Events | Does::Upload(_) | Does::Download(_) | Does::RemoveAttachment => None,
     };
     let mut described = json!({
         "operationId": operation.id(),
@@ -101,6 +101,11 @@ pub(super) fn summary(operation: &Operation) -> String {
         }
         Does::Upload(target) => uploads::about(target, true).into(),
         Does::Download(target) => uploads::about(target, false).into(),
+        Does::RemoveAttachment => {
+            "Takes a file that the caller uploaded out of its conversation; in a group that he owns or is an \
+             admin of, whoever uploaded it."
+                .into()
+        }
     }
 }
 
@@ -119,7 +124,7 @@ fn parameters(operation: &Operation, fields: Option<&Struct>, schemas: &mut Sche
             all.push(parameter(field, "query", schemas));
         }
     }
-    if matches!(operation.does, Does::Upload(_) | Does::Download(_)) {
+    if matches!(operation.does, Does::Upload(_) | Does::Download(_) | Does::RemoveAttachment) {
         all.extend(in_path.iter().map(|name| uploads::parameter(name, schemas)));
     }
     if operation.needs_token() {
@@ -190,7 +195,7 @@ fn responses(operation: &Operation, fields: Option<&Struct>, schemas: &mut Schem
         Does::Call(..) | Does::SendAll | Does::Events if operation.verb.has_body() => {
             codes.entry(415).or_default().push(ErrorCode::BadArgument);
         }
-        Does::Call(..) | Does::SendAll | Does::Events => {}
+        Does::Call(..) | Does::SendAll | Does::Events | Does::RemoveAttachment => {}
     }
     if let Does::Download(_) = operation.does {
         all.extend(uploads::partial());
@@ -233,7 +238,9 @@ fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
     let replies = variants::<Reply<Content>>().variants;
     let reply = |name: &str| replies.iter().find(|variant| variant.name == name).cloned();
     let (doc, kind, schema) = match operation.does {
-        Does::Call(_, "Done") => return json!({ "description": "Done; there is nothing to tell." }),
+        Does::Call(_, "Done") | Does::RemoveAttachment => {
+            return json!({ "description": "Done; there is nothing to tell." });
+        }
         Does::Call(_, name) => {
             let Some(variant) = reply(name) else { return Value::Null };
             let payload = variant.payload.as_ref().map(|payload| schemas.of(payload));

@@ -7,7 +7,7 @@ use goim_proto::ErrorCode::{
     NotMember, NotUtf8, OutOfOrder, Rejected, TextTooLong, TooLarge, WeakPassword,
 };
 
-use self::Does::{Call, Download, Events, SendAll, Upload};
+use self::Does::{Call, Download, Events, RemoveAttachment, SendAll, Upload};
 use self::Target::{Attachment, Avatar};
 use self::Verb::{Delete, Get, Patch, Post, Put};
 
@@ -39,6 +39,8 @@ pub(super) enum Does {
     Upload(Target),
     /// Gives a file out.
     Download(Target),
+    /// Takes a file out of its conversation.
+    RemoveAttachment,
 }
 
 /// What a file is.
@@ -107,6 +109,7 @@ impl Operation {
             Upload(Attachment) => "UploadAttachment",
             Download(Avatar) => "DownloadAvatar",
             Download(Attachment) => "DownloadAttachment",
+            RemoveAttachment => "RemoveAttachment",
         }
     }
 }
@@ -190,6 +193,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get,    "/v1/conversations/{conversation}/receipt", Call("Receipt", "Receipt"), OK, &[NotMember]),
     op(Post,   "/v1/conversations/{conversation}/attachments", Upload(Attachment),  MADE, &[NotMember, Forbidden]),
     op(Get,    "/v1/conversations/{conversation}/attachments/{hash}", Download(Attachment), OK, &[NotMember, NotFound]),
+    op(Delete, "/v1/conversations/{conversation}/attachments/{hash}", RemoveAttachment, DONE, &[NotFound]),
     op(Post,   "/v1/avatars",                 Upload(Avatar),                       MADE, &[]),
     op(Get,    "/v1/avatars/{hash}",          Download(Avatar),                     OK,   &[NotFound]),
     op(Post,   "/v1/messages",                SendAll,                              OK,   &[]),

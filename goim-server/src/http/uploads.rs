@@ -65,9 +65,8 @@ pub(super) async fn give(
 ) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let path = path_of(&mut parts).await?;
-    let hash = path.iter().find(|(name, _)| name == HASH_FIELD).map(|(_, hash)| hash.as_str());
     let conversation = conversation(target, &path)?;
-    let object = service.find_upload(caller, conversation, hash.unwrap_or_default()).await?;
+    let object = service.find_upload(caller, conversation, hash(&path)).await?;
     let bytes = object.bytes;
     let tag = format!("\"{}\"", object.hash);
     let (status, range) = match wanted(&parts.headers, &tag, bytes) {
@@ -103,6 +102,19 @@ pub(super) async fn give(
     Ok(response)
 }
 
+/// Takes an attachment out of its conversation.
+pub(super) async fn remove(
+    service: &Service,
+    operation: &Operation,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let path = path_of(&mut parts).await?;
+    service.remove_attachment(caller, argument(&path)?, hash(&path)).await?;
+    Ok(operation.status.into_response())
+}
+
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
 }
@@ -116,14 +128,22 @@ fn unsatisfiable(bytes: u64) -> Response {
 }
 
 fn conversation(target: Target, path: &Pairs) -> Result<Option<goim_core::ConversationId>, Problem> {
-    if target == Target::Avatar {
-        return Ok(None);
+    match target {
+        Target::Avatar => Ok(None),
+        Target::Attachment => argument(path).map(Some),
     }
+}
+
+fn hash(path: &Pairs) -> &str {
+    path.iter().find(|(name, _)| name == HASH_FIELD).map_or("", |(_, hash)| hash)
+}
+
+fn argument(path: &Pairs) -> Result<goim_core::ConversationId, Problem> {
     let named = path.iter().filter(|(name, _)| name == "conversation");
     let named: serde_json::Map<_, _> =
         named.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
     let ConversationArgument { conversation } = read(Value::Object(named))?;
-    Ok(Some(conversation))
+    Ok(conversation)
 }
 
 /// The schema of what was uploaded.

@@ -12,7 +12,7 @@ use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use goim_core::lane::{Fold, Rules as _};
 use goim_core::{ConversationId, UserId};
-use goim_proto::{Content, Error, ErrorCode};
+use goim_proto::{Content, Error, ErrorCode, Role};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::rules::ChatRules;
@@ -148,9 +148,7 @@ impl Service {
     ) -> Result<StoredObject, Error> {
         self.metrics.calls_total.add(1);
         let session = self.caller(caller).await?;
-        if hash.len() != HASH_DIGITS || !hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return refuse(ErrorCode::BadArgument, "an upload's hash has 64 digits, 0 to 9 and a to f");
-        }
+        check_hash(hash)?;
         if let Some(conversation) = conversation
             && !self.is_in(session.user, conversation).await?
         {
@@ -159,6 +157,27 @@ impl Service {
         match self.store.uploaded(hash, conversation).await.map_err(failed)? {
             Some(object) => Ok(object),
             None => refuse(ErrorCode::NotFound, "nothing that has this hash was uploaded here"),
+        }
+    }
+
+    /// Takes a file out of a conversation, as far as the caller brought it; owner and admins take it out
+    /// whoever brought it.
+    pub(crate) async fn remove_attachment(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        hash: &str,
+    ) -> Result<(), Error> {
+        self.metrics.calls_total.add(1);
+        let user = self.caller(caller).await?.user;
+        check_hash(hash)?;
+        let found = self.store.load(&Load::new(conversation, vec![user])).await.map_err(failed)?;
+        let member = found.and_then(|state| state.members.into_iter().find_map(|(_, member)| member));
+        let manages = member.is_some_and(|member| matches!(member.role, Some(Role::Owner | Role::Admin)));
+        let of = (!manages).then_some(user);
+        match self.store.remove_upload(hash, conversation, of, unix_ms()).await.map_err(failed)? {
+            true => Ok(()),
+            false => refuse(ErrorCode::NotFound, "you uploaded nothing that has this hash here"),
         }
     }
 
@@ -212,6 +231,13 @@ impl Service {
                 return Ok(());
             }
         }
+    }
+}
+
+fn check_hash(hash: &str) -> Result<(), Error> {
+    match hash.len() == HASH_DIGITS && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        true => Ok(()),
+        false => refuse(ErrorCode::BadArgument, "an upload's hash has 64 digits, 0 to 9 and a to f"),
     }
 }
 

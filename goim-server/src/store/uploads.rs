@@ -64,6 +64,16 @@ pub trait Uploads: Send + Sync {
         conversation: Option<ConversationId>,
     ) -> StoreResult<Option<StoredObject>>;
 
+    /// Forgets what was uploaded to a conversation, by a user or, if none is named, by anybody; if that leaves
+    /// content to nobody, its place is garbage now. Whether there was something.
+    async fn remove_upload(
+        &self,
+        hash: &str,
+        conversation: ConversationId,
+        user: Option<UserId>,
+        now_ms: u64,
+    ) -> StoreResult<bool>;
+
     /// Forgets avatars that came before a time and that no profile and no group shows, up to a number;
     /// where that leaves content to nobody, its place is garbage now. How many were forgotten.
     async fn sweep_avatars(&self, before_ms: u64, now_ms: u64, limit: u32) -> StoreResult<usize>;

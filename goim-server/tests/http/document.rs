@@ -77,7 +77,15 @@ async fn every_call_is_an_operation_with_the_reply_and_the_errors_that_the_proto
     }
     assert_eq!(
         described.into_keys().collect::<Vec<_>>(),
-        ["DownloadAttachment", "DownloadAvatar", "Events", "SendAll", "UploadAttachment", "UploadAvatar"]
+        [
+            "DownloadAttachment",
+            "DownloadAvatar",
+            "Events",
+            "RemoveAttachment",
+            "SendAll",
+            "UploadAttachment",
+            "UploadAvatar"
+        ]
     );
 }
 

@@ -18,7 +18,7 @@ fn picture(own: &str) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", own.as_bytes()].concat()
 }
 
-fn hash_of(content: &[u8]) -> String {
+pub(crate) fn hash_of(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -42,6 +42,11 @@ impl Http {
 
     async fn attachment(&self, conversation: &str, content: &[u8]) -> Answer {
         self.get(&format!("/v1/conversations/{conversation}/attachments/{}", hash_of(content))).await
+    }
+
+    async fn remove(&self, conversation: &str, content: &[u8]) -> Answer {
+        let path = format!("/v1/conversations/{conversation}/attachments/{}", hash_of(content));
+        self.ask("DELETE", &path, &[], "").await
     }
 
     async fn avatar(&self, content: &[u8]) -> Answer {
@@ -161,6 +166,39 @@ async fn attachments(backend: &Backend) {
     let session = ada.get("/v1/session").await.ok();
     let inbox = session["inbox"].as_str().unwrap();
     assert_eq!(ada.attach(inbox, &page).await.problem(), (403, "Forbidden".into()));
+}
+
+async fn removed(backend: &Backend) {
+    let server = server_with(backend, |config| {
+        config.uploads.sweep_interval_ms = 20;
+        config.uploads.user_bytes_max = 100;
+    })
+    .await;
+    let (ada, ben) = (Http::user(&server, "ada").await, Http::user(&server, "ben").await);
+    let tea = ada.group(&[&ben]).await;
+    let (file, gone) = (vec![7; 60], (404, "NotFound".to_owned()));
+    ben.attach(&tea, &file).await.ok();
+    ada.attach(&tea, &file).await.ok();
+    let eve = Http::user(&server, "eve").await;
+    assert_eq!(eve.remove(&tea, &file).await.problem(), gone, "it is not hers");
+    let path = format!("/v1/conversations/{tea}/attachments/xyz");
+    assert_eq!(ben.ask("DELETE", &path, &[], "").await.problem(), (400, "BadArgument".into()));
+    assert_eq!(ben.remove(&tea, &file).await.status, 204);
+    assert_eq!(ben.remove(&tea, &file).await.problem(), gone);
+    assert_eq!(ben.attachment(&tea, &file).await.status, 200, "she brought it too");
+    ben.attach(&tea, &[8; 60]).await.ok();
+    ben.post(&format!("/v1/groups/{tea}/leave"), &json!({ "client_msg_id": id() })).await.ok();
+    assert_eq!(ben.remove(&tea, &[8; 60]).await.status, 204, "who left takes his along");
+    assert_eq!(ada.attachment(&tea, &[8; 60]).await.problem(), gone);
+
+    let other = eve.group(&[&ada, &ben]).await;
+    ben.attach(&other, &[9; 60]).await.ok();
+    assert_eq!(ada.remove(&other, &[9; 60]).await.problem(), gone, "she is a member like him");
+    assert_eq!(eve.remove(&other, &[9; 60]).await.status, 204, "she owns the group");
+    assert_eq!(ben.attachment(&other, &[9; 60]).await.problem(), gone);
+    assert_eq!(ada.remove(&tea, &file).await.status, 204);
+    let folder = server.dir.path().join("uploads");
+    until("nothing is kept for nobody", async || files(&folder).is_empty()).await;
 }
 
 async fn ranges(ada: &Http, conversation: &str, content: &[u8]) {
@@ -326,6 +364,7 @@ async fn bounds(backend: &Backend) {
 on_both_stores! {
     super::avatars as an_avatar_is_a_picture_that_everybody_with_an_account_sees,
     super::attachments as g9_an_attachment_is_for_the_members_of_its_conversation,
+    super::removed as an_attachment_is_taken_back_by_who_brought_it_or_manages,
     super::in_a_folder as a_file_is_kept_once_and_in_a_folder_by_default,
     super::in_a_bucket as a_file_is_kept_in_a_bucket_of_whatever_speaks_s3,
     super::died as what_a_server_that_died_had_begun_is_deleted,

@@ -136,6 +136,30 @@ macro_rules! uploads {
                 }))
             }
 
+            async fn remove_upload(
+                &self,
+                hash: &str,
+                conversation: goim_core::ConversationId,
+                user: Option<goim_core::UserId>,
+                now_ms: u64,
+            ) -> $crate::store::StoreResult<bool> {
+                let mut connection = self.write().await?;
+                let mut transaction = Self::begin(&mut connection).await?;
+                let removed = sqlx::query(
+                    "DELETE FROM uploads WHERE hash = $1 AND conversation = $2 AND user_id = COALESCE($3, user_id)",
+                )
+                .bind(hash)
+                .bind(conversation.as_i64())
+                .bind(user.map(goim_core::UserId::as_i64))
+                .execute(&mut *transaction)
+                .await?;
+                if removed.rows_affected() > 0 {
+                    Self::drop_object(&mut transaction, hash, now_ms).await?;
+                }
+                transaction.commit().await?;
+                Ok(removed.rows_affected() > 0)
+            }
+
             async fn sweep_avatars(
                 &self,
                 before_ms: u64,
