@@ -9,10 +9,14 @@ mod accounts;
 #[path = "../conformance/backend.rs"]
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod backend;
+#[path = "../http/client.rs"]
+#[allow(dead_code, reason = "the API's own suite uses all of it")]
+mod client;
 #[path = "../conformance/common.rs"]
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod common;
 mod conversations;
+mod door;
 mod features;
 mod friends;
 mod groups;
