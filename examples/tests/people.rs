@@ -7,6 +7,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "../../goim-server/tests/support/issuer.rs"]
+mod issuer;
+
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -16,6 +19,7 @@ use goim_client::{
     Subscription, UserId,
 };
 use goim_server::{Config, Server};
+use issuer::{Signer, claims, trusting_file};
 
 const PASSWORD: &str = "a long enough password";
 /// Nothing here takes so long unless it hangs.
@@ -74,6 +78,16 @@ async fn accounts(server: &Server) {
     ada.change_password(PASSWORD, "another long password").await.unwrap();
     let refused = client(server).await.login("ada", PASSWORD).await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::BadCredentials));
+}
+
+async fn external(server: &Server, key: &Signer) {
+    let eve = client(server).await;
+    let user = eve.login_external(&key.sign(&claims("eve"))).await.unwrap().info.user;
+    assert_eq!(eve.profiles(&[user]).await.unwrap()[0].user, user);
+    let again = client(server).await.login_external(&key.sign(&claims("eve"))).await.unwrap().info;
+    assert_eq!(again.user, user);
+    let refused = client(server).await.login_external("a.b.c").await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::BadToken));
 }
 
 async fn sequences(server: &Server) {
@@ -154,14 +168,17 @@ async fn groups(server: &Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdk_has_people_friends_groups_and_sequences() {
     let folder = tempfile::tempdir().unwrap();
+    let key = Signer::ed("key");
     let config = Config {
         quic_listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: folder.path().into(),
         sequence_users: vec!["mint".into()],
+        external_login: trusting_file(folder.path(), &[&key]),
         ..Config::default()
     };
     let server = Server::start(config).await.unwrap();
     accounts(&server).await;
+    external(&server, &key).await;
     friends(&server).await;
     groups(&server).await;
     sequences(&server).await;

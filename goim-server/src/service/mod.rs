@@ -9,6 +9,7 @@ mod devices;
 mod draft;
 mod due;
 mod errors;
+mod external;
 mod friends;
 mod groups;
 mod listing;

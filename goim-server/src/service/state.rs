@@ -18,6 +18,7 @@ use crate::access::{Allowance, Buckets, Budget, Connection, Ending, Hub, Outgoin
 use crate::clock::{Clock, unix_ms};
 use crate::commit::Committer;
 use crate::config::{Config, Limits};
+use crate::external::Issuer;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::uploads::{Slots, Storage};
@@ -40,6 +41,8 @@ pub(crate) struct Service {
     pub(super) passwords: Passwords,
     pub(super) tokens: Tokens,
     pub(super) logins: Logins,
+    /// Whose word is taken for who somebody is.
+    pub(super) issuer: Option<Issuer>,
     pub(super) pace: Pace,
     /// Devices that told of their typing, each with where.
     pub(super) typists: Buckets<(DeviceId, ConversationId)>,
@@ -63,11 +66,12 @@ pub(crate) struct Parts {
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tokens: Tokens,
+    pub(crate) issuer: Option<Issuer>,
 }
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, storage, committer, hub, metrics, tokens } = parts;
+        let Parts { config, clock, store, storage, committer, hub, metrics, tokens, issuer } = parts;
         let limits = config.limits.clone();
         let slots = Slots::new(config.uploads.at_once_max, config.uploads.user_at_once_max);
         let passwords = Passwords::new(limits.password_hashes_max);
@@ -90,6 +94,7 @@ impl Service {
             passwords,
             tokens,
             logins,
+            issuer,
             pace,
             typists,
             attendance: Attendance::default(),

@@ -13,6 +13,7 @@ mod backend;
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod common;
 mod conversations;
+mod external;
 mod features;
 mod friends;
 mod groups;

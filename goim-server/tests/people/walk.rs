@@ -8,13 +8,14 @@ use goim_proto::{
     Commit, Content, ConversationArgument, ConversationUpdate, CreateBot, CreateGroup, DeviceArgument, Edit,
     ErrorCode, FindGroup, FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History,
     JoinPolicy, ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
-    Member, Members, MessageList, MuteMember, Position, ProfileUpdate, Pull, React, Recall, Refresh, Rename,
-    Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetPresence, SetRemark, SetRole,
-    SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
+    LoginExternal, Member, Members, MessageList, MuteMember, Position, ProfileUpdate, Pull, React, Recall,
+    Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetPresence,
+    SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
 };
 
 use crate::backend::Backend;
 use crate::on_both_stores;
+use crate::support::issuer::{Signer, claims, trusting_file};
 use crate::support::{RawClient, TestServer, credentials, mint, unique};
 use crate::world::{instance, server};
 
@@ -49,6 +50,8 @@ struct Scene {
     said: Seq,
     /// What the owner has said in the direct chat.
     told: Seq,
+    /// Of the issuer that the server trusts.
+    token: String,
 }
 
 /// A call's name, how it is made, and what everybody is answered:
@@ -61,6 +64,8 @@ const TABLE: &[Row] = &[
     //                                                                      no re st bl rm mu me ad ow
     ("Register",       |_| Call::Register(credentials(&unique("walker"))), ". . . . . . . . ."),
     ("Login",          |_| Call::Login(credentials("factory")),            ". . . . . . . . ."),
+    ("LoginExternal",  |s| Call::LoginExternal(by_token(s)),               ". . . . . . . . ."),
+    ("LoginExternal",  |_| Call::LoginExternal(LoginExternal::default()),  "T T T T T T T T T"),
     ("Refresh",        |_| Call::Refresh(Refresh::default()),              "T T T T T T T T T"),
     ("Logout",         |_| Call::Logout,                                   "U U . . . . . . ."),
     ("Authenticate",   |_| Call::Authenticate(Authenticate::default()),    "T T T T T T T T T"),
@@ -141,6 +146,10 @@ const TABLE: &[Row] = &[
     ("Allocate",       |_| Call::Allocate(Allocate::default()),            "U U F F F F F F F"),
     ("UpdateSettings", |_| Call::UpdateSettings(SettingsUpdate::default()), "U U . . . . . . ."),
 ];
+
+fn by_token(scene: &Scene) -> LoginExternal {
+    LoginExternal { token: scene.token.clone(), ..LoginExternal::default() }
+}
 
 fn new_password() -> ChangePassword {
     ChangePassword { password: "correct horse".into(), new_password: "battery staple".into() }
@@ -255,6 +264,7 @@ fn at(name: &str) -> usize {
 /// Everybody who acts: bots, which need no password, all of one factory.
 struct Cast<'a> {
     server: &'a TestServer,
+    issuer: &'a Signer,
     factory: RawClient,
     owner: RawClient,
     hermit: UserId,
@@ -267,7 +277,7 @@ struct Cast<'a> {
 }
 
 impl<'a> Cast<'a> {
-    async fn gather(server: &'a TestServer) -> Self {
+    async fn gather(server: &'a TestServer, issuer: &'a Signer) -> Self {
         let mut factory = RawClient::user(server.addr(), "factory").await;
         let mut callers = Vec::new();
         for name in &CALLERS[1..] {
@@ -288,7 +298,7 @@ impl<'a> Cast<'a> {
         let friends_only =
             SettingsUpdate { direct_from: Some(Audience::Friends), ..SettingsUpdate::default() };
         instance(server, &token, "").await.call(Call::UpdateSettings(friends_only)).await.unwrap();
-        Self { server, factory, owner, hermit, closed, lounge, club, callers }
+        Self { server, issuer, factory, owner, hermit, closed, lounge, club, callers }
     }
 
     async fn made(factory: &mut RawClient, name: &str) -> (UserId, String) {
@@ -329,7 +339,22 @@ impl<'a> Cast<'a> {
         let owner = self.user("owner");
         let said = self.owner.text(group, "hello").await.unwrap().seq;
         let told = self.owner.text(direct, "hello").await.unwrap().seq;
-        Scene { group, number, lounge, club, direct, target, outsider, hermit, owner, closed, said, told }
+        let token = self.issuer.sign(&claims("walker"));
+        Scene {
+            group,
+            number,
+            lounge,
+            club,
+            direct,
+            target,
+            outsider,
+            hermit,
+            owner,
+            closed,
+            said,
+            told,
+            token,
+        }
     }
 
     /// A connection of a caller's, on a device that nobody else has.
@@ -342,8 +367,10 @@ impl<'a> Cast<'a> {
 }
 
 async fn walk(backend: &Backend) {
-    let server = server(backend, |_| {}).await;
-    let mut cast = Cast::gather(&server).await;
+    let (issuer, folder) = (Signer::ed("key"), tempfile::tempdir().unwrap());
+    let trusted = trusting_file(folder.path(), &[&issuer]);
+    let server = server(backend, |config| config.external_login = trusted).await;
+    let mut cast = Cast::gather(&server, &issuer).await;
     let mut wrong = Vec::new();
     let mut scene = cast.scene().await;
     for (name, call, expected) in TABLE {
