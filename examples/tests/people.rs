@@ -112,6 +112,12 @@ async fn friends(server: &Server) {
     let (sender, content) = next(&mut ben_inbox).await;
     assert!(sender == cleo_id && matches!(content, Content::FriendAnswered(answer) if answer.accepted));
     assert_eq!(ben.sent_friend_requests(None, 0).await.unwrap().requests[0].state, RequestState::Accepted);
+    let mut events = cleo.events();
+    let update = ProfileUpdate { nickname: Some("Benny".into()), ..ProfileUpdate::default() };
+    let version = ben.update_profile(update).await.unwrap().version;
+    let news =
+        async { while events.next().await.unwrap() != (Event::ProfileChanged { user: ben_id, version }) {} };
+    tokio::time::timeout(DEADLINE, news).await.expect("nothing was told");
     ben.set_remark(cleo_id, "Queen").await.unwrap();
     assert_eq!(ben.friends(UserId::default(), 0).await.unwrap().friends[0].remark, "Queen");
     let chat = cleo.open_direct(ben_id).await.unwrap();

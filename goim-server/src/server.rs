@@ -272,6 +272,8 @@ fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     let service = node();
     tasks.spawn(async move { service.note_presence().await });
     let service = node();
+    tasks.spawn(async move { service.tell_of_profiles().await });
+    let service = node();
     tasks.spawn(async move { service.follow_epochs().await });
     let service = node();
     tasks.spawn(async move { service.fill_gaps().await });

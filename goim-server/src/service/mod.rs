@@ -20,6 +20,7 @@ mod offsets;
 mod once;
 mod passwords;
 mod presence;
+mod profile_news;
 mod profiles;
 mod receipts;
 pub(crate) mod rules;

@@ -12,6 +12,7 @@ use super::logins::Logins;
 use super::offsets::Offsets;
 use super::once::Pace;
 use super::presence::Attendance;
+use super::profile_news::ProfileNews;
 use super::sequences::Sequences;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
 use crate::access::{Allowance, Buckets, Budget, Connection, Ending, Hub, Outgoing};
@@ -47,6 +48,7 @@ pub(crate) struct Service {
     /// Devices that told of their typing, each with where.
     pub(super) typists: Buckets<(DeviceId, ConversationId)>,
     pub(super) attendance: Attendance,
+    pub(super) profile_news: ProfileNews,
     pub(super) sequences: Arc<Sequences>,
     pub(super) storage: Storage,
     pub(super) slots: Arc<Slots>,
@@ -98,6 +100,7 @@ impl Service {
             pace,
             typists,
             attendance: Attendance::default(),
+            profile_news: ProfileNews::default(),
             sequences,
             storage,
             slots,

@@ -19,6 +19,7 @@ mod friends;
 mod groups;
 mod messages;
 mod presence;
+mod profile_news;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;
