@@ -7,6 +7,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "../../goim-server/tests/support/issuer.rs"]
+mod issuer;
+
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -16,6 +19,7 @@ use goim_client::{
     Subscription, UserId,
 };
 use goim_server::{Config, Server};
+use issuer::{Signer, claims, trusting_file};
 
 const PASSWORD: &str = "a long enough password";
 /// Nothing here takes so long unless it hangs.
@@ -76,6 +80,16 @@ async fn accounts(server: &Server) {
     assert_eq!(refused.code(), Some(ErrorCode::BadCredentials));
 }
 
+async fn external(server: &Server, key: &Signer) {
+    let eve = client(server).await;
+    let user = eve.login_external(&key.sign(&claims("eve"))).await.unwrap().info.user;
+    assert_eq!(eve.profiles(&[user]).await.unwrap()[0].user, user);
+    let again = client(server).await.login_external(&key.sign(&claims("eve"))).await.unwrap().info;
+    assert_eq!(again.user, user);
+    let refused = client(server).await.login_external("a.b.c").await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::BadToken));
+}
+
 async fn sequences(server: &Server) {
     let (mint, ..) = person(server, "mint").await;
     assert_eq!(mint.allocate("orders", SequenceKind::Dense, 5).await.unwrap(), 1..=5);
@@ -98,6 +112,12 @@ async fn friends(server: &Server) {
     let (sender, content) = next(&mut ben_inbox).await;
     assert!(sender == cleo_id && matches!(content, Content::FriendAnswered(answer) if answer.accepted));
     assert_eq!(ben.sent_friend_requests(None, 0).await.unwrap().requests[0].state, RequestState::Accepted);
+    let mut events = cleo.events();
+    let update = ProfileUpdate { nickname: Some("Benny".into()), ..ProfileUpdate::default() };
+    let version = ben.update_profile(update).await.unwrap().version;
+    let news =
+        async { while events.next().await.unwrap() != (Event::ProfileChanged { user: ben_id, version }) {} };
+    tokio::time::timeout(DEADLINE, news).await.expect("nothing was told");
     ben.set_remark(cleo_id, "Queen").await.unwrap();
     assert_eq!(ben.friends(UserId::default(), 0).await.unwrap().friends[0].remark, "Queen");
     let chat = cleo.open_direct(ben_id).await.unwrap();
@@ -154,14 +174,17 @@ async fn groups(server: &Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdk_has_people_friends_groups_and_sequences() {
     let folder = tempfile::tempdir().unwrap();
+    let key = Signer::ed("key");
     let config = Config {
         quic_listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: folder.path().into(),
         sequence_users: vec!["mint".into()],
+        external_login: trusting_file(folder.path(), &[&key]),
         ..Config::default()
     };
     let server = Server::start(config).await.unwrap();
     accounts(&server).await;
+    external(&server, &key).await;
     friends(&server).await;
     groups(&server).await;
     sequences(&server).await;

@@ -3,8 +3,8 @@
 use goim_core::{ConversationId, Seq, UserId};
 use goim_proto::{
     Authenticate, BotToken, Call, ConversationArgument, ConversationInfo, CreateBot, CreateGroup,
-    Credentials, FindUser, Heads, ListMembers, Member, MemberPage, Members, Position, Pull, Pulled, Rename,
-    Reply, Sent, Session, SyncItem, User, UserArgument,
+    Credentials, FindUser, Heads, ListMembers, LoginExternal, Member, MemberPage, Members, Position, Pull,
+    Pulled, Rename, Reply, Sent, Session, SyncItem, User, UserArgument,
 };
 
 use crate::shared::Tokens;
@@ -46,6 +46,17 @@ impl Client {
     /// [`CallError`], for one if name or password are wrong.
     pub async fn login(&self, name: &str, password: &str) -> Result<Session, CallError> {
         self.open_session(Call::Login(credentials(name, password))).await
+    }
+
+    /// Opens a session by a token (a JWT) of the issuer that the server trusts, which this client then has.
+    /// The first such login makes the account; otherwise as [`Client::login`].
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], for one if the token has expired, or if the server trusts no issuer.
+    pub async fn login_external(&self, token: &str) -> Result<Session, CallError> {
+        let arguments = LoginExternal { token: token.to_owned(), device_name: String::new() };
+        self.open_session(Call::LoginExternal(arguments)).await
     }
 
     /// Opens the session of a device again by its refresh token, which is then used up: keep the

@@ -44,4 +44,12 @@ pub enum Event {
         /// Who.
         user: UserId,
     },
+    /// A friend has changed his profile, or may have: ask for it if the one at hand is older. Best effort, as
+    /// [`Event::Typing`]: of those who were missed tells the version in [`Client::friends`](crate::Client::friends).
+    ProfileChanged {
+        /// Who.
+        user: UserId,
+        /// The version of his profile now.
+        version: u64,
+    },
 }

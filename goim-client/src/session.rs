@@ -12,7 +12,7 @@ use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, OffsetMove, OutboxSen
 use goim_proto::limits::POSITIONS_MAX;
 use goim_proto::{
     Ack, Authenticate, Call, ClientFrame, Commit, Ephemeral, GoAwayReason, Heads, Notification, Position,
-    Pull, Refresh, ReplyTo, Request, ServerFrame, Sync, Typing, Welcome, decode,
+    ProfileChanged, Pull, Refresh, ReplyTo, Request, ServerFrame, Sync, Typing, Welcome, decode,
 };
 
 use crate::link::{Acks, Link};
@@ -261,10 +261,14 @@ impl<'a> Session<'a> {
     }
 
     fn passed(&self, ephemeral: &Ephemeral) {
-        // What this version does not know is passed over.
-        if let Ephemeral::Typing(Typing { conversation, user }) = *ephemeral {
-            self.shared.event(Event::Typing { conversation, user });
-        }
+        self.shared.event(match *ephemeral {
+            Ephemeral::Typing(Typing { conversation, user }) => Event::Typing { conversation, user },
+            Ephemeral::ProfileChanged(ProfileChanged { user, version }) => {
+                Event::ProfileChanged { user, version }
+            }
+            // What this version does not know is passed over.
+            Ephemeral::Unknown(_) | _ => return,
+        });
     }
 
     fn notified(&mut self, state: &mut State, notification: Notification, stream: bool) {

@@ -49,6 +49,8 @@ wire_enum! {
         13 => ListDevices(ListDevices),
         /// Ends the sessions of one of the caller's devices for good; answered by `Done`.
         14 => RevokeDevice(DeviceArgument),
+        /// Opens a session by the word of the issuer that the operator trusts; answered by `Session`.
+        15 => LoginExternal(LoginExternal),
         /// Opens the direct chat with a user; answered by `Conversation`.
         20 => OpenDirect(UserArgument),
         /// Makes a group that the caller owns; answered by `Conversation`.

@@ -60,6 +60,8 @@ wire_code! {
         /// The store went back since: these places were in a log that is no more. Take up the new
         /// epoch first.
         108 => OtherEpoch,
+        /// The operator has not set the server up for this.
+        109 => NotConfigured,
         /// Not now; the same call may succeed after `retry_after_ms`.
         200 => Unavailable,
         /// The server's store has no room.

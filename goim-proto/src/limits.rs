@@ -66,6 +66,9 @@ pub const GREETING_BYTES_MAX: usize = 256;
 /// 100 KiB.
 pub const PAGE_LIMIT_MAX: u32 = 100;
 
+/// A token of an issuer outside, in bytes: one that lists the many groups of its user has 4 KiB.
+pub const EXTERNAL_TOKEN_BYTES_MAX: usize = 8 * 1024;
+
 /// A sequence's name, in bytes of ASCII.
 pub const SEQUENCE_NAME_BYTES_MAX: usize = 64;
 

@@ -71,6 +71,8 @@ wire_enum! {
     pub enum Ephemeral {
         /// Somebody is typing.
         1 => Typing(Typing),
+        /// A friend has changed his profile.
+        2 => ProfileChanged(ProfileChanged),
     }
 }
 
@@ -81,6 +83,16 @@ wire_struct! {
         pub conversation: ConversationId,
         /// Who.
         pub user: UserId,
+    }
+}
+
+wire_struct! {
+    /// Somebody has another profile than before.
+    pub struct ProfileChanged {
+        /// Who.
+        pub user: UserId,
+        /// The version of his profile now.
+        pub version: u64,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an operator can set. Only this module reads the environment and configuration files.
 
+mod external_login;
 mod uploads;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use external_login::{ExternalLogin, SignatureAlgorithm};
+pub(crate) use external_login::{KeysAt, Trusted};
 pub(crate) use uploads::Place;
 pub use uploads::Uploads;
 
@@ -53,6 +56,8 @@ pub struct Config {
     /// Names of the accounts that may take numbers of sequences, for the services behind them: all of
     /// them share all sequences. Make an account before it is named here, or somebody else may.
     pub sequence_users: Vec<String>,
+    /// Whose word is taken for who somebody is.
+    pub external_login: ExternalLogin,
     /// Where uploads are kept, and how much of them.
     pub uploads: Uploads,
     /// What one client, and all of them together, may take.
@@ -77,6 +82,7 @@ impl Default for Config {
             refresh_token_ttl_s: 30 * 24 * 3_600,
             revocation_interval_ms: 2_500,
             sequence_users: Vec::new(),
+            external_login: ExternalLogin::default(),
             uploads: Uploads::default(),
             limits: Limits::default(),
         }
@@ -279,6 +285,7 @@ impl Config {
                 ("revocation_interval_ms", "must be 1 to 5000: a revoked device is out within 5 s");
             return Err(ConfigError::Value { field, reason });
         }
+        self.external_login.check()?;
         self.uploads.check()?;
         Ok(self)
     }

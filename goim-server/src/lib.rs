@@ -21,7 +21,9 @@ mod cli;
 mod clock;
 pub mod commit;
 mod config;
+mod external;
 mod http;
+mod outbound;
 mod server;
 mod service;
 mod shutdown;
@@ -31,7 +33,10 @@ mod uploads;
 
 pub use access::{Identity, IdentityError};
 pub use cli::{Args, LogFormat};
-pub use config::{Config, ConfigError, ENVIRONMENT_PREFIX, Limits, Uploads, log_filter};
+pub use config::{
+    Config, ConfigError, ENVIRONMENT_PREFIX, ExternalLogin, Limits, SignatureAlgorithm, Uploads, log_filter,
+};
+pub use external::KeysError;
 pub use server::{Server, StartError};
 pub use service::rules::{ChatRules, Refusal};
 pub use shutdown::stop_signal;

@@ -19,6 +19,7 @@ use crate::bus::LocalBus;
 use crate::clock::Clock;
 use crate::commit::{Committer, Sink};
 use crate::config::{Config, ConfigError};
+use crate::external::{Issuer, KeysError};
 use crate::http;
 use crate::service::rules::ChatRules;
 use crate::service::{Outcomes, Parts, Service, Ticket, Tokens};
@@ -75,6 +76,9 @@ pub enum StartError {
     /// A setting cannot be.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The file of an issuer's keys cannot be used.
+    #[error(transparent)]
+    ExternalLogin(#[from] KeysError),
     /// There is nowhere to keep uploads.
     #[error(transparent)]
     Uploads(#[from] StorageError),
@@ -102,7 +106,12 @@ impl Server {
             store::Options { unsafe_allowed: config.unsafe_store_allowed, ..store::Options::default() };
         let store = store::open(&config.store_url(), options).await?;
         let storage = Storage::open(&config.uploads.place(&config.data_dir)?, &config.uploads)?;
-        let service = Self::service(config, store, storage, tokens);
+        let clock = Clock::start();
+        let issuer = match config.external_login.trusted()? {
+            Some(trusted) => Some(Issuer::open(&config.external_login, trusted, clock).await?),
+            None => None,
+        };
+        let service = Self::service(config, clock, store, storage, tokens, issuer);
         let address = service.config.quic_listen;
         let not_bound = |source| StartError::Listen { address, source };
         let secret = identity.derived_secret("stateless reset");
@@ -118,8 +127,14 @@ impl Server {
         Ok(Self { service, endpoint, quic_addr, http_addr, api_addr, fingerprint, ready, tasks })
     }
 
-    fn service(config: Config, store: Arc<dyn Store>, storage: Storage, tokens: Tokens) -> Arc<Service> {
-        let clock = Clock::start();
+    fn service(
+        config: Config,
+        clock: Clock,
+        store: Arc<dyn Store>,
+        storage: Storage,
+        tokens: Tokens,
+        issuer: Option<Issuer>,
+    ) -> Arc<Service> {
         let metrics = Arc::new(Metrics::default());
         let limits = BoxLimits { bytes_max: config.limits.msg_box_bytes_max, ..BoxLimits::default() };
         let hub = Arc::new(Hub::new(store.gate().served(), MsgBox::new(limits), Arc::clone(&metrics)));
@@ -136,7 +151,17 @@ impl Server {
             LaneLimits::default(),
             &sink,
         );
-        Arc::new(Service::new(Parts { config, clock, store, storage, committer, hub, metrics, tokens }))
+        Arc::new(Service::new(Parts {
+            config,
+            clock,
+            store,
+            storage,
+            committer,
+            hub,
+            metrics,
+            tokens,
+            issuer,
+        }))
     }
 
     /// Where clients connect.
@@ -246,6 +271,8 @@ fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     tasks.spawn(async move { offsets.run(store).await });
     let service = node();
     tasks.spawn(async move { service.note_presence().await });
+    let service = node();
+    tasks.spawn(async move { service.tell_of_profiles().await });
     let service = node();
     tasks.spawn(async move { service.follow_epochs().await });
     let service = node();

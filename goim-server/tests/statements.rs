@@ -315,6 +315,7 @@ async fn presence(backend: &Backend) {
         friends.push(other);
     }
     store.note_devices(&devices, true, 1, 20, 10).await.unwrap();
+    assert_constant!("friends_to_tell", store.friends_to_tell(user, 1), store.friends_to_tell(user, 100), 30);
     assert_constant!("seen", store.seen(user, &friends[..1], 10), store.seen(user, &friends, 10), 30);
 }
 

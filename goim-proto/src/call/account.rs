@@ -23,6 +23,16 @@ wire_struct! {
 }
 
 wire_struct! {
+    /// Arguments of `LoginExternal`.
+    pub struct LoginExternal {
+        /// A JSON Web Token of the issuer that the server trusts; up to 8 KiB.
+        pub token: String,
+        /// What the user calls this installation. Empty: "device".
+        pub device_name: String,
+    }
+}
+
+wire_struct! {
     /// Arguments of `Authenticate`.
     pub struct Authenticate {
         /// An access token, or a bot's token.

@@ -19,13 +19,13 @@ use goim_proto::{
     DeviceArgument, DeviceInfo, DevicePage, Edit, Ephemeral, Error, ErrorCode, FindGroup, FindUser,
     FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
     GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
-    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Presence,
-    PresenceList, PresenceState, Profile, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions,
-    ReaderList, Recall, Receipt, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
-    RequestState, Role, SearchUsers, Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo,
-    SetPresence, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, Typing, UpdateGroup,
-    User, UserArgument, UserList, Viewers, Welcome,
+    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
+    LoginExternal, Member, MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember,
+    Notification, Position, Presence, PresenceList, PresenceState, Profile, ProfileChanged, ProfileList,
+    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
+    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
+    SequenceKind, ServerFrame, Session, SessionInfo, SetPresence, SetRemark, SetRole, SettingsUpdate, Start,
+    Sync, SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Viewers, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -183,6 +183,7 @@ any_struct! {
     Credentials { name, password, device_name }
     Refresh { refresh_token }
     Authenticate { token, instance }
+    LoginExternal { token, device_name }
     CreateBot { name }
     UserArgument { user }
     FindUser { name }
@@ -227,6 +228,7 @@ any_struct! {
     FriendRequested { greeting }
     FriendAnswered { accepted }
     Typing { conversation, user }
+    ProfileChanged { user, version }
     SetPresence { away }
     Presence { user, state, last_seen_ms }
     PresenceList { presences }
@@ -318,10 +320,10 @@ macro_rules! any_enum {
 any_enum! {
     ClientFrame<Bytes> { Hello Request Ack; }
     ServerFrame<Bytes> { Welcome Reply Notification GoAway Ephemeral; }
-    Ephemeral { Typing; }
+    Ephemeral { Typing ProfileChanged; }
     Call<Bytes> {
         Register Login Refresh Authenticate CreateBot RevokeBot FindUser
-        Profiles UpdateProfile SearchUsers ChangePassword ListDevices RevokeDevice
+        Profiles UpdateProfile SearchUsers ChangePassword ListDevices RevokeDevice LoginExternal
         OpenDirect CreateGroup AddMembers RemoveMember Leave Rename ListMembers
         GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
         ApplyToGroup AnswerApplication ListApplications

@@ -14,13 +14,13 @@ use goim_proto::{
     DeviceArgument, DeviceInfo, DevicePage, Edit, Ephemeral, Error, ErrorCode, FindGroup, FindUser,
     FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
     GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
-    MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember, Notification, Position, Presence,
-    PresenceList, PresenceState, Profile, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions,
-    ReaderList, Recall, Receipt, Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend,
-    RequestState, Role, SearchUsers, Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo,
-    SetPresence, SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, Typing, UpdateGroup,
-    User, UserArgument, UserList, Viewers, Welcome,
+    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
+    LoginExternal, Member, MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember,
+    Notification, Position, Presence, PresenceList, PresenceState, Profile, ProfileChanged, ProfileList,
+    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
+    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
+    SequenceKind, ServerFrame, Session, SessionInfo, SetPresence, SetRemark, SetRole, SettingsUpdate, Start,
+    Sync, SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Viewers, Welcome,
 };
 
 use super::value::Value;
@@ -57,8 +57,8 @@ macro_rules! structs {
 /// Every struct.
 pub(crate) fn structs() -> Vec<Struct> {
     let mut all = structs! {
-        Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Typing SetPresence Presence PresenceList Error
-        Credentials Refresh Authenticate CreateBot UserArgument FindUser
+        Hello Request<Body> Ack Welcome ReplyTo<Body> Notification<Body> GoAway Typing ProfileChanged SetPresence Presence PresenceList Error
+        Credentials Refresh Authenticate LoginExternal CreateBot UserArgument FindUser
         UserList ProfileUpdate SearchUsers ChangePassword ListDevices DeviceArgument
         RequestFriend AnswerFriend ListFriendRequests ListUsers SetRemark SettingsUpdate
         FriendRequest FriendRequestPage Friend FriendPage BlockedPage AccountSettings

@@ -1,4 +1,4 @@
-//! Server-sent events: which conversations have something new, and who is typing, as it happens.
+//! Server-sent events: which conversations have something new, and what passes, as it happens.
 //!
 //! A stream is a connection of the hub like any other, so what it costs is bounded as theirs is: one mark
 //! for each conversation, of which the newest wins. The next one is taken when the client's socket has
@@ -31,6 +31,8 @@ const LOOK_AGAIN_MS: u64 = 1_000;
 pub(super) const HEAD: &str = "head";
 /// The name of an event that says who is typing.
 const TYPING: &str = "typing";
+/// The name of an event that says who has another profile.
+const PROFILE: &str = "profile";
 /// The name of the last event of a stream that ends for a reason.
 pub(super) const END: &str = "end";
 /// How often a silent stream says that it lives.
@@ -144,6 +146,7 @@ impl Events {
 fn passing(ephemeral: &Ephemeral) -> Option<Event> {
     match ephemeral {
         Ephemeral::Typing(typing) => event(TYPING, typing),
+        Ephemeral::ProfileChanged(changed) => event(PROFILE, changed),
         // Nothing of this server's own making is unknown to it.
         Ephemeral::Unknown(_) | _ => None,
     }

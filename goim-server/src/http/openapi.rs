@@ -255,13 +255,16 @@ fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
             ("What became of each message.".into(), "application/json", list)
         }
         Does::Events => {
-            let data = schemas.of(&goim_proto::Notification::<Content>::shape());
-            let typing = schemas.of(&goim_proto::Typing::shape());
+            let data = [
+                schemas.of(&goim_proto::Notification::<Content>::shape()),
+                schemas.of(&goim_proto::Typing::shape()),
+                schemas.of(&goim_proto::ProfileChanged::shape()),
+            ];
             let doc = format!(
-                "`event: head` with a Notification as its data, without entries; `event: typing`; and at last \
-                 `event: end` with an Error, if the server ends the stream. Data: {}, {}",
-                data["$ref"].as_str().unwrap_or_default(),
-                typing["$ref"].as_str().unwrap_or_default()
+                "`event: head` with a Notification as its data, without entries; `event: typing`; \
+                 `event: profile`; and at last `event: end` with an Error, if the server ends the stream. \
+                 Data: {}",
+                data.each_ref().map(|one| one["$ref"].as_str().unwrap_or_default()).join(", ")
             );
             (doc, "text/event-stream", json!({ "type": "string" }))
         }

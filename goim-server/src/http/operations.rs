@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use axum::routing::MethodFilter;
 use goim_proto::ErrorCode::{
-    self, BadArgument, BadContent, BadCredentials, BadName, EmptyText, Forbidden, NameTaken, NotFound,
-    NotMember, NotUtf8, OutOfOrder, Rejected, TextTooLong, TooLarge, WeakPassword,
+    self, BadArgument, BadContent, BadCredentials, BadName, EmptyText, Forbidden, NameTaken, NotConfigured,
+    NotFound, NotMember, NotUtf8, OutOfOrder, Rejected, TextTooLong, TooLarge, WeakPassword,
 };
 
 use self::Does::{Call, Download, Events, RemoveAttachment, SendAll, Upload};
@@ -91,7 +91,7 @@ impl Verb {
 impl Operation {
     /// Whether the caller has to show a token.
     pub(super) fn needs_token(&self) -> bool {
-        !matches!(self.does, Call("Register" | "Login" | "Refresh" | "Ping", _))
+        !matches!(self.does, Call("Register" | "Login" | "LoginExternal" | "Refresh" | "Ping", _))
     }
 
     /// The names in the path.
@@ -133,6 +133,7 @@ const DONE: StatusCode = StatusCode::NO_CONTENT;
 pub(super) const OPERATIONS: &[Operation] = &[
     op(Post,   "/v1/accounts",                Call("Register", "Session"),          MADE, &[BadName, NameTaken, WeakPassword]),
     op(Post,   "/v1/sessions",                Call("Login", "Session"),             MADE, &[BadCredentials, BadName]),
+    op(Post,   "/v1/sessions/external",       Call("LoginExternal", "Session"),     MADE, &[ErrorCode::BadToken, BadName, NotConfigured]),
     op(Post,   "/v1/sessions/refresh",        Call("Refresh", "Session"),           MADE, &[ErrorCode::BadToken]),
     op(Get,    "/v1/session",                 Call("Authenticate", "Authenticated"), OK,  &[BadName]),
     op(Delete, "/v1/session",                 Call("Logout", "Done"),               DONE, &[NotFound]),

@@ -28,7 +28,7 @@ pub(super) fn status_of(code: ErrorCode) -> StatusCode {
         | E::OffsetBeyondHead => StatusCode::BAD_REQUEST,
         E::Unauthenticated | E::BadCredentials | E::BadToken => StatusCode::UNAUTHORIZED,
         E::Forbidden | E::NotMember => StatusCode::FORBIDDEN,
-        E::NotFound | E::UnknownCall => StatusCode::NOT_FOUND,
+        E::NotFound | E::UnknownCall | E::NotConfigured => StatusCode::NOT_FOUND,
         E::NameTaken | E::OutOfOrder | E::OtherEpoch => StatusCode::CONFLICT,
         E::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         E::Rejected => StatusCode::UNPROCESSABLE_ENTITY,

@@ -59,7 +59,7 @@ impl Service {
         }
     }
 
-    async fn open_device(&self, user: UserId, name: &str) -> Answered {
+    pub(super) async fn open_device(&self, user: UserId, name: &str) -> Answered {
         let device = self.store.create_device(user, named(name), unix_ms()).await.map_err(failed)?;
         self.tokens_for(device).await
     }
@@ -241,7 +241,7 @@ fn named(device_name: &str) -> &str {
     if device_name.is_empty() { DEVICE_NAME } else { device_name }
 }
 
-fn check_device_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_device_name(name: &str) -> Result<(), Error> {
     if name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
         return refuse(ErrorCode::BadName, "a device's name has at most 64 bytes and no control characters");
     }

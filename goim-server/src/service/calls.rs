@@ -56,7 +56,7 @@ impl Service {
 
     async fn call(&self, connection: &Arc<Connection>, quic: &quinn::Connection, call: Call) -> Answered {
         match call {
-            Call::Register(_) | Call::Login(_) | Call::Refresh(_) => {
+            Call::Register(_) | Call::Login(_) | Call::LoginExternal(_) | Call::Refresh(_) => {
                 self.account_call(quic.remote_address().ip(), call).await
             }
             Call::Authenticate(arguments) => {
@@ -80,6 +80,7 @@ impl Service {
         match call {
             Call::Register(arguments) => self.register(arguments).await,
             Call::Login(arguments) => self.login(address, arguments).await,
+            Call::LoginExternal(arguments) => self.login_external(arguments).await,
             Call::Refresh(arguments) => self.refresh(&arguments.refresh_token).await,
             _ => unknown(),
         }

@@ -15,9 +15,11 @@ impl Service {
         let wrong = || refuse(ErrorCode::BadCredentials, "this is not your password");
         check_password(&new_password)?;
         let user = self.store.user(session.user).await.map_err(failed)?;
-        // (A bot has no password, nor has somebody who is gone.)
+        // (Nor has somebody who is gone.)
         let Some(old) = user.and_then(|user| user.password_hash) else {
-            return refuse(ErrorCode::Forbidden, "only people have passwords");
+            let message =
+                "you have no password: bots log in by their token, and accounts of an issuer by its";
+            return refuse(ErrorCode::Forbidden, message);
         };
         if password.len() > PASSWORD_BYTES_MAX {
             return wrong();

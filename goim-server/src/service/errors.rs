@@ -18,8 +18,13 @@ pub(super) fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, Error> {
 
 /// Refuses somebody who has used up what he is allowed.
 pub(super) fn limited(message: &'static str, wait: Duration) -> Error {
+    later(ErrorCode::RateLimited, message, wait)
+}
+
+/// Refuses for a while.
+pub(super) fn later(code: ErrorCode, message: &'static str, wait: Duration) -> Error {
     let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-    Error { retry_after_ms: Some(retry_after_ms), ..Error::new(ErrorCode::RateLimited, message) }
+    Error { retry_after_ms: Some(retry_after_ms), ..Error::new(code, message) }
 }
 
 /// Refuses a session that asks too often.

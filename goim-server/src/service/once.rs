@@ -60,7 +60,7 @@ impl Service {
     #[allow(clippy::wildcard_enum_match_arm, reason = "all other calls need a session and no connection")]
     async fn answer_once(&self, caller: &Caller, call: Call) -> Answered {
         match call {
-            Call::Register(_) | Call::Login(_) | Call::Refresh(_) => {
+            Call::Register(_) | Call::Login(_) | Call::LoginExternal(_) | Call::Refresh(_) => {
                 self.account_call(caller.address, call).await
             }
             Call::Ping => Ok(Reply::Done),

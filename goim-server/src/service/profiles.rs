@@ -23,11 +23,16 @@ impl Service {
         Ok(Reply::Profiles(ProfileList { profiles }))
     }
 
-    /// Changes the caller's own profile.
+    /// Changes the caller's own profile, of which friends who are here are told.
     pub(super) async fn update_profile(&self, session: &SessionInfo, update: ProfileUpdate) -> Answered {
         check_profile(&update)?;
+        // Before: what is of an epoch that ends meanwhile is not told in the next.
+        let epoch = self.epoch();
         match self.store.update_profile(session.user, &update).await.map_err(failed)? {
-            Some(profile) => Ok(Reply::Profiles(ProfileList { profiles: vec![profile] })),
+            Some(profile) => {
+                self.profile_news.note(epoch, &profile);
+                Ok(Reply::Profiles(ProfileList { profiles: vec![profile] }))
+            }
             None => refuse(ErrorCode::NotFound, "there is no such user any more"),
         }
     }

@@ -12,12 +12,14 @@ use super::logins::Logins;
 use super::offsets::Offsets;
 use super::once::Pace;
 use super::presence::Attendance;
+use super::profile_news::ProfileNews;
 use super::sequences::Sequences;
 use super::{Offers, Passwords, Ticket, Tokens, refuse};
 use crate::access::{Allowance, Buckets, Budget, Connection, Ending, Hub, Outgoing};
 use crate::clock::{Clock, unix_ms};
 use crate::commit::Committer;
 use crate::config::{Config, Limits};
+use crate::external::Issuer;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::uploads::{Slots, Storage};
@@ -40,10 +42,13 @@ pub(crate) struct Service {
     pub(super) passwords: Passwords,
     pub(super) tokens: Tokens,
     pub(super) logins: Logins,
+    /// Whose word is taken for who somebody is.
+    pub(super) issuer: Option<Issuer>,
     pub(super) pace: Pace,
     /// Devices that told of their typing, each with where.
     pub(super) typists: Buckets<(DeviceId, ConversationId)>,
     pub(super) attendance: Attendance,
+    pub(super) profile_news: ProfileNews,
     pub(super) sequences: Arc<Sequences>,
     pub(super) storage: Storage,
     pub(super) slots: Arc<Slots>,
@@ -63,11 +68,12 @@ pub(crate) struct Parts {
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tokens: Tokens,
+    pub(crate) issuer: Option<Issuer>,
 }
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, storage, committer, hub, metrics, tokens } = parts;
+        let Parts { config, clock, store, storage, committer, hub, metrics, tokens, issuer } = parts;
         let limits = config.limits.clone();
         let slots = Slots::new(config.uploads.at_once_max, config.uploads.user_at_once_max);
         let passwords = Passwords::new(limits.password_hashes_max);
@@ -90,9 +96,11 @@ impl Service {
             passwords,
             tokens,
             logins,
+            issuer,
             pace,
             typists,
             attendance: Attendance::default(),
+            profile_news: ProfileNews::default(),
             sequences,
             storage,
             slots,

@@ -14,6 +14,7 @@ mod error;
 mod friends;
 mod gate;
 mod groups;
+mod identities;
 mod messages;
 mod open;
 mod own;
@@ -32,6 +33,7 @@ pub use error::{StoreError, StoreResult};
 pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;
 pub use groups::{Applications, Groups};
+pub use identities::{ExternalIdentity, Identities};
 pub use messages::{
     Deletions, MessageAct, Messages, Objection, Receipts, Target, TargetRow, deleted_body, recalled_body,
     recalled_edit,

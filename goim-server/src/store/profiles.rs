@@ -19,6 +19,9 @@ pub trait Profiles: Send + Sync {
     /// such user.
     async fn update_profile(&self, user: UserId, update: &ProfileUpdate) -> StoreResult<Option<Profile>>;
 
+    /// A user's friends who hear of him: those whom he does not block and who do not block him.
+    async fn friends_to_tell(&self, user: UserId, limit: u32) -> StoreResult<Vec<UserId>>;
+
     /// Names and nicknames that begin with a folded prefix and stand behind `after`, in order: each
     /// with its place and its user.
     async fn search_users(

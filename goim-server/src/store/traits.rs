@@ -10,8 +10,8 @@ use super::types::{
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
 use super::{
-    Conversations, Deletions, EpochGate, Friends, Groups, Messages, OwnRead, Presences, Profiles, Receipts,
-    Sequences, StoreError, StoreResult, Uploads,
+    Conversations, Deletions, EpochGate, Friends, Groups, Identities, Messages, OwnRead, Presences, Profiles,
+    Receipts, Sequences, StoreError, StoreResult, Uploads,
 };
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
@@ -25,6 +25,7 @@ pub trait Store:
     + Deletions
     + Friends
     + Groups
+    + Identities
     + LaneStore
     + Log
     + Messages

@@ -14,6 +14,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _};
 
 use crate::config::{Place, Uploads};
+use crate::outbound;
 
 /// Why there is nowhere to keep uploads, or what was kept cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +52,7 @@ impl Storage {
                 Ok(Self { store: Arc::<LocalFileSystem>::clone(&folder), folder: Some(folder) })
             }
             Place::Bucket { name, prefix } => {
-                // Its client of HTTP takes the process' provider, and has none of its own.
-                let _ = rustls::crypto::ring::default_provider().install_default();
+                outbound::provide_tls();
                 let bucket = bucket(name, uploads).build()?;
                 Ok(Self { store: Arc::new(PrefixStore::new(bucket, prefix.as_str())), folder: None })
             }

@@ -20,6 +20,7 @@ mod faults;
 mod fixtures;
 mod friends;
 mod groups;
+mod identities;
 mod ledger;
 mod presence;
 mod profiles;

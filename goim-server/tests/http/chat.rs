@@ -119,6 +119,24 @@ async fn an_event_of_typing(backend: &Backend) {
     assert_eq!((name.as_str(), data), ("typing", json!({ "conversation": group, "user": ada.user })));
 }
 
+async fn an_event_of_a_profile(backend: &Backend) {
+    let server = server(backend).await;
+    let (ada, ben) = (Http::user(&server, "ada").await, Http::user(&server, "ben").await);
+    ben.post("/v1/sync", &json!({})).await.ok();
+    ada.befriend(&ben).await;
+    let mut events = ben.events().await;
+    ada.json("PATCH", "/v1/profile", &json!({ "nickname": "Countess" })).await.ok();
+    let news = async {
+        loop {
+            let (name, data) = events.next().await.expect("an event");
+            if name != "head" {
+                break (name, data);
+            }
+        }
+    };
+    assert_eq!(news.await, ("profile".into(), json!({ "user": ada.user, "version": 2 })));
+}
+
 async fn a_list_is_answered_in_full_once(backend: &Backend) {
     let server = server(backend).await;
     let ada = Http::user(&server, "ada").await;
@@ -155,6 +173,7 @@ on_both_stores! {
     super::a_whole_chat as two_people_chat_through_http_alone,
     super::events_of_what_moved as g5_events_say_what_moved_and_begin_with_what_is_not_handled,
     super::an_event_of_typing as typing_is_an_event,
+    super::an_event_of_a_profile as a_changed_profile_is_an_event,
     super::a_list_is_answered_in_full_once as a_list_that_has_not_changed_is_not_answered_again,
     super::a_bot_s_instances as a_bot_names_its_instance_in_a_header,
 }

@@ -14,6 +14,7 @@ mod client;
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod common;
 mod document;
+mod external;
 mod operations;
 mod s3;
 #[path = "../support/mod.rs"]

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::backend::Backend;
-use crate::client::{Http, MINT, credentials, id, message, server};
+use crate::client::{Http, MINT, credentials, id, message, server_with};
 use crate::on_both_stores;
+use crate::support::issuer::{Signer, claims, trusting_file};
 use crate::support::unique;
 use crate::uploads::hash_of;
 
@@ -53,12 +54,15 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no string")).to_owned()
 }
 
-async fn accounts(walk: &mut Walk, nobody: &Http) -> Http {
+async fn accounts(walk: &mut Walk, nobody: &Http, issuer: &Signer) -> Http {
     let name = unique("cyd");
     let none = || Value::Null;
     walk.step(nobody, "Ping", &[], "", none()).await;
     walk.step(nobody, "Register", &[], "", credentials(&name)).await;
     let login = walk.step(nobody, "Login", &[], "", credentials(&name)).await;
+    let by_token = json!({ "token": issuer.sign(&claims("eve")), "device_name": "phone" });
+    let external = walk.step(nobody, "LoginExternal", &[], "", by_token).await;
+    assert_ne!(external["info"]["user"], login["info"]["user"]);
     let refresh = json!({ "refresh_token": login["refresh_token"] });
     let session = walk.step(nobody, "Refresh", &[], "", refresh).await;
     let user = text(&session["info"]["user"]);
@@ -216,12 +220,14 @@ async fn change(walk: &mut Walk, ada: &Http, ben: &Http, group: &str, seq: &str)
 }
 
 async fn every_operation(backend: &Backend) {
-    let server = server(backend).await;
+    let (issuer, folder) = (Signer::ec("key"), tempfile::tempdir().unwrap());
+    let trusted = trusting_file(folder.path(), &[&issuer]);
+    let server = server_with(backend, |config| config.external_login = trusted).await;
     let nobody = Http::nobody(&server);
     let document = nobody.get("/v1/openapi.json").await.ok();
     let mut walk = Walk { document, done: BTreeSet::new() };
     let (ada, ben) = (Http::user(&server, "ada").await, Http::user(&server, "ben").await);
-    let cyd = accounts(&mut walk, &nobody).await;
+    let cyd = accounts(&mut walk, &nobody, &issuer).await;
     friends(&mut walk, &ada, &ben).await;
     let group = groups(&mut walk, &ada, &ben, &cyd).await;
     messages(&mut walk, &ada, &ben, &group).await;

@@ -17,11 +17,13 @@ mod client;
 mod common;
 mod conversations;
 mod door;
+mod external;
 mod features;
 mod friends;
 mod groups;
 mod messages;
 mod presence;
+mod profile_news;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;

@@ -11,7 +11,7 @@ use crate::support::{RawClient, TestServer, mint, unique};
 use crate::world::{done, server};
 
 /// Bots with a connection each, all of one owner's.
-async fn people<const N: usize>(server: &TestServer, datagrams: bool) -> [RawClient; N] {
+pub(crate) async fn people<const N: usize>(server: &TestServer, datagrams: bool) -> [RawClient; N] {
     let mut factory = RawClient::user(server.addr(), "factory").await;
     let mut bots = Vec::new();
     for _ in 0..N {

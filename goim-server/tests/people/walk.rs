@@ -8,15 +8,16 @@ use goim_proto::{
     Allocate, AnswerApplication, AnswerFriend, ApplyToGroup, Audience, Authenticate, Call, ChangePassword,
     Commit, Content, ConversationArgument, ConversationUpdate, CreateBot, CreateGroup, DeviceArgument, Edit,
     FindGroup, FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy,
-    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers, Member,
-    Members, MessageList, MuteMember, Position, ProfileUpdate, Pull, React, Recall, Refresh, Rename, Reply,
-    ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetPresence, SetRemark, SetRole,
-    SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
+    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
+    LoginExternal, Member, Members, MessageList, MuteMember, Position, ProfileUpdate, Pull, React, Recall,
+    Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetPresence,
+    SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
 };
 
 use crate::backend::Backend;
 use crate::door::Door;
 use crate::on_both_stores;
+use crate::support::issuer::{Signer, claims, trusting_file};
 use crate::support::{RawClient, TestServer, credentials, mint, unique};
 use crate::world::{instance, server};
 
@@ -51,6 +52,8 @@ struct Scene {
     said: Seq,
     /// What the owner has said in the direct chat.
     told: Seq,
+    /// Of the issuer that the server trusts.
+    token: String,
 }
 
 /// A call's name, how it is made, and what everybody is answered:
@@ -63,6 +66,8 @@ const TABLE: &[Row] = &[
     //                                                                      no re st bl rm mu me ad ow
     ("Register",       |_| Call::Register(credentials(&unique("walker"))), ". . . . . . . . ."),
     ("Login",          |_| Call::Login(credentials("factory")),            ". . . . . . . . ."),
+    ("LoginExternal",  |s| Call::LoginExternal(by_token(s)),               ". . . . . . . . ."),
+    ("LoginExternal",  |_| Call::LoginExternal(LoginExternal::default()),  "T T T T T T T T T"),
     ("Refresh",        |_| Call::Refresh(Refresh::default()),              "T T T T T T T T T"),
     ("Logout",         |_| Call::Logout,                                   "U U . . . . . . ."),
     ("Authenticate",   |_| Call::Authenticate(Authenticate::default()),    "T T T T T T T T T"),
@@ -143,6 +148,10 @@ const TABLE: &[Row] = &[
     ("Allocate",       |_| Call::Allocate(Allocate::default()),            "U U F F F F F F F"),
     ("UpdateSettings", |_| Call::UpdateSettings(SettingsUpdate::default()), "U U . . . . . . ."),
 ];
+
+fn by_token(scene: &Scene) -> LoginExternal {
+    LoginExternal { token: scene.token.clone(), ..LoginExternal::default() }
+}
 
 fn new_password() -> ChangePassword {
     ChangePassword { password: "correct horse".into(), new_password: "battery staple".into() }
@@ -259,6 +268,7 @@ fn at(name: &str) -> usize {
 /// Everybody who acts: bots, which need no password, all of one factory.
 struct Cast<'a> {
     server: &'a TestServer,
+    issuer: &'a Signer,
     factory: RawClient,
     owner: RawClient,
     hermit: UserId,
@@ -271,7 +281,7 @@ struct Cast<'a> {
 }
 
 impl<'a> Cast<'a> {
-    async fn gather(server: &'a TestServer) -> Self {
+    async fn gather(server: &'a TestServer, issuer: &'a Signer) -> Self {
         let mut factory = RawClient::user(server.addr(), "factory").await;
         let mut callers = Vec::new();
         for name in &CALLERS[1..] {
@@ -292,7 +302,7 @@ impl<'a> Cast<'a> {
         let friends_only =
             SettingsUpdate { direct_from: Some(Audience::Friends), ..SettingsUpdate::default() };
         instance(server, &token, "").await.call(Call::UpdateSettings(friends_only)).await.unwrap();
-        Self { server, factory, owner, hermit, closed, lounge, club, callers }
+        Self { server, issuer, factory, owner, hermit, closed, lounge, club, callers }
     }
 
     async fn made(factory: &mut RawClient, name: &str) -> (UserId, String) {
@@ -333,7 +343,22 @@ impl<'a> Cast<'a> {
         let owner = self.user("owner");
         let said = self.owner.text(group, "hello").await.unwrap().seq;
         let told = self.owner.text(direct, "hello").await.unwrap().seq;
-        Scene { group, number, lounge, club, direct, target, outsider, hermit, owner, closed, said, told }
+        let token = self.issuer.sign(&claims("walker"));
+        Scene {
+            group,
+            number,
+            lounge,
+            club,
+            direct,
+            target,
+            outsider,
+            hermit,
+            owner,
+            closed,
+            said,
+            told,
+            token,
+        }
     }
 
     /// What a caller is answered, on a device that nobody else has.
@@ -350,17 +375,23 @@ impl<'a> Cast<'a> {
 }
 
 async fn over_quic(backend: &Backend) {
-    walk(&server(backend, |_| {}).await, None).await;
+    walk(backend, false).await;
 }
 
 async fn over_http(backend: &Backend) {
-    let server =
-        server(backend, |config| config.api_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)))).await;
-    walk(&server, Some(&Door::of(&server).await)).await;
+    walk(backend, true).await;
 }
 
-async fn walk(server: &TestServer, door: Option<&Door>) {
-    let mut cast = Cast::gather(server).await;
+async fn walk(backend: &Backend, over_http: bool) {
+    let (issuer, folder) = (Signer::ed("key"), tempfile::tempdir().unwrap());
+    let trusted = trusting_file(folder.path(), &[&issuer]);
+    let server = server(backend, |config| {
+        config.external_login = trusted;
+        config.api_listen = over_http.then_some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    })
+    .await;
+    let door = if over_http { Some(Door::of(&server).await) } else { None };
+    let mut cast = Cast::gather(&server, &issuer).await;
     let mut wrong = Vec::new();
     let mut scene = cast.scene().await;
     // Over HTTP it has no token of its own, and says whom the request's speaks for.
@@ -370,7 +401,7 @@ async fn walk(server: &TestServer, door: Option<&Door>) {
         for at in 0..CALLERS.len() {
             let call = call(&scene);
             assert!(format!("{call:?}").starts_with(name), "{name} makes {call:?}");
-            let answer = cast.answer(door, at, call).await;
+            let answer = cast.answer(door.as_ref(), at, call).await;
             // A token that is no good is refused when a connection says hello, and with each request.
             let is_refused_token = door.is_some() && at == 1 && answer == "T" && *name != "Refresh";
             answered.push(if is_refused_token { "U" } else { answer });

@@ -10,6 +10,8 @@
 
 mod client;
 pub mod http;
+pub mod issuer;
+pub mod issuer_host;
 mod server;
 mod users;
 

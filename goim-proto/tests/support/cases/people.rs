@@ -5,8 +5,8 @@ use goim_proto::content::{Content, FriendAnswered, FriendRequested};
 use goim_proto::{
     AccountSettings, AnswerFriend, Audience, BlockedPage, Call, ChangePassword, DeviceArgument, DeviceInfo,
     DevicePage, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, ListDevices,
-    ListFriendRequests, ListUsers, Profile, ProfileList, ProfileUpdate, Reply, RequestFriend, RequestState,
-    SearchUsers, SetRemark, SettingsUpdate, UserArgument, UserList, Viewers,
+    ListFriendRequests, ListUsers, LoginExternal, Profile, ProfileList, ProfileUpdate, Reply, RequestFriend,
+    RequestState, SearchUsers, SetRemark, SettingsUpdate, UserArgument, UserList, Viewers,
 };
 
 use super::{BEN, BOT, Case, DEVICE, NOW_MS, call, content, reply};
@@ -21,6 +21,8 @@ pub(super) fn calls() -> Vec<Case> {
     let one = ProfileUpdate { bio: Some(String::new()), ..ProfileUpdate::default() };
     let search = SearchUsers { prefix: "be".into(), after: "70002:ben".into(), limit: 20 };
     let password = ChangePassword { password: "correct horse".into(), new_password: "battery staple".into() };
+    let external =
+        LoginExternal { token: "eyJhbGciOiJFZERTQSJ9.e30.c2ln".into(), device_name: "phone".into() };
     let request = RequestFriend { user: BEN, greeting: "tea?".into() };
     let requests = ListFriendRequests { sent: true, before: 31, limit: 20 };
     let page = ListUsers { after: BEN, limit: 50 };
@@ -46,6 +48,7 @@ pub(super) fn calls() -> Vec<Case> {
         call("SearchUsers", Call::SearchUsers(search)),
         call("ChangePassword", Call::ChangePassword(password)),
         call("ListDevices", Call::ListDevices(ListDevices { after: DEVICE, limit: 10 })),
+        call("LoginExternal", Call::LoginExternal(external)),
         call("RevokeDevice", Call::RevokeDevice(DeviceArgument { device: DeviceId::new(13) })),
     ]
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use goim_proto::{
-    Call, ConversationArgument, Ephemeral, Presence, PresenceList, PresenceState, Reply, ServerFrame,
-    SetPresence, Typing, UserList,
+    Call, ConversationArgument, Ephemeral, Presence, PresenceList, PresenceState, ProfileChanged, Reply,
+    ServerFrame, SetPresence, Typing, UserList,
 };
 
 use super::{ADA, BEN, BOT, Case, GROUP, NOW_MS, call, case, reply};
@@ -19,7 +19,12 @@ pub(super) fn calls() -> Vec<Case> {
 pub(super) fn frames() -> Vec<Case> {
     let typing =
         || ServerFrame::<Bytes>::Ephemeral(Ephemeral::Typing(Typing { conversation: GROUP, user: BEN }));
-    vec![case("ServerFrame/Ephemeral", typing()), case("Ephemeral/Typing", typing())]
+    let changed = Ephemeral::ProfileChanged(ProfileChanged { user: BEN, version: 4 });
+    vec![
+        case("ServerFrame/Ephemeral", typing()),
+        case("Ephemeral/Typing", typing()),
+        case("Ephemeral/ProfileChanged", ServerFrame::<Bytes>::Ephemeral(changed)),
+    ]
 }
 
 pub(super) fn unknown() -> Case {

@@ -199,6 +199,15 @@ impl Hub {
         }
     }
 
+    /// Tells users' connections of an epoch, whatever they read, what passes.
+    pub(crate) fn whisper_to(&self, epoch: Epoch, users: &[UserId], ephemeral: &Ephemeral) {
+        for user in users {
+            let hearers = self.connections_of(*user);
+            let of_epoch = hearers.iter().filter(|connection| connection.epoch() == epoch);
+            of_epoch.filter(|connection| connection.whisper(ephemeral)).for_each(|one| one.wake());
+        }
+    }
+
     /// Tells a user's connections, but for those of a device, that his read marker has moved in an epoch.
     pub(crate) fn read_marker(&self, epoch: Epoch, marker: &ReadMarker, but_for: Option<DeviceId>) {
         let ReadMarker { user, conversation, seq } = *marker;

@@ -2,7 +2,7 @@ use futures_util::FutureExt as _;
 use goim_core::room::{Look, Registration};
 use goim_core::{BoxLimits, ClientMsgId, DeviceId, Entry};
 use goim_proto::content::{MemberRemoved, MembersAdded};
-use goim_proto::{Content, SessionInfo};
+use goim_proto::{Content, Ephemeral, ProfileChanged, SessionInfo};
 
 use super::*;
 use crate::telemetry::Open;
@@ -257,4 +257,16 @@ fn a_recall_blanks_what_is_kept_of_its_message_and_of_the_edits_of_it() {
     let (blank, blank_edit) = (crate::store::recalled_body(), crate::store::recalled_edit(Seq::FIRST));
     assert_eq!(bodies, [blank, blank_edit, another, better, recalled]);
     assert_eq!(kept[0], Entry { body: bodies[0].clone(), ..entry(1).entry }, "all else is as it was");
+}
+
+#[test]
+fn g6_what_passes_is_told_in_its_own_epoch_and_to_all_of_a_user_s_connections() {
+    let node = Node::new();
+    let (one, other, stranger) = (node.entered(1), node.entered(1), node.entered(2));
+    let news = Ephemeral::ProfileChanged(ProfileChanged { user: UserId::new(9), version: 2 });
+    node.hub.whisper_to(NEXT, &[UserId::new(1)], &news);
+    assert_eq!(one.take_ephemeral(), None);
+    node.hub.whisper_to(EPOCH, &[UserId::new(1), UserId::new(3)], &news);
+    assert_eq!((one.take_ephemeral(), other.take_ephemeral()), (Some(news.clone()), Some(news)));
+    assert_eq!(stranger.take_ephemeral(), None);
 }

@@ -69,6 +69,7 @@ conversations!(PostgresStore, PgConnection, list, windows, bind_list);
 deletions!(PostgresStore, list, bind_list);
 friends!(PostgresStore, PgConnection, list, bind_list);
 groups!(PostgresStore);
+identities!(PostgresStore);
 log!(PostgresStore, PgConnection, list, bind_list);
 messages!(PostgresStore, PgConnection, list, bind_list);
 presence!(PostgresStore, list, bind_list);

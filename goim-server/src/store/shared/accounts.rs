@@ -21,6 +21,47 @@ macro_rules! accounts {
                 }))
             }
 
+            /// Makes a user with his inbox, and returns both, or `None` if the name is taken.
+            async fn insert_user(
+                connection: &mut $connection,
+                name: &str,
+                password_hash: Option<&str>,
+                owner: Option<goim_core::UserId>,
+                now_ms: u64,
+            ) -> Result<Option<(i64, i64)>, sqlx::Error> {
+                let user: Option<(i64,)> = sqlx::query_as(
+                    "INSERT INTO users (name, password_hash, owner, inbox, created_at, direct_from) \
+                     VALUES ($1, $2, $3, 0, $4, CASE WHEN $3 IS NULL THEN 1 ELSE 2 END) \
+                     ON CONFLICT (name) DO NOTHING RETURNING id",
+                )
+                .bind(name)
+                .bind(password_hash)
+                .bind(owner.map(|owner| owner.as_i64()))
+                .bind($crate::store::shared::rows::column(now_ms))
+                .fetch_optional(&mut *connection)
+                .await?;
+                let Some((user,)) = user else { return Ok(None) };
+                let (inbox,): (i64,) =
+                    sqlx::query_as("INSERT INTO conversations (kind, creator) VALUES (3, $1) RETURNING id")
+                        .bind(user)
+                        .fetch_one(&mut *connection)
+                        .await?;
+                sqlx::query("UPDATE users SET inbox = $2 WHERE id = $1")
+                    .bind(user)
+                    .bind(inbox)
+                    .execute(&mut *connection)
+                    .await?;
+                // He reads his inbox from its first entry on; nobody has to let him in.
+                sqlx::query(
+                    "INSERT INTO members (conversation, user_id, from_seq, role) VALUES ($1, $2, 1, 3)",
+                )
+                .bind(inbox)
+                .bind(user)
+                .execute(&mut *connection)
+                .await?;
+                Ok(Some((user, inbox)))
+            }
+
             fn device_row((device, user, inbox, revoked): (i64, i64, i64, bool)) -> $crate::store::DeviceRow {
                 $crate::store::DeviceRow {
                     device: goim_core::DeviceId::from_i64(device),
@@ -42,36 +83,8 @@ macro_rules! accounts {
             ) -> $crate::store::StoreResult<Option<$crate::store::UserRow>> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
-                let user: Option<(i64,)> = sqlx::query_as(
-                    "INSERT INTO users (name, password_hash, owner, inbox, created_at, direct_from) \
-                     VALUES ($1, $2, $3, 0, $4, CASE WHEN $3 IS NULL THEN 1 ELSE 2 END) \
-                     ON CONFLICT (name) DO NOTHING RETURNING id",
-                )
-                .bind(name)
-                .bind(password_hash)
-                .bind(owner.map(|owner| owner.as_i64()))
-                .bind($crate::store::shared::rows::column(now_ms))
-                .fetch_optional(&mut *transaction)
-                .await?;
-                let Some((user,)) = user else { return Ok(None) };
-                let (inbox,): (i64,) =
-                    sqlx::query_as("INSERT INTO conversations (kind, creator) VALUES (3, $1) RETURNING id")
-                        .bind(user)
-                        .fetch_one(&mut *transaction)
-                        .await?;
-                sqlx::query("UPDATE users SET inbox = $2 WHERE id = $1")
-                    .bind(user)
-                    .bind(inbox)
-                    .execute(&mut *transaction)
-                    .await?;
-                // He reads his inbox from its first entry on; nobody has to let him in.
-                sqlx::query(
-                    "INSERT INTO members (conversation, user_id, from_seq, role) VALUES ($1, $2, 1, 3)",
-                )
-                .bind(inbox)
-                .bind(user)
-                .execute(&mut *transaction)
-                .await?;
+                let made = Self::insert_user(&mut transaction, name, password_hash, owner, now_ms).await?;
+                let Some((user, inbox)) = made else { return Ok(None) };
                 transaction.commit().await?;
                 Ok(Some($crate::store::UserRow {
                     user: goim_core::UserId::from_i64(user),

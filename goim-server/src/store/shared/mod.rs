@@ -16,6 +16,8 @@ mod friends;
 #[macro_use]
 mod groups;
 #[macro_use]
+mod identities;
+#[macro_use]
 mod log;
 #[macro_use]
 mod messages;

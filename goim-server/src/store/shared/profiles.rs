@@ -46,6 +46,27 @@ macro_rules! profiles {
                 Ok(row.map($crate::store::shared::rows::profile))
             }
 
+            async fn friends_to_tell(
+                &self,
+                user: goim_core::UserId,
+                limit: u32,
+            ) -> $crate::store::StoreResult<Vec<goim_core::UserId>> {
+                let mut connection = self.read().await?;
+                let rows: Vec<(i64,)> = sqlx::query_as(
+                    "SELECT friend_id FROM friends WHERE user_id = $1 \
+                     AND NOT EXISTS (SELECT 1 FROM blocks \
+                         WHERE blocks.user_id = $1 AND blocked_id = friend_id) \
+                     AND NOT EXISTS (SELECT 1 FROM blocks \
+                         WHERE blocks.user_id = friend_id AND blocked_id = $1) \
+                     ORDER BY friend_id LIMIT $2",
+                )
+                .bind(user.as_i64())
+                .bind(i64::from(limit))
+                .fetch_all(&mut *connection)
+                .await?;
+                Ok(rows.into_iter().map(|(id,)| goim_core::UserId::from_i64(id)).collect())
+            }
+
             async fn search_users(
                 &self,
                 prefix: &str,

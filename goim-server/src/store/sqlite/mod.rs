@@ -77,6 +77,7 @@ conversations!(SqliteStore, SqliteConnection, list, windows, bind_list);
 deletions!(SqliteStore, list, bind_list);
 friends!(SqliteStore, SqliteConnection, list, bind_list);
 groups!(SqliteStore);
+identities!(SqliteStore);
 log!(SqliteStore, SqliteConnection, list, bind_list);
 messages!(SqliteStore, SqliteConnection, list, bind_list);
 presence!(SqliteStore, list, bind_list);
