@@ -21,7 +21,7 @@ use crate::commit::{Committer, Sink};
 use crate::config::{Config, ConfigError};
 use crate::http;
 use crate::service::rules::ChatRules;
-use crate::service::{Outcomes, Parts, Service, Ticket, Tokens};
+use crate::service::{News, Outcomes, Parts, Service, Ticket, Tokens};
 use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::uploads::{Storage, StorageError};
@@ -125,8 +125,13 @@ impl Server {
         let hub = Arc::new(Hub::new(store.gate().served(), MsgBox::new(limits), Arc::clone(&metrics)));
         let bus = LocalBus::new(Arc::clone(&hub), clock);
         let unmarked_duplicate_cost = config.limits.unmarked_duplicate_cost;
-        let sink: Arc<dyn Sink<Ticket>> =
-            Arc::new(Outcomes { metrics: Arc::clone(&metrics), bus, unmarked_duplicate_cost });
+        let news = Arc::new(News::default());
+        let sink: Arc<dyn Sink<Ticket>> = Arc::new(Outcomes {
+            metrics: Arc::clone(&metrics),
+            bus,
+            news: Arc::clone(&news),
+            unmarked_duplicate_cost,
+        });
         let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
         let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
         let committer = Committer::start(
@@ -136,7 +141,7 @@ impl Server {
             LaneLimits::default(),
             &sink,
         );
-        Arc::new(Service::new(Parts { config, clock, store, storage, committer, hub, metrics, tokens }))
+        Arc::new(Service::new(Parts { config, clock, store, storage, committer, hub, metrics, news, tokens }))
     }
 
     /// Where clients connect.
@@ -254,6 +259,8 @@ fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     tasks.spawn(async move { service.follow_invitations().await });
     let service = node();
     tasks.spawn(async move { service.deliver_due().await });
+    let service = node();
+    tasks.spawn(async move { service.index_messages().await });
     let service = node();
     tasks.spawn(async move { service.sweep_uploads().await });
     let service = node();

@@ -10,8 +10,8 @@ use super::types::{
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
 use super::{
-    Conversations, Deletions, EpochGate, Friends, Groups, Messages, Presences, Profiles, Receipts, Sequences,
-    StoreError, StoreResult, Uploads,
+    Conversations, Deletions, EpochGate, Friends, Groups, MessageSearch, Messages, Presences, Profiles,
+    Receipts, Sequences, StoreError, StoreResult, Uploads,
 };
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
@@ -27,6 +27,7 @@ pub trait Store:
     + Groups
     + LaneStore
     + Log
+    + MessageSearch
     + Messages
     + Presences
     + Profiles

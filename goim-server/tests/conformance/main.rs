@@ -24,6 +24,7 @@ mod presence;
 mod profiles;
 mod readers;
 mod rivals;
+mod search;
 mod sequences;
 mod stopping;
 mod uploads;

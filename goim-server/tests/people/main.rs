@@ -18,6 +18,7 @@ mod friends;
 mod groups;
 mod messages;
 mod presence;
+mod search;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;
