@@ -254,6 +254,8 @@ async fn recall_while_indexing(backend: &Backend) {
     let indexing = tokio::spawn(async move { indexer.index(&conversation).await });
     if held.is_some() {
         waits(&raw, 1).await;
+        let rival = backend.open().await.index(&conversation).await.expect("an answer");
+        assert_eq!(rival, conversation, "one at a time");
     }
     let recalling = tokio::spawn(async move {
         room.recall(first).await;
