@@ -92,14 +92,10 @@ impl News {
         self.arrived.notify_one();
     }
 
-    /// Some of them, and whether some were lost.
+    /// All that are known, and whether there were more.
     fn take(&self) -> (Vec<ConversationId>, bool) {
-        let mut fresh = self.fresh();
-        let some: Vec<_> = fresh.conversations.iter().take(INDEXED_AT_ONCE).copied().collect();
-        for one in &some {
-            fresh.conversations.remove(one);
-        }
-        (some, mem::take(&mut fresh.lost))
+        let Fresh { conversations, lost } = mem::take(&mut *self.fresh());
+        (conversations.into_iter().collect(), lost)
     }
 }
 
@@ -136,9 +132,8 @@ impl Service {
     pub(crate) async fn index_messages(&self) {
         let mut comparison = Comparison { after: ConversationId::default(), pages: Pages::All };
         loop {
-            let began = Instant::now();
             match self.index_some(&mut comparison).await {
-                Ok(true) => sleep(began.elapsed() * REST).await,
+                Ok(true) => {}
                 Ok(false) => {
                     // Either is fine: there is news, or it is time to look.
                     if timeout(COMPARE_EVERY, self.news.arrived.notified()).await.is_err() {
@@ -154,29 +149,33 @@ impl Service {
         }
     }
 
-    /// Indexes what is known to be new, or looks for what is not; whether there may be more.
+    /// Indexes what is known to be new, and looks for what is not; whether there is more already.
     async fn index_some(&self, comparison: &mut Comparison) -> Result<bool, StoreError> {
         let (fresh, lost) = self.news.take();
         if lost {
             *comparison = Comparison { after: ConversationId::default(), pages: Pages::All };
         }
-        if !fresh.is_empty() {
+        let mut more = false;
+        // Each has its turn before one that has news again.
+        for some in fresh.chunks(INDEXED_AT_ONCE) {
+            let began = Instant::now();
+            let left = self.store.index(some).await.inspect_err(|_| self.news.note(fresh.clone()))?;
             self.metrics.indexings_total.add(1);
-            let left = self.store.index(&fresh).await.inspect_err(|_| self.news.note(fresh))?;
+            more |= !left.is_empty();
             self.news.note(left);
-            return Ok(true);
+            sleep(began.elapsed() * REST).await;
         }
         if comparison.pages == Pages::None {
-            return Ok(false);
+            return Ok(more);
         }
         let page = self.store.compare_index(comparison.after, COMPARED_AT_ONCE).await?;
         comparison.after = page.last.unwrap_or_default();
         if page.last.is_none() || comparison.pages == Pages::One {
             comparison.pages = Pages::None;
         }
-        let found = !page.behind.is_empty();
+        more |= !page.behind.is_empty() || comparison.pages == Pages::All;
         self.news.note(page.behind);
-        Ok(found || comparison.pages == Pages::All)
+        Ok(more)
     }
 }
 
@@ -222,12 +221,12 @@ mod tests {
         let news = News::default();
         news.note(ids(0..NEWS_MAX as u64));
         news.note(ids(0..9));
-        let (some, lost) = news.take();
-        assert_eq!((some.len(), lost), (INDEXED_AT_ONCE, false), "each once");
-        news.note(ids(20_000..20_000 + INDEXED_AT_ONCE as u64 + 1));
-        let (some, lost) = news.take();
-        assert_eq!((some.len(), lost), (INDEXED_AT_ONCE, true));
-        assert!(!news.take().1, "and only once");
+        let (all, lost) = news.take();
+        assert_eq!((all.len(), lost), (NEWS_MAX, false), "each once");
+        news.note(ids(0..NEWS_MAX as u64 + 1));
+        let (all, lost) = news.take();
+        assert_eq!((all.len(), lost), (NEWS_MAX, true));
+        assert_eq!(news.take(), (Vec::new(), false), "and only once");
     }
 
     #[test]
