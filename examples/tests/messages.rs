@@ -37,6 +37,21 @@ async fn shown(client: &Client, conversation: ConversationId) -> (Content, u64, 
     (content, form.edited_at_ms, reactions.collect())
 }
 
+/// Where something is found, as soon as it is.
+async fn found(client: &Client, conversation: ConversationId, query: &str) -> Vec<Seq> {
+    let there = async {
+        loop {
+            let page = client.search_messages(query, Some(conversation), "", 10).await.unwrap();
+            if !page.messages.is_empty() {
+                return page.messages.iter().map(|found| found.entry.seq).collect();
+            }
+            // A user may search so often.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, there).await.expect("it is not found")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_are_edited_reacted_to_and_recalled() {
     let dir = tempfile::tempdir().unwrap();
@@ -69,7 +84,10 @@ async fn messages_are_edited_reacted_to_and_recalled() {
     let page = ben.conversations(ConversationId::default(), 0).await.unwrap();
     let item = page.items.into_iter().find(|item| item.conversation == group).unwrap();
     assert_eq!((item.last.map(|last| last.seq), item.unread, item.pinned), (Some(seq), 0, true));
+    assert_eq!(found(&ben, group, "coff").await, [seq]);
+    assert_eq!(ben.search_messages("tea", None, "", 0).await.unwrap().messages, [], "it was edited");
     ada.recall(group, seq).await.unwrap();
+    assert_eq!(ben.search_messages("coffee", None, "", 0).await.unwrap().messages, []);
     assert!(matches!(next(&mut entries).await, Content::Recalled(recalled) if recalled.seq == seq));
     ben.delete_for_me(group, &[seq]).await.unwrap();
     let (left, ..) = shown(&ben, group).await;

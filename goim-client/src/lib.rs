@@ -59,11 +59,11 @@ pub use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, Us
 pub use goim_proto::{
     AccountSettings, Application, ApplicationPage, Audience, BlankReason, BlockedPage, BotToken, Content,
     ConversationInfo, ConversationItem, ConversationKind, ConversationPage, ConversationUpdate, DeviceInfo,
-    DevicePage, Error as ServerError, ErrorCode, FileContent, FoundPage, Friend, FriendPage, FriendRequest,
-    FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom, HistoryPage, ImageContent, JoinPolicy,
-    MemberInfo, MessageForm, Position, Presence, PresenceState, Profile, ProfileUpdate, Reactions,
-    ReaderList, Receipt, References, RequestState, Role, Sent, SequenceKind, Session, SessionInfo,
-    SettingsUpdate, Start, SyncItem, TextContent, User, Viewers,
+    DevicePage, Error as ServerError, ErrorCode, FileContent, FoundMessage, FoundPage, Friend, FriendPage,
+    FriendRequest, FriendRequestPage, Gender, GroupChange, GroupInfo, HistoryFrom, HistoryPage, ImageContent,
+    JoinPolicy, MemberInfo, MessageForm, MessagePage, Position, Presence, PresenceState, Profile,
+    ProfileUpdate, Reactions, ReaderList, Receipt, References, RequestState, Role, Sent, SequenceKind,
+    Session, SessionInfo, SettingsUpdate, Start, SyncItem, TextContent, User, Viewers,
 };
 pub use local_store::{LocalStore, MemoryStore, OutgoingMessage, SqliteStore};
 pub use options::{ClientBuilder, CommitPolicy};

@@ -118,6 +118,8 @@ wire_enum! {
         53 => ListConversations(ListConversations),
         /// Changes how the caller keeps a conversation, on all his devices; answered by `Done`.
         54 => UpdateConversation(ConversationUpdate),
+        /// Finds messages by their words, newest first; answered by `FoundMessages`.
+        55 => SearchMessages(SearchMessages),
         /// Nothing; answered by `Done`.
         60 => Ping,
         /// Tells those who read a conversation now that the caller is typing; answered by `Done`.

@@ -62,12 +62,18 @@ pub const ANNOUNCEMENT_BYTES_MAX: usize = 4_096;
 /// What is written with a request to be friends or an application, in bytes of UTF-8.
 pub const GREETING_BYTES_MAX: usize = 256;
 
-/// Items in one page of a list of people or of conversations: at 1 KiB for a profile of the longest,
+/// Items in one page of a list of people, of conversations or of found messages: at 1 KiB for a profile of the longest,
 /// 100 KiB.
 pub const PAGE_LIMIT_MAX: u32 = 100;
 
 /// A token of an issuer outside, in bytes: one that lists the many groups of its user has 4 KiB.
 pub const EXTERNAL_TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// What messages are searched for by, in bytes of UTF-8.
+pub const QUERY_BYTES_MAX: usize = 256;
+
+/// Words of a query. Where a script has no spaces, each two characters beside each other are one.
+pub const QUERY_WORDS_MAX: usize = 32;
 
 /// A sequence's name, in bytes of ASCII.
 pub const SEQUENCE_NAME_BYTES_MAX: usize = 64;

@@ -69,6 +69,8 @@ wire_enum! {
         52 => Receipt(Receipt),
         /// A page of the caller's conversations.
         53 => Conversations(ConversationPage<B>),
+        /// A page of messages that were searched for.
+        55 => FoundMessages(MessagePage<B>),
         /// Whether users are there.
         63 => Presences(PresenceList),
         /// A page of requests to be friends.

@@ -152,6 +152,9 @@ pub struct Limits {
     /// Calls for numbers of sequences a second of one account, after a burst of twice as many. Those of
     /// one dense sequence wait for each other's flush.
     pub allocations_per_s: u32,
+    /// Searches for messages a second of one account, after a burst of twice as many: one for each
+    /// letter that is typed, and some.
+    pub searches_per_s: u32,
 }
 
 impl Default for Limits {
@@ -181,6 +184,7 @@ impl Default for Limits {
             receipt_members_max: 200,
             sequences_max: 10_000,
             allocations_per_s: 1_000,
+            searches_per_s: 20,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::config::{Config, ConfigError};
 use crate::external::{Issuer, KeysError};
 use crate::http;
 use crate::service::rules::ChatRules;
-use crate::service::{Outcomes, Parts, Service, Ticket, Tokens};
+use crate::service::{News, Outcomes, Parts, Service, Ticket, Tokens};
 use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::uploads::{Storage, StorageError};
@@ -140,8 +140,13 @@ impl Server {
         let hub = Arc::new(Hub::new(store.gate().served(), MsgBox::new(limits), Arc::clone(&metrics)));
         let bus = LocalBus::new(Arc::clone(&hub), clock);
         let unmarked_duplicate_cost = config.limits.unmarked_duplicate_cost;
-        let sink: Arc<dyn Sink<Ticket>> =
-            Arc::new(Outcomes { metrics: Arc::clone(&metrics), bus, unmarked_duplicate_cost });
+        let news = Arc::new(News::default());
+        let sink: Arc<dyn Sink<Ticket>> = Arc::new(Outcomes {
+            metrics: Arc::clone(&metrics),
+            bus,
+            news: Arc::clone(&news),
+            unmarked_duplicate_cost,
+        });
         let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
         let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
         let committer = Committer::start(
@@ -159,6 +164,7 @@ impl Server {
             committer,
             hub,
             metrics,
+            news,
             tokens,
             issuer,
         }))
@@ -281,6 +287,8 @@ fn spawn_upkeep(service: &Arc<Service>, tasks: &mut JoinSet<()>) {
     tasks.spawn(async move { service.follow_invitations().await });
     let service = node();
     tasks.spawn(async move { service.deliver_due().await });
+    let service = node();
+    tasks.spawn(async move { service.index_messages().await });
     let service = node();
     tasks.spawn(async move { service.sweep_uploads().await });
     let service = node();

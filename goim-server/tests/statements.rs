@@ -19,9 +19,10 @@ use backend::Backend;
 use common::on_both_stores;
 use goim_core::lane::{AppendResult, Expect, Row};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
-use goim_proto::ProfileUpdate;
+use goim_proto::{Content, ProfileUpdate};
 use goim_server::store::{
-    Applications, Effect, EntryBatch, EntryDraft, EntryKind, Notice, SearchKey, Store, StoreResult,
+    Applications, Effect, EntryBatch, EntryDraft, EntryKind, Notice, Query, Search, SearchKey, SearchPlace,
+    Store, StoreResult,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Event, Metadata, Subscriber, span};
@@ -178,12 +179,9 @@ async fn conversations(backend: &Backend) {
     );
 }
 
-/// The list of somebody who is in 500 groups, in each of which a message mentions him.
-async fn list(backend: &Backend) {
-    let _turn = alone().await;
-    let store = backend.open().await;
-    let (user, other) = (person(&store, "user").await, person(&store, "other").await);
-    let device = store.create_device(user, "phone", 1).await.unwrap();
+/// 500 groups of a user, from id 1,000 on, each with a message that mentions him.
+async fn groups_with_a_message(backend: &Backend, store: &Arc<dyn Store>, user: UserId, body: &[u8]) {
+    let other = person(store, "other").await;
     let (raw, ids) = (backend.raw().await, 1_000..1_500_u64);
     let rows = |row: &dyn Fn(u64) -> String| ids.clone().map(row).collect::<Vec<_>>().join(", ");
     let groups = rows(&|id| format!("({id}, 2, {other})"));
@@ -203,7 +201,7 @@ async fn list(backend: &Backend) {
         client_msg_id: ClientMsgId::mint(seq, &[0; 10]),
         count,
         at_ms: 1,
-        entry: EntryDraft { kind: EntryKind(kind), body: bytes::Bytes::from_static(b"tea"), effect },
+        entry: EntryDraft { kind: EntryKind(kind), body: bytes::Bytes::copy_from_slice(body), effect },
     };
     let rows = expects.iter().map(|expect| expect.conversation).flat_map(|id| {
         let mention = Effect::Mention { users: vec![user] };
@@ -212,6 +210,15 @@ async fn list(backend: &Backend) {
     let batch = EntryBatch { rows: rows.collect(), expects, effects: true };
     let mut lane = store.lane_connection().await.unwrap();
     assert_eq!(lane.append(&batch).await, AppendResult::Written { stale: Vec::new() });
+}
+
+/// The list of somebody who is in 500 groups, in each of which a message mentions him.
+async fn list(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let user = person(&store, "user").await;
+    let device = store.create_device(user, "phone", 1).await.unwrap();
+    groups_with_a_message(backend, &store, user, b"tea").await;
     let after = ConversationId::new(999);
     let list = async |limit| -> StoreResult<_> {
         Ok(store.conversations(user, device, after, limit, 1 << 20).await?.items)
@@ -221,6 +228,31 @@ async fn list(backend: &Backend) {
         let last = item.last.as_ref().map(|last| last.body.as_ref());
         assert_eq!((item.unread, item.mentioned, last), (1, 1, Some(&b"tea"[..])));
     }
+}
+
+/// What somebody finds who is in 500 groups, in each of which a message has the word.
+async fn search(backend: &Backend) {
+    let _turn = alone().await;
+    let store = backend.open().await;
+    let user = person(&store, "user").await;
+    let ids: Vec<_> = (1_000..1_500).map(ConversationId::new).collect();
+    groups_with_a_message(backend, &store, user, &Content::text("tea").encode()).await;
+    for ids in ids.chunks(64) {
+        assert_eq!(store.index(ids).await.unwrap(), []);
+    }
+    let query = Query::parse("tea").unwrap();
+    let search = async |limit| -> StoreResult<_> {
+        let (conversation, before, bytes_max) = (None, SearchPlace::NEWEST, 1 << 20);
+        let search = Search { user, query: &query, conversation, before, limit, bytes_max };
+        Ok(store.search(&search).await?.messages)
+    };
+    assert_constant!("search", search(1), search(500), 500);
+    // Nothing is left of these.
+    let index = async |count: usize| -> StoreResult<_> {
+        store.index(&ids[..count]).await?;
+        Ok(ids[..count].to_vec())
+    };
+    assert_constant!("index", index(1), index(64), 64);
 }
 
 /// A page of messages, each edited and with reactions, beside a page of one.
@@ -325,6 +357,7 @@ on_both_stores! {
     super::friends as no_list_of_friends_costs_a_query_for_each,
     super::conversations as no_list_of_states_costs_a_query_for_each,
     super::list as no_list_of_conversations_costs_a_query_for_each,
+    super::search as no_search_costs_a_query_for_each_conversation,
     super::messages as no_page_of_messages_costs_a_query_for_each,
     super::stays as no_page_costs_a_query_for_each_time_that_the_reader_came_and_went,
     super::people as no_list_of_people_costs_a_query_for_each,

@@ -1,7 +1,9 @@
-//! The list of this user's conversations.
+//! The list of this user's conversations, and the search in them.
 
 use goim_core::ConversationId;
-use goim_proto::{Call, ConversationPage, ConversationUpdate, ListConversations, Reply};
+use goim_proto::{
+    Call, ConversationPage, ConversationUpdate, ListConversations, MessagePage, Reply, SearchMessages,
+};
 
 use crate::{CallError, Client};
 
@@ -28,5 +30,25 @@ impl Client {
     /// [`CallError`], for one if the user never was a member.
     pub async fn update_conversation(&self, update: ConversationUpdate) -> Result<(), CallError> {
         self.call(Call::UpdateConversation(update)).await.map(drop)
+    }
+
+    /// Messages with all these words, of the last of which the beginning is enough, newest first: in one
+    /// conversation, or in all of this user's. `before` is the `next` of the page before, or empty; at
+    /// most `limit`, or as many as the server gives for 0. What was sent just now may not be found yet.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], for one if the query has no word.
+    pub async fn search_messages(
+        &self,
+        query: &str,
+        conversation: Option<ConversationId>,
+        before: &str,
+        limit: u32,
+    ) -> Result<MessagePage, CallError> {
+        let (query, before) = (query.to_owned(), before.to_owned());
+        let conversation = conversation.unwrap_or_default();
+        let call = Call::SearchMessages(SearchMessages { query, conversation, before, limit });
+        expect!(self.call(call).await, FoundMessages)
     }
 }

@@ -67,3 +67,23 @@ wire_struct! {
         pub more: bool,
     }
 }
+
+wire_struct! {
+    /// A message that was searched for.
+    pub struct FoundMessage<B> {
+        /// In which conversation.
+        pub conversation: ConversationId,
+        /// The message with its latest content.
+        pub entry: Entry<B>,
+    }
+}
+
+wire_struct! {
+    /// A page of messages that were searched for.
+    pub struct MessagePage<B> {
+        /// The messages, newest first.
+        pub messages: Vec<FoundMessage<B>>,
+        /// The `before` of the next page; empty if this is the last.
+        pub next: String,
+    }
+}

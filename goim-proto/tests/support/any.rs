@@ -17,15 +17,16 @@ use goim_proto::{
     ClientFrame, Commit, Committed, ConversationArgument, ConversationInfo, ConversationItem,
     ConversationKind, ConversationPage, ConversationUpdate, CreateBot, CreateGroup, Credentials,
     DeviceArgument, DeviceInfo, DevicePage, Edit, Ephemeral, Error, ErrorCode, FindGroup, FindUser,
-    FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
-    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
-    LoginExternal, Member, MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember,
-    Notification, Position, Presence, PresenceList, PresenceState, Profile, ProfileChanged, ProfileList,
-    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
-    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
-    SequenceKind, ServerFrame, Session, SessionInfo, SetPresence, SetRemark, SetRole, SettingsUpdate, Start,
-    Sync, SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Viewers, Welcome,
+    FoundMessage, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway,
+    GoAwayReason, GroupAct, GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom,
+    HistoryPage, JoinPolicy, ListApplications, ListConversations, ListDevices, ListFriendRequests,
+    ListMembers, ListUsers, LoginExternal, Member, MemberInfo, MemberPage, Members, MessageForm, MessageList,
+    MessagePage, MuteMember, Notification, Position, Presence, PresenceList, PresenceState, Profile,
+    ProfileChanged, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt,
+    Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role,
+    SearchMessages, SearchUsers, Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetPresence,
+    SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, Typing, UpdateGroup, User,
+    UserArgument, UserList, Viewers, Welcome,
 };
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -260,6 +261,9 @@ any_struct! {
     MemberInfo { user, role, since, muted }
     MemberPage { members, more }
     ListConversations { after, limit }
+    SearchMessages { query, conversation, before, limit }
+    FoundMessage<Bytes> { conversation, entry }
+    MessagePage<Bytes> { messages, next }
     ConversationUpdate { conversation, muted, pinned, hidden }
     ConversationPage<Bytes> { items, more }
     SyncItem { conversation, kind, head, count, offset, read_marker }
@@ -328,14 +332,14 @@ any_enum! {
         GroupInfo FindGroup UpdateGroup SetRole MuteMember TransferGroup DismissGroup JoinGroup
         ApplyToGroup AnswerApplication ListApplications
         Sync Heads Send Pull History Commit MarkRead Edit Recall React DeleteForMe Readers Receipt
-        ListConversations UpdateConversation RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
+        ListConversations UpdateConversation SearchMessages RequestFriend AnswerFriend ListFriendRequests ListFriends SetRemark DeleteFriend Block Unblock
         ListBlocked UpdateSettings Typing SetPresence Presences Allocate;
         Logout Ping
     }
     Reply<Bytes> {
         Error Session Authenticated BotToken User Profiles Found Devices Settings Conversation Members Group Applications
         Synced Heads Sent Pulled History Committed
-        Readers Receipt Conversations FriendRequests Friends Blocked Presences Allocated;
+        Readers Receipt Conversations FoundMessages FriendRequests Friends Blocked Presences Allocated;
         Done
     }
     Content {

@@ -12,15 +12,16 @@ use goim_proto::{
     ClientFrame, Commit, Committed, Content, ConversationArgument, ConversationInfo, ConversationItem,
     ConversationKind, ConversationPage, ConversationUpdate, CreateBot, CreateGroup, Credentials, Decode,
     DeviceArgument, DeviceInfo, DevicePage, Edit, Ephemeral, Error, ErrorCode, FindGroup, FindUser,
-    FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway, GoAwayReason, GroupAct,
-    GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom, HistoryPage, JoinPolicy,
-    ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
-    LoginExternal, Member, MemberInfo, MemberPage, Members, MessageForm, MessageList, MuteMember,
-    Notification, Position, Presence, PresenceList, PresenceState, Profile, ProfileChanged, ProfileList,
-    ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt, Refresh, RefusedOffset,
-    Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role, SearchUsers, Send, Sent,
-    SequenceKind, ServerFrame, Session, SessionInfo, SetPresence, SetRemark, SetRole, SettingsUpdate, Start,
-    Sync, SyncItem, Synced, Typing, UpdateGroup, User, UserArgument, UserList, Viewers, Welcome,
+    FoundMessage, FoundPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Gender, GoAway,
+    GoAwayReason, GroupAct, GroupChange, GroupInfo, HeadList, Heads, Hello, History, HistoryFrom,
+    HistoryPage, JoinPolicy, ListApplications, ListConversations, ListDevices, ListFriendRequests,
+    ListMembers, ListUsers, LoginExternal, Member, MemberInfo, MemberPage, Members, MessageForm, MessageList,
+    MessagePage, MuteMember, Notification, Position, Presence, PresenceList, PresenceState, Profile,
+    ProfileChanged, ProfileList, ProfileUpdate, Pull, Pulled, React, Reactions, ReaderList, Recall, Receipt,
+    Refresh, RefusedOffset, Rename, Reply, ReplyTo, Request, RequestFriend, RequestState, Role,
+    SearchMessages, SearchUsers, Send, Sent, SequenceKind, ServerFrame, Session, SessionInfo, SetPresence,
+    SetRemark, SetRole, SettingsUpdate, Start, Sync, SyncItem, Synced, Typing, UpdateGroup, User,
+    UserArgument, UserList, Viewers, Welcome,
 };
 
 use super::value::Value;
@@ -71,6 +72,7 @@ pub(crate) fn structs() -> Vec<Struct> {
         SessionInfo Session BotToken User Profile ProfileList FoundPage DeviceInfo DevicePage
         ConversationInfo MemberInfo MemberPage
         ListConversations ConversationUpdate ConversationItem<Body> ConversationPage<Body>
+        SearchMessages FoundMessage<Body> MessagePage<Body>
         SyncItem Synced HeadList Sent Pulled<Body> HistoryPage<Body> RefusedOffset Committed
         Allocate Allocated
         Edit<Body> Recall React MessageList MessageForm ReaderList Receipt Reactions Blank Edited Recalled Reacted

@@ -40,6 +40,11 @@ impl Allowance {
         Self::with_burst_of_2_s(limits.allocations_per_s)
     }
 
+    /// Searches for messages of one account.
+    pub(crate) fn searches(limits: &Limits) -> Self {
+        Self::with_burst_of_2_s(limits.searches_per_s)
+    }
+
     fn with_burst_of_2_s(rate_per_s: u32) -> Self {
         Self { rate_per_s: rate_per_s.into(), burst: rate_per_s.saturating_mul(2) }
     }

@@ -5,7 +5,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use goim_core::Entry;
-use goim_proto::{Content, ConversationPage, Encode, Error, ErrorCode, HistoryPage, Pulled, Reply, Sent};
+use goim_proto::{
+    Content, ConversationPage, Encode, Error, ErrorCode, FoundMessage, HistoryPage, MessagePage, Pulled,
+    Reply, Sent,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -98,6 +101,14 @@ fn readable(reply: Reply) -> Result<Value, serde_json::Error> {
         Reply::Conversations(ConversationPage { items, more }) => {
             let items = items.into_iter().map(|item| item.map(|body| content(&body))).collect();
             json(&Reply::Conversations(ConversationPage { items, more }))
+        }
+        Reply::FoundMessages(MessagePage { messages, next }) => {
+            let readable = |found: FoundMessage| FoundMessage {
+                conversation: found.conversation,
+                entry: found.entry.map(|body| content(&body)),
+            };
+            let messages = messages.into_iter().map(readable).collect();
+            json(&Reply::FoundMessages(MessagePage { messages, next }))
         }
         reply => json(&reply),
     }

@@ -197,6 +197,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Delete, "/v1/conversations/{conversation}/attachments/{hash}", RemoveAttachment, DONE, &[NotFound]),
     op(Post,   "/v1/avatars",                 Upload(Avatar),                       MADE, &[]),
     op(Get,    "/v1/avatars/{hash}",          Download(Avatar),                     OK,   &[NotFound]),
+    op(Get,    "/v1/search",                  Call("SearchMessages", "FoundMessages"), OK, &[NotMember, TooLarge]),
     op(Post,   "/v1/messages",                SendAll,                              OK,   &[]),
     op(Put,    "/v1/offsets",                 Call("Commit", "Committed"),          OK,   &[]),
     op(Post,   "/v1/sync",                    Call("Sync", "Synced"),               OK,   &[]),

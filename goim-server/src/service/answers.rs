@@ -7,6 +7,7 @@ use goim_core::{ConversationId, Entry, Epoch};
 use goim_proto::{Error, ErrorCode, Reply, Sent};
 use tokio::sync::oneshot;
 
+use super::News;
 use super::rules::Refusal;
 use crate::access::{Connection, Outgoing, SendBytes};
 use crate::bus::{LocalBus, Published};
@@ -43,6 +44,7 @@ pub(crate) struct SendTicket {
 pub(crate) struct Outcomes {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) bus: LocalBus,
+    pub(crate) news: Arc<News>,
     pub(crate) unmarked_duplicate_cost: u32,
 }
 
@@ -63,12 +65,14 @@ impl Sink<Ticket> for Outcomes {
     }
 
     fn committed(&self, epoch: Epoch, entries: Vec<Committed<EntryDraft>>) {
+        let conversations = entries.iter().map(|committed| committed.conversation).collect();
         let published = entries.into_iter().map(|committed| {
             let Committed { conversation, seq, count, at_ms, sender, client_msg_id, entry, .. } = committed;
             let entry = Entry { seq, sender, client_msg_id, at_ms, count, body: entry.body };
             Published { conversation, entry }
         });
         self.bus.publish(epoch, published.collect());
+        self.news.note(conversations);
     }
 
     fn read(&self, epoch: Epoch, read: Vec<OwnRead>) {

@@ -34,7 +34,7 @@ impl Service {
         let turn = async || connection.large_replies.acquire().await.ok();
         let (frame, turn) = match call {
             // The page is held from here on, so that it waits for its turn before it is read.
-            Call::Pull(_) | Call::History(_) | Call::ListConversations(_) => {
+            Call::Pull(_) | Call::History(_) | Call::ListConversations(_) | Call::SearchMessages(_) => {
                 let turn = turn().await;
                 (self.large_call(connection, id, call).await, turn)
             }
@@ -160,6 +160,7 @@ impl Service {
             Call::ListConversations(arguments) => {
                 encoded(id, self.list_conversations(&session, arguments).await?)
             }
+            Call::SearchMessages(arguments) => encoded(id, self.search_messages(&session, arguments).await?),
             _ => Ok(unknown().map(|reply| encoded(id, reply))??),
         }
     }

@@ -40,6 +40,10 @@ pub(super) fn failed(error: StoreError) -> Error {
         StoreError::NotMember => {
             return Error::new(ErrorCode::NotMember, "you are not a member of this conversation");
         }
+        StoreError::TookTooLong(_) => {
+            let message = "that is too much to look through; name a conversation, or add a word";
+            return Error::new(ErrorCode::TooLarge, message);
+        }
         StoreError::Full(_) => (ErrorCode::StoreFull, "the server's store is full; try again later"),
         StoreError::Unavailable(_) | StoreError::WentBack => {
             (ErrorCode::Unavailable, "the server's store does not answer; try again")

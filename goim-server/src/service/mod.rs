@@ -24,6 +24,7 @@ mod profile_news;
 mod profiles;
 mod receipts;
 pub(crate) mod rules;
+mod search;
 mod sequences;
 mod state;
 mod sync;
@@ -37,6 +38,7 @@ pub(crate) use draft::Offers;
 pub(crate) use once::Caller;
 pub(crate) use passwords::Passwords;
 pub(crate) use rules::Refusal;
+pub(crate) use search::News;
 pub(crate) use state::{Parts, Service};
 pub(crate) use tokens::Tokens;
 

@@ -77,6 +77,7 @@ impl Service {
                     Call::Pull(pull) => self.pull_from_store(&session, epoch, pull).await.map(Reply::Pulled),
                     Call::History(history) => self.history(&session, history).await,
                     Call::ListConversations(arguments) => self.list_conversations(&session, arguments).await,
+                    Call::SearchMessages(arguments) => self.search_messages(&session, arguments).await,
                     call => self.session_call(&session, epoch, call).await,
                 }
             }

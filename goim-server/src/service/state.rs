@@ -13,8 +13,9 @@ use super::offsets::Offsets;
 use super::once::Pace;
 use super::presence::Attendance;
 use super::profile_news::ProfileNews;
+use super::search::Searches;
 use super::sequences::Sequences;
-use super::{Offers, Passwords, Ticket, Tokens, refuse};
+use super::{News, Offers, Passwords, Ticket, Tokens, refuse};
 use crate::access::{Allowance, Buckets, Budget, Connection, Ending, Hub, Outgoing};
 use crate::clock::{Clock, unix_ms};
 use crate::commit::Committer;
@@ -50,6 +51,8 @@ pub(crate) struct Service {
     pub(super) attendance: Attendance,
     pub(super) profile_news: ProfileNews,
     pub(super) sequences: Arc<Sequences>,
+    pub(super) searches: Searches,
+    pub(super) news: Arc<News>,
     pub(super) storage: Storage,
     pub(super) slots: Arc<Slots>,
     /// Something was committed that owes an entry to inboxes.
@@ -67,13 +70,14 @@ pub(crate) struct Parts {
     pub(crate) committer: Committer<Ticket>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) news: Arc<News>,
     pub(crate) tokens: Tokens,
     pub(crate) issuer: Option<Issuer>,
 }
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, clock, store, storage, committer, hub, metrics, tokens, issuer } = parts;
+        let Parts { config, clock, store, storage, committer, hub, metrics, news, tokens, issuer } = parts;
         let limits = config.limits.clone();
         let slots = Slots::new(config.uploads.at_once_max, config.uploads.user_at_once_max);
         let passwords = Passwords::new(limits.password_hashes_max);
@@ -81,6 +85,7 @@ impl Service {
         let logins = Logins::new(&limits);
         let pace = Pace::new(&limits);
         let typists = Buckets::new(Allowance::TYPING);
+        let searches = Searches::new(&limits);
         let offsets = Arc::default();
         let sequences = Arc::new(Sequences::new(Arc::clone(&store), &limits));
         Self {
@@ -102,6 +107,8 @@ impl Service {
             attendance: Attendance::default(),
             profile_news: ProfileNews::default(),
             sequences,
+            searches,
+            news,
             storage,
             slots,
             stopping: AtomicBool::new(false),

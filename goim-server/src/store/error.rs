@@ -34,6 +34,9 @@ pub enum StoreError {
     /// The store cannot be reached, or did not answer in time.
     #[error("the store did not answer; is it running and reachable?")]
     Unavailable(#[source] sqlx::Error),
+    /// What was asked for takes too long, and would again.
+    #[error("the store was asked for too much at once")]
+    TookTooLong(#[source] sqlx::Error),
     /// The store refused a statement.
     #[error("the store refused a statement")]
     Query(#[source] sqlx::Error),
@@ -119,6 +122,18 @@ impl From<sqlx::Error> for StoreError {
             Fault::Full => Self::Full(error),
             Fault::Lost | Fault::Down | Fault::Conflict => Self::Unavailable(error),
             Fault::Duplicate | Fault::Data | Fault::Other => Self::Query(error),
+        }
+    }
+}
+
+impl StoreError {
+    /// What a failed search means: its time has a bound of its own.
+    pub(super) fn of_search(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        match code.as_deref() {
+            // PostgreSQL's "statement cancelled", and SQLite's "interrupted".
+            Some("57014" | "9") => Self::TookTooLong(error),
+            _ => error.into(),
         }
     }
 }

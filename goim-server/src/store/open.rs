@@ -1,16 +1,26 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{Store, StoreError};
 
 /// How to open a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Accepts a store that is set not to flush. For tests and caches of other logs only.
     pub unsafe_allowed: bool,
     /// The most pages of 4 KiB that an SQLite file may have; `None` for no limit.
     pub sqlite_pages_max: Option<u32>,
+    /// How long each of the few statements of a search may take; at least a millisecond.
+    pub search_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let search_timeout = Duration::from_secs(3);
+        Self { unsafe_allowed: false, sqlite_pages_max: None, search_timeout }
+    }
 }
 
 /// Opens the store at a URL (`sqlite:PATH` or `postgres://…`), making or updating its schema.

@@ -10,8 +10,8 @@ use super::types::{
     NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
 };
 use super::{
-    Conversations, Deletions, EpochGate, Friends, Groups, Identities, Messages, OwnRead, Presences, Profiles,
-    Receipts, Sequences, StoreError, StoreResult, Uploads,
+    Conversations, Deletions, EpochGate, Friends, Groups, Identities, MessageSearch, Messages, OwnRead,
+    Presences, Profiles, Receipts, Sequences, StoreError, StoreResult, Uploads,
 };
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
@@ -28,6 +28,7 @@ pub trait Store:
     + Identities
     + LaneStore
     + Log
+    + MessageSearch
     + Messages
     + Presences
     + Profiles

@@ -67,6 +67,8 @@ metrics! {
     notifications_reliable_total "counter" "Notifications sent on the control stream.",
     pulls_from_memory_total "counter" "Pulls answered from memory.",
     pulls_from_store_total "counter" "Pulls answered from the store.",
+    searches_total "counter" "Searches for messages.",
+    indexings_total "counter" "Transactions that indexed messages.",
     caught_up_entries_total "counter" "Entries that no publication brought and the store had.",
     send_bytes_held "gauge" "Bytes of sends that wait to be committed.",
     answer_bytes_held "gauge" "Bytes of answers that wait to be written to clients with a session.",

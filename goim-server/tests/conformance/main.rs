@@ -26,6 +26,7 @@ mod presence;
 mod profiles;
 mod readers;
 mod rivals;
+mod search;
 mod sequences;
 mod stopping;
 mod uploads;

@@ -58,6 +58,10 @@ async fn refused_arguments(backend: &Backend) {
         let path = format!("{messages}?{query}");
         assert_eq!(ada.get(&path).await.problem(), bad("BadArgument"), "{path}");
     }
+    for query in ["", "query=%3F", "query=tea&before=x", "query=tea&query=tea", "query=tea&conversation=x"] {
+        let path = format!("/v1/search?{query}");
+        assert_eq!(ada.get(&path).await.problem(), bad("BadArgument"), "{path}");
+    }
     // Numbers over the range of ids name nothing; what is not an argument is passed over.
     assert_eq!(ada.get("/v1/groups/9999999999999999999").await.problem(), (403, "NotMember".into()));
     ada.get(&format!("{messages}?later=1")).await.ok();

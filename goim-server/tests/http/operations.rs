@@ -1,6 +1,7 @@
 //! Every operation once, in one story.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::backend::Backend;
 use crate::client::{Http, MINT, credentials, id, message, server_with};
 use crate::on_both_stores;
 use crate::support::issuer::{Signer, claims, trusting_file};
-use crate::support::unique;
+use crate::support::{DEADLINE, unique};
 use crate::uploads::hash_of;
 
 /// Makes requests and keeps which operations they were.
@@ -166,7 +167,28 @@ async fn messages(walk: &mut Walk, ada: &Http, ben: &Http, group: &str) {
         listed["items"].as_array().unwrap().iter().find(|item| item["conversation"] == group).unwrap();
     assert_eq!((&listed["pinned"], &listed["hidden"]), (&json!(true), &json!(false)));
     assert_eq!(listed["last"]["body"], json!({ "Text": { "text": "world", "references": null } }));
+    found(walk, ada, group, "world").await;
     walk.step(ada, "Sync", &[], "", json!({ "start": "Beginning" })).await;
+}
+
+/// Waits until a message is indexed.
+async fn found(walk: &mut Walk, ada: &Http, group: &str, word: &str) {
+    let query = format!("?query={word}&conversation={group}&limit=5");
+    let there = async {
+        loop {
+            let page = walk.step(ada, "SearchMessages", &[], &query, Value::Null).await;
+            if let Some(found) = page["messages"].get(0) {
+                return found.clone();
+            }
+            // An account may search so often.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = tokio::time::timeout(DEADLINE, there).await.expect("it is not found");
+    assert_eq!(
+        (&found["conversation"], &found["entry"]["body"]["Text"]["text"]),
+        (&json!(group), &json!(word))
+    );
 }
 
 async fn files(walk: &mut Walk, ada: &Http, group: &str) {

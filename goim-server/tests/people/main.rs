@@ -24,6 +24,7 @@ mod groups;
 mod messages;
 mod presence;
 mod profile_news;
+mod search;
 mod sequences;
 #[path = "../support/mod.rs"]
 mod support;

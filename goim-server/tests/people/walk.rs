@@ -10,8 +10,8 @@ use goim_proto::{
     FindGroup, FindUser, GoAwayReason, GroupAct, GroupChange, GroupInfo, Heads, History, JoinPolicy,
     ListApplications, ListConversations, ListDevices, ListFriendRequests, ListMembers, ListUsers,
     LoginExternal, Member, Members, MessageList, MuteMember, Position, ProfileUpdate, Pull, React, Recall,
-    Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchUsers, Send, ServerFrame, SetPresence,
-    SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
+    Refresh, Rename, Reply, ReplyTo, RequestFriend, Role, SearchMessages, SearchUsers, Send, ServerFrame,
+    SetPresence, SetRemark, SetRole, SettingsUpdate, Sync, UpdateGroup, UserArgument, UserList,
 };
 
 use crate::backend::Backend;
@@ -130,6 +130,9 @@ const TABLE: &[Row] = &[
     ("Receipt",        |s| Call::Receipt(ConversationArgument { conversation: s.group }), "U U M M M A A A A"),
     ("ListConversations", |_| Call::ListConversations(ListConversations::default()), "U U . . . . . . ."),
     ("UpdateConversation", |s| Call::UpdateConversation(mute_for_me(s)),    "U U M M . . . . ."),
+    ("SearchMessages", |_| Call::SearchMessages(search(ConversationId::default())), "U U . . . . . . ."),
+    ("SearchMessages", |s| Call::SearchMessages(search(s.group)),          "U U M M . . . . ."),
+    ("SearchMessages", |s| Call::SearchMessages(search(s.direct)),         "U U M M M M . M ."),
     ("Typing",         |s| Call::Typing(ConversationArgument { conversation: s.group }), "U U M M M F . . ."),
     ("Typing",         |s| Call::Typing(ConversationArgument { conversation: s.direct }), "U U M M M M . M ."),
     ("Typing",         |s| Call::Typing(ConversationArgument { conversation: s.closed }), "U U M F M M M M ."),
@@ -188,6 +191,10 @@ fn mute(conversation: ConversationId, user: UserId) -> MuteMember {
 
 fn mute_for_me(scene: &Scene) -> ConversationUpdate {
     ConversationUpdate { conversation: scene.group, muted: Some(true), ..ConversationUpdate::default() }
+}
+
+fn search(conversation: ConversationId) -> SearchMessages {
+    SearchMessages { query: "hello".into(), conversation, ..SearchMessages::default() }
 }
 
 fn act(conversation: ConversationId) -> GroupAct {

@@ -7,7 +7,8 @@ use goim_proto::content::{
 };
 use goim_proto::{
     Call, ConversationArgument, ConversationItem, ConversationKind, ConversationPage, ConversationUpdate,
-    Edit, ListConversations, MessageForm, MessageList, React, Reactions, ReaderList, Recall, Receipt, Reply,
+    Edit, FoundMessage, ListConversations, MessageForm, MessageList, MessagePage, React, Reactions,
+    ReaderList, Recall, Receipt, Reply, SearchMessages,
 };
 
 use super::{ADA, BEN, BOT, Case, GROUP, NOW_MS, at, call, content, entry, id, reply};
@@ -26,6 +27,7 @@ pub(super) fn calls() -> Vec<Case> {
         call("Receipt", Call::Receipt(ConversationArgument { conversation })),
         call("ListConversations", Call::ListConversations(ListConversations { after: GROUP, limit: 50 })),
         call("UpdateConversation", Call::UpdateConversation(update())),
+        call("SearchMessages", Call::SearchMessages(search())),
     ]
 }
 
@@ -35,6 +37,16 @@ fn deleted() -> MessageList {
 
 fn update() -> ConversationUpdate {
     ConversationUpdate { conversation: GROUP, muted: Some(true), pinned: None, hidden: Some(false) }
+}
+
+fn search() -> SearchMessages {
+    let before = format!("{}:{GROUP}:12", NOW_MS + 9);
+    SearchMessages { query: "green te".into(), conversation: GROUP, before, limit: 20 }
+}
+
+fn found() -> MessagePage {
+    let found = |seq| FoundMessage { conversation: GROUP, entry: entry(seq, BEN, 9, &Content::text("tea")) };
+    MessagePage { messages: vec![found(12), found(11)], next: search().before }
 }
 
 fn listed() -> Vec<ConversationItem> {
@@ -66,6 +78,7 @@ pub(super) fn replies() -> Vec<Case> {
         reply("Readers", Reply::Readers(readers)),
         reply("Receipt", Reply::Receipt(receipt)),
         reply("Conversations", Reply::Conversations(page)),
+        reply("FoundMessages", Reply::FoundMessages(found())),
     ]
 }
 

@@ -2,9 +2,11 @@
 
 mod append;
 mod open;
+mod search;
 mod turn;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use goim_core::lane::Found;
@@ -13,6 +15,7 @@ use sqlx::Transaction;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, Postgres};
 
+use self::search::hold_index;
 use self::turn::Turn;
 
 use super::shared::rows;
@@ -25,6 +28,7 @@ use super::{
 pub(super) struct PostgresStore {
     pool: PgPool,
     options: PgConnectOptions,
+    search_timeout: Duration,
     gate: Arc<EpochGate>,
 }
 
@@ -60,6 +64,21 @@ macro_rules! window_rows {
     };
 }
 
+/// Three list parameters of one length as a subquery of the columns `conversation`, `behind` and `until`.
+macro_rules! spans {
+    ($conversation:literal, $behind:literal, $until:literal) => {
+        concat!(
+            "(SELECT * FROM unnest(",
+            $conversation,
+            "::bigint[], ",
+            $behind,
+            "::bigint[], ",
+            $until,
+            "::bigint[]) t(conversation, behind, until))"
+        )
+    };
+}
+
 fn bind_list(ids: &[i64]) -> Vec<i64> {
     ids.to_vec()
 }
@@ -76,6 +95,7 @@ presence!(PostgresStore, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, window_rows, bind_list);
 receipts!(PostgresStore);
+search!(PostgresStore, PgConnection, list, windows, spans, bind_list);
 sequences!(PostgresStore);
 uploads!(PostgresStore, PgConnection, " FOR UPDATE");
 effects!(PgConnection, list, bind_list);

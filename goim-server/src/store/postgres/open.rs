@@ -38,7 +38,7 @@ impl PostgresStore {
         let gate = Arc::new(EpochGate::new(fix_epoch(&mut first).await?));
         first.close().await?;
         let pool = pool(connect.clone(), &gate).await?;
-        Ok(Self { pool, options: connect, gate })
+        Ok(Self { pool, options: connect, search_timeout: options.search_timeout, gate })
     }
 }
 

@@ -21,9 +21,16 @@ impl Turn {
     }
 
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+        self.begin_with("BEGIN").await
+    }
+
+    pub(super) async fn begin_with(
+        &mut self,
+        begin: &'static str,
+    ) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
         let Self { connection, in_doubt } = self;
         *in_doubt = true;
-        let begun = connection.begin().await?;
+        let begun = connection.begin_with(begin).await?;
         *in_doubt = false;
         Ok(begun)
     }

@@ -40,15 +40,16 @@ macro_rules! conversations {
                  ORDER BY v.conversation";
 
             /// Messages of the conversations `$1` at the seqs `$2`, as history shows them to the user `$3`.
+            /// (SQLite joins in this order only if it is told so; else it reads all of their messages.)
             const LAST: &str = concat!(
                 "SELECT m.conversation, m.seq, m.sender, m.client_msg_id, m.at, m.count, \
                  CASE WHEN d.seq IS NULL THEN COALESCE(f.body, m.body) ELSE $4 END \
                  FROM (SELECT behind AS conversation, until AS seq FROM ",
                 $windows!("$1", "$2"),
-                " w) l JOIN messages m ON m.conversation = l.conversation AND m.seq = l.seq \
+                " w) l CROSS JOIN messages m \
                  LEFT JOIN deletions d ON d.user_id = $3 AND d.conversation = m.conversation AND d.seq = m.seq \
                  LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq \
-                 ORDER BY m.conversation"
+                 WHERE m.conversation = l.conversation AND m.seq = l.seq ORDER BY m.conversation"
             );
 
             /// Sets what is given; what that changes nothing of is left alone.

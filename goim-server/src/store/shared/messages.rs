@@ -76,6 +76,9 @@ macro_rules! messages {
             target: goim_core::Seq,
             act: &$crate::store::MessageAct,
         ) -> Result<(), sqlx::Error> {
+            if !matches!(act, $crate::store::MessageAct::React { .. }) {
+                unindex(connection, row, target).await?;
+            }
             match act {
                 $crate::store::MessageAct::Edit { body, mentions } => {
                     edit(connection, row, target, body).await?;
@@ -90,6 +93,21 @@ macro_rules! messages {
                     unreact(connection, row, target, emoji).await
                 }
             }
+        }
+
+        /// Nobody finds the message by what it said.
+        async fn unindex(
+            connection: &mut $connection,
+            row: &EffectRow,
+            target: goim_core::Seq,
+        ) -> Result<(), sqlx::Error> {
+            hold_index(connection, row.conversation.as_i64()).await?;
+            sqlx::query("DELETE FROM message_words WHERE conversation = $1 AND seq = $2")
+                .bind(row.conversation.as_i64())
+                .bind(target.as_i64())
+                .execute(connection)
+                .await?;
+            Ok(())
         }
 
         async fn edit(

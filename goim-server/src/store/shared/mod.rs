@@ -31,6 +31,8 @@ mod readers;
 mod receipts;
 pub(super) mod rows;
 #[macro_use]
+mod search;
+#[macro_use]
 mod sequences;
 #[macro_use]
 mod uploads;

@@ -2,6 +2,7 @@
 
 mod append;
 mod open;
+mod search;
 mod writer;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use goim_core::{ClientMsgId, Epoch, Seq, UserId};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
+use self::search::{Searcher, hold_index};
 use self::writer::{Turn, Writer};
 use super::shared::rows;
 use super::{
@@ -23,6 +25,7 @@ use super::{
 pub(super) struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
+    searcher: Searcher,
     gate: Arc<EpochGate>,
 }
 
@@ -59,6 +62,21 @@ macro_rules! window_rows {
     };
 }
 
+/// Three list parameters of one length as a subquery of the columns `conversation`, `behind` and `until`.
+macro_rules! spans {
+    ($conversation:literal, $behind:literal, $until:literal) => {
+        concat!(
+            "(SELECT c.value AS conversation, b.value AS behind, u.value AS until FROM json_each(",
+            $conversation,
+            ") c JOIN json_each(",
+            $behind,
+            ") b ON b.key = c.key JOIN json_each(",
+            $until,
+            ") u ON u.key = c.key)"
+        )
+    };
+}
+
 fn bind_list(ids: &[i64]) -> String {
     let mut json = String::with_capacity(2 + ids.len() * 8);
     json.push('[');
@@ -84,6 +102,7 @@ presence!(SqliteStore, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, window_rows, bind_list);
 receipts!(SqliteStore);
+search!(SqliteStore, SqliteConnection, list, windows, spans, bind_list);
 sequences!(SqliteStore);
 uploads!(SqliteStore, SqliteConnection, "");
 effects!(SqliteConnection, list, bind_list);
@@ -219,5 +238,6 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.readers.close().await;
+        self.searcher.close().await;
     }
 }

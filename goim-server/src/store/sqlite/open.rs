@@ -10,6 +10,7 @@ use sqlx::sqlite::{
 };
 
 use super::SqliteStore;
+use super::search::Searcher;
 use super::writer::Writer;
 use crate::store::{EpochGate, Options, StoreResult};
 
@@ -41,21 +42,28 @@ impl SqliteStore {
             .execute(&mut writer)
             .await?;
         let gate = Arc::new(EpochGate::new(epoch_of(&mut writer).await?));
-        let readers = readers(connect.clone().read_only(true), &gate).await?;
-        Ok(Self { writer: Writer::new(writer, connect, Arc::clone(&gate)), readers, gate })
+        let read_only = connect.clone().read_only(true);
+        let readers = readers(read_only.clone(), &gate, READERS_MAX).await?;
+        let searcher = Searcher::open(read_only, &gate, options.search_timeout).await?;
+        Ok(Self { writer: Writer::new(writer, connect, Arc::clone(&gate)), readers, searcher, gate })
     }
 }
 
 /// Connections that look at the epoch before they are used.
-async fn readers(options: SqliteConnectOptions, gate: &Arc<EpochGate>) -> Result<SqlitePool, sqlx::Error> {
+pub(super) async fn readers(
+    options: SqliteConnectOptions,
+    gate: &Arc<EpochGate>,
+    connections_max: u32,
+) -> Result<SqlitePool, sqlx::Error> {
     let gate = Arc::clone(gate);
-    let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).after_connect(move |connection, _| {
-        let gate = Arc::clone(&gate);
-        Box::pin(async move {
-            let epoch = epoch_of(connection).await?;
-            gate.saw(epoch).map_err(|error| sqlx::Error::Configuration(error.into()))
-        })
-    });
+    let pool =
+        SqlitePoolOptions::new().max_connections(connections_max).after_connect(move |connection, _| {
+            let gate = Arc::clone(&gate);
+            Box::pin(async move {
+                let epoch = epoch_of(connection).await?;
+                gate.saw(epoch).map_err(|error| sqlx::Error::Configuration(error.into()))
+            })
+        });
     pool.connect_with(options).await
 }
 

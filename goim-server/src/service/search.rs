@@ -1,0 +1,240 @@
+//! The search for messages: the call, and the reader behind the log that fills the index.
+
+use std::collections::HashSet;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use goim_core::{ConversationId, UserId};
+use goim_proto::limits::QUERY_BYTES_MAX;
+use goim_proto::{Error, ErrorCode, Reply, SearchMessages, SessionInfo};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use super::errors::limited;
+use super::messages::PAGE_BYTES_MAX;
+use super::profiles::page_limit;
+use super::{Answered, Service, failed, refuse};
+use crate::access::{Allowance, Buckets};
+use crate::config::Limits;
+use crate::store::{Query, QueryError, Search, SearchPlace, StoreError};
+
+/// Searches at once, of the eight connections that a node has for everything but appending. Each holds
+/// the bodies of a page: with 100 of the longest, 7 MiB.
+const AT_ONCE: usize = 2;
+/// How long a search waits for its turn.
+const WAIT: Duration = Duration::from_secs(5);
+/// When to come back if it did not come, in milliseconds.
+const BUSY_RETRY_MS: u64 = 1_000;
+
+/// Conversations that are known to have news, 8 bytes each; of those beyond, the comparison knows.
+const NEWS_MAX: usize = 16_384;
+/// Conversations that are indexed in one transaction.
+const INDEXED_AT_ONCE: usize = 64;
+/// What comes within this time is indexed together.
+const GATHER: Duration = Duration::from_millis(100);
+/// Conversations whose heads are compared with the index in one statement.
+const COMPARED_AT_ONCE: u32 = 4_096;
+/// How often so many are, once all were: entries that another node appended and did not get to index.
+const COMPARE_EVERY: Duration = Duration::from_secs(5);
+/// For so many times as long as this had the store, others have it. Indexing what was there before, or what
+/// comes faster than this, takes longer for it; on SQLite nobody else writes meanwhile.
+const REST: u32 = 4;
+/// Before the store is asked again that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What bounds searches.
+#[derive(Debug)]
+pub(super) struct Searches {
+    accounts: Buckets<UserId>,
+    turns: Semaphore,
+}
+
+impl Searches {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { accounts: Buckets::new(Allowance::searches(limits)), turns: Semaphore::new(AT_ONCE) }
+    }
+}
+
+/// Conversations that something was appended to since they were indexed.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    fresh: Mutex<Fresh>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Fresh {
+    conversations: HashSet<ConversationId>,
+    /// There were more of them.
+    lost: bool,
+}
+
+impl News {
+    fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was appended to these.
+    pub(crate) fn note(&self, conversations: Vec<ConversationId>) {
+        if conversations.is_empty() {
+            return;
+        }
+        let mut fresh = self.fresh();
+        for conversation in conversations {
+            if fresh.conversations.len() < NEWS_MAX || fresh.conversations.contains(&conversation) {
+                fresh.conversations.insert(conversation);
+            } else {
+                fresh.lost = true;
+            }
+        }
+        drop(fresh);
+        self.arrived.notify_one();
+    }
+
+    /// All that are known, and whether there were more.
+    fn take(&self) -> (Vec<ConversationId>, bool) {
+        let Fresh { conversations, lost } = mem::take(&mut *self.fresh());
+        (conversations.into_iter().collect(), lost)
+    }
+}
+
+impl Service {
+    /// Finds messages that the caller may read.
+    pub(super) async fn search_messages(&self, session: &SessionInfo, arguments: SearchMessages) -> Answered {
+        let SearchMessages { query, conversation, before, limit } = arguments;
+        let query = read_query(&query)?;
+        let before = if before.is_empty() { Some(SearchPlace::NEWEST) } else { SearchPlace::parse(&before) };
+        let Some(before) = before else {
+            return refuse(ErrorCode::BadArgument, "give the `next` of a page, or nothing for the first one");
+        };
+        let pace = self.searches.accounts.take(self.clock.now(), session.user);
+        pace.map_err(|wait| limited("too many searches; wait until more is typed", wait))?;
+        // Closed never.
+        let Ok(Ok(_turn)) = timeout(WAIT, self.searches.turns.acquire()).await else {
+            let busy = Error::new(ErrorCode::Unavailable, "too many search at once; try again");
+            return Err(Error { retry_after_ms: Some(BUSY_RETRY_MS), ..busy });
+        };
+        self.metrics.searches_total.add(1);
+        let search = Search {
+            user: session.user,
+            query: &query,
+            conversation: (conversation != ConversationId::default()).then_some(conversation),
+            before,
+            limit: page_limit(limit),
+            bytes_max: PAGE_BYTES_MAX,
+        };
+        Ok(Reply::FoundMessages(self.store.search(&search).await.map_err(failed)?))
+    }
+
+    /// Fills the index of messages, for ever. What this node appended it is told of; a comparison of
+    /// heads with the index finds what was there at the start, and what others left.
+    pub(crate) async fn index_messages(&self) {
+        let mut comparison = Comparison { after: ConversationId::default(), pages: Pages::All };
+        loop {
+            match self.index_some(&mut comparison).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    // Either is fine: there is news, or it is time to look.
+                    if timeout(COMPARE_EVERY, self.news.arrived.notified()).await.is_err() {
+                        comparison.pages = Pages::One;
+                    }
+                    sleep(GATHER).await;
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot index messages");
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Indexes what is known to be new, and looks for what is not; whether there is more already.
+    async fn index_some(&self, comparison: &mut Comparison) -> Result<bool, StoreError> {
+        let (fresh, lost) = self.news.take();
+        if lost {
+            *comparison = Comparison { after: ConversationId::default(), pages: Pages::All };
+        }
+        let mut more = false;
+        // Each has its turn before one that has news again.
+        for some in fresh.chunks(INDEXED_AT_ONCE) {
+            let began = Instant::now();
+            let left = self.store.index(some).await.inspect_err(|_| self.news.note(fresh.clone()))?;
+            self.metrics.indexings_total.add(1);
+            more |= !left.is_empty();
+            self.news.note(left);
+            sleep(began.elapsed() * REST).await;
+        }
+        if comparison.pages == Pages::None {
+            return Ok(more);
+        }
+        let page = self.store.compare_index(comparison.after, COMPARED_AT_ONCE).await?;
+        comparison.after = page.last.unwrap_or_default();
+        if page.last.is_none() || comparison.pages == Pages::One {
+            comparison.pages = Pages::None;
+        }
+        more |= !page.behind.is_empty() || comparison.pages == Pages::All;
+        self.news.note(page.behind);
+        Ok(more)
+    }
+}
+
+/// How far heads were compared with the index.
+#[derive(Debug)]
+struct Comparison {
+    after: ConversationId,
+    pages: Pages,
+}
+
+/// What is still to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    None,
+    One,
+    /// All that follow.
+    All,
+}
+
+fn read_query(text: &str) -> Result<Query, Error> {
+    if text.len() > QUERY_BYTES_MAX {
+        return refuse(ErrorCode::TooLarge, "a query has at most 256 bytes");
+    }
+    Query::parse(text).map_err(|error| {
+        let code = match error {
+            QueryError::NoWord => ErrorCode::BadArgument,
+            QueryError::TooManyWords => ErrorCode::TooLarge,
+        };
+        Error::new(code, error.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(numbers: core::ops::Range<u64>) -> Vec<ConversationId> {
+        numbers.map(ConversationId::new).collect()
+    }
+
+    #[test]
+    fn g7_news_are_bounded_and_what_is_lost_is_known() {
+        let news = News::default();
+        news.note(ids(0..NEWS_MAX as u64));
+        news.note(ids(0..9));
+        let (all, lost) = news.take();
+        assert_eq!((all.len(), lost), (NEWS_MAX, false), "each once");
+        news.note(ids(0..NEWS_MAX as u64 + 1));
+        let (all, lost) = news.take();
+        assert_eq!((all.len(), lost), (NEWS_MAX, true));
+        assert_eq!(news.take(), (Vec::new(), false), "and only once");
+    }
+
+    #[test]
+    fn a_query_is_short() {
+        assert!(read_query(&"x".repeat(QUERY_BYTES_MAX)).is_ok());
+        assert_eq!(read_query(&"x".repeat(QUERY_BYTES_MAX + 1)).unwrap_err().code, ErrorCode::TooLarge);
+        assert_eq!(read_query("?").unwrap_err().code, ErrorCode::BadArgument);
+        let many: String = ('一'..).take(40).collect();
+        assert_eq!(read_query(&many).unwrap_err().code, ErrorCode::TooLarge, "39 pairs");
+    }
+}
