@@ -179,8 +179,7 @@ fn commit(user: UserId, device: u64, conversation: ConversationId, seq: u64) -> 
 }
 
 async fn offset_of(store: &Arc<dyn Store>, user: UserId, device: u64, conversation: ConversationId) -> u64 {
-    let after = ConversationId::new(conversation.as_u64() - 1);
-    let states = store.reader_states(user, DeviceId::new(device), &[], after, 1).await.expect("states");
+    let states = store.reader_states_of(user, DeviceId::new(device), &[conversation]).await.expect("states");
     states[0].offset.as_u64()
 }
 
@@ -331,8 +330,9 @@ async fn first_list(backend: &Backend) {
         offsets.sort_unstable();
         offsets
     };
-    let mut of_now = vec![(bert.inbox, 2, 2), (early, 5, 6), (late, 0, 3)];
-    let mut of_all = vec![(bert.inbox, 2, 2), (early, 0, 6), (late, 0, 3)];
+    // His inbox has two entries; each device starts behind them.
+    let mut of_now = vec![(early, 5, 6), (late, 0, 3)];
+    let mut of_all = vec![(early, 0, 6), (late, 0, 3)];
     of_now.sort_unstable();
     of_all.sort_unstable();
     assert_eq!(offsets(now).await, of_now);
@@ -362,6 +362,17 @@ async fn states(backend: &Backend) {
     assert_eq!((of_out.head, of_out.count), (Seq::new(12), 8), "he sees up to his removal");
     assert_eq!((all[0].head, all[0].count, all[0].kind), (Seq::new(11), 8, ConversationKind::Group));
     assert_eq!((all[2].offset, all[3].offset), (Seq::new(4), Seq::ZERO), "his own offsets win");
+    let read = [Position { conversation: conversations[0], seq: Seq::new(11) }];
+    let first = ConversationId::new(0);
+    let unread = store.reader_states(users[1], DeviceId::new(3), &read, first, 1).await.expect("states");
+    assert_eq!(unread[0].conversation, conversations[1], "what has been read is passed over");
+    let asked = [conversations[0], ConversationId::new(99_999), conversations[4]];
+    let of = store.reader_states_of(users[1], DeviceId::new(3), &asked).await.expect("states");
+    let of: Vec<_> = of.iter().map(|state| (state.conversation, state.head)).collect();
+    assert_eq!(of, [0, 4].map(|n| (conversations[n], Seq::new(11))), "those only that were asked for");
+    let mut member_of = store.member_of(users[1]).await.expect("ids");
+    member_of.sort_unstable();
+    assert_eq!(member_of, [0, 2, 3, 4].map(|n| conversations[n]));
     let memberships = store.memberships(users[1]).await.expect("memberships");
     let open: Vec<_> =
         memberships.iter().map(|m| (m.conversation, m.from.as_u64(), m.head.as_u64())).collect();

@@ -58,6 +58,7 @@ profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, windows, bind_list);
 receipts!(PostgresStore);
 sequences!(PostgresStore);
+states!(PostgresStore, list, windows, bind_list);
 uploads!(PostgresStore, PgConnection, " FOR UPDATE");
 effects!(PgConnection, list, bind_list);
 

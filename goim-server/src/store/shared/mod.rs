@@ -31,4 +31,6 @@ pub(super) mod rows;
 #[macro_use]
 mod sequences;
 #[macro_use]
+mod states;
+#[macro_use]
 mod uploads;

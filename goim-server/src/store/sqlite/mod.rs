@@ -71,6 +71,7 @@ profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, windows, bind_list);
 receipts!(SqliteStore);
 sequences!(SqliteStore);
+states!(SqliteStore, list, windows, bind_list);
 uploads!(SqliteStore, SqliteConnection, "");
 effects!(SqliteConnection, list, bind_list);
 
