@@ -50,9 +50,19 @@ impl Service {
         let limit = if arguments.limit == 0 { SYNC_LIMIT_MAX } else { arguments.limit.min(SYNC_LIMIT_MAX) };
         let (user, device) = (session.user, session.device);
         let states = self.store.reader_states(user, device, &arguments.offsets, arguments.after, limit).await;
-        let states = states.map_err(failed)?;
-        let more = states.len() >= limit as usize;
-        let next = states.last().map_or(arguments.after, |state| state.conversation);
+        let mut states = states.map_err(failed)?;
+        let full = states.len() >= limit as usize;
+        let last = states.last().map(|state| state.conversation);
+        // A client that has more offsets than it can send at once sends those of the first conversations:
+        // what lies behind them is judged with the next ones.
+        let given = arguments.offsets.iter().map(|own| own.conversation).filter(|own| *own > arguments.after);
+        let told = given.max().filter(|_| arguments.offsets.len() >= limit as usize);
+        let end = match told {
+            Some(told) if !full || last > Some(told) => Some(told),
+            Some(_) | None => last.filter(|_| full),
+        };
+        states.retain(|state| end.is_none_or(|end| state.conversation <= end));
+        let (more, next) = (end.is_some(), end.or(last).unwrap_or(arguments.after));
         let items = states.iter().map(item).collect();
         Ok(Reply::Synced(Synced { items, more, next, epoch }))
     }

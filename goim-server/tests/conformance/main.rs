@@ -25,6 +25,7 @@ mod profiles;
 mod readers;
 mod rivals;
 mod sequences;
+mod states;
 mod stopping;
 mod uploads;
 mod workload;

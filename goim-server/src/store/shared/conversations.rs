@@ -47,12 +47,13 @@ macro_rules! conversations {
             const LAST: &str = concat!(
                 "SELECT m.conversation, m.seq, m.sender, m.client_msg_id, m.at, m.count, \
                  CASE WHEN d.seq IS NULL THEN COALESCE(f.body, m.body) ELSE $4 END \
-                 FROM (SELECT behind AS conversation, until AS seq FROM ",
+                 FROM ",
                 $windows!("$1", "$2"),
-                " w) l JOIN messages m ON m.conversation = l.conversation AND m.seq = l.seq \
+                // Crossed, which tells SQLite to begin with these and not with all messages.
+                " w CROSS JOIN messages m \
                  LEFT JOIN deletions d ON d.user_id = $3 AND d.conversation = m.conversation AND d.seq = m.seq \
                  LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq \
-                 ORDER BY m.conversation"
+                 WHERE m.conversation = w.behind AND m.seq = w.until ORDER BY m.conversation"
             );
 
             /// Sets what is given; what that changes nothing of is left alone.
