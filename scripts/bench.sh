@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What docs/BENCHMARKS.md tables: each store's limit, and what goim delivers beside it, in one run.
+# What docs/BENCHMARKS.md tables: each store's limit, what goim delivers beside it, and what every call takes
+# against a data set, in one run.
 #
 #   scripts/bench.sh [SECONDS]   of each measurement; 5 without it
 #
@@ -48,3 +49,7 @@ for store in postgres sqlite; do
 done
 printf '\nidle connections\n'
 "$bench" idle --store postgres --connections 1000
+for store in postgres sqlite; do
+    printf '\nevery call on %s\n' "$store"
+    "$bench" api --store "$store"
+done

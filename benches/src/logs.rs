@@ -91,7 +91,7 @@ fn odd(random: &mut StdRng) -> &'static [u8] {
 
 /// A text with the lengths of chat: half under 44 bytes, a tenth over 129, one in a hundred over
 /// 273.
-fn words(random: &mut StdRng) -> String {
+pub(crate) fn words(random: &mut StdRng) -> String {
     const WORDS: [&str; 12] = [
         "so",
         "the",

@@ -1,6 +1,7 @@
 //! `goim-bench`: load for goim servers, and checks of what comes of it.
 #![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
+mod api;
 mod chat;
 mod crowd;
 mod host;
@@ -33,6 +34,7 @@ enum Command {
     Limit(limit::LimitOptions),
     Chat(chat::ChatOptions),
     Idle(idle::IdleOptions),
+    Api(api::ApiOptions),
     /// Writes an IRC log as untidy as real ones, from a seed.
     Logs {
         #[command(flatten)]
@@ -79,6 +81,10 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Idle(options) => {
             print(&idle::run(&options).await?, options.json)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Api(options) => {
+            print(&api::run(&options).await?, options.json)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Logs { options, out } => {

@@ -97,6 +97,20 @@ fn idle_tells_what_a_connection_costs() {
 }
 
 #[test]
+fn api_measures_every_call_on_both_stores() {
+    for store in STORES {
+        let small = ["--messages", "2000", "--users", "100", "--conversations", "50", "--repeat", "2"];
+        let report = report(&[&["api", "--store", store, "--json"][..], &small].concat());
+        let calls = report["calls"].as_array().unwrap();
+        for call in ["Sync", "ListConversations", "Register", "Send", "Allocate"] {
+            let of_call: Vec<_> = calls.iter().filter(|measured| measured["call"] == call).collect();
+            assert!(!of_call.is_empty(), "{call} in {report:#}");
+            of_call.iter().for_each(|measured| positive(measured, "/ms/p50"));
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_reason() {
     for (arguments, words) in [
         (&["chat", "--users", "0"][..], "0 is not in 2..="),
@@ -106,6 +120,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         (&["chat", "--connect", "127.0.0.1:1", "--fingerprint", "abc"], "64 hexadecimal digits"),
         (&["chat", "--rate", "0"], "0 is not in 1..="),
         (&["limit", "--seconds", "0"], "0 is not in 1..="),
+        (&["api", "--conversations", "1"], "1 is not in 50..="),
         (&["limit", "--store", "oracle"], "invalid value 'oracle'"),
     ] {
         let said = refusal(arguments);
@@ -115,7 +130,11 @@ fn what_cannot_be_is_refused_with_its_reason() {
 
 #[test]
 fn a_store_that_is_not_there_is_named() {
-    for arguments in [&["limit", "--store", "postgres"][..], &["chat", "--store", "postgres"]] {
+    for arguments in [
+        &["limit", "--store", "postgres"][..],
+        &["chat", "--store", "postgres"],
+        &["api", "--store", "postgres"],
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_goim-bench"))
             .args(arguments)
             // A port that nobody listens on.

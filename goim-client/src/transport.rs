@@ -86,7 +86,13 @@ impl Transport {
         Ok(Self { endpoint, config: client_config(trust)? })
     }
 
-    pub(crate) async fn connect(&self, address: &str) -> Result<quinn::Connection, ConnectError> {
+    /// A bare QUIC connection to the server at `HOST:PORT`, for programs that speak the protocol
+    /// themselves, as a load generator does. Everybody else connects a [`Client`](crate::Client).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if the address cannot be read, or no server that is to be trusted is there.
+    pub async fn connect(&self, address: &str) -> Result<quinn::Connection, ConnectError> {
         let bad = || ConnectError::BadAddress(address.to_owned());
         let host = address.rsplit_once(':').ok_or_else(bad)?.0.trim_matches(['[', ']']);
         let resolved = tokio::net::lookup_host(address).await.map_err(|_| bad())?.next().ok_or_else(bad)?;

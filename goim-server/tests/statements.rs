@@ -164,6 +164,7 @@ async fn conversations(backend: &Backend) {
         .await;
         mine.push(inbox);
     }
+    raw.execute("UPDATE conversations SET head = 1").await;
     assert_constant!(
         "reader_states_of",
         store.reader_states_of(user, device, &mine[..1]),

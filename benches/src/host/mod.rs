@@ -5,7 +5,7 @@ mod process;
 pub(crate) mod usage;
 
 pub(crate) use place::Place;
-pub(crate) use process::{ServeOptions, serve};
+pub(crate) use process::{HEAVY, ServeOptions, serve};
 
 use process::Process;
 
@@ -45,6 +45,8 @@ pub(crate) enum HostError {
     Schema(#[from] sqlx::Error),
     #[error("the fingerprint is not 64 hexadecimal digits")]
     BadFingerprint,
+    #[error("the server is not ours to stop")]
+    NotOurs,
     #[error("no folder for the run's data: {0}")]
     Folder(#[source] std::io::Error),
 }
@@ -75,8 +77,24 @@ impl Host {
     /// Ends a server of ours and starts it again on the same store.
     pub(crate) async fn restart(self) -> Result<Self, HostError> {
         match self.process {
-            Some(process) => Ok(Self::of(process.restart().await?)),
+            Some(process) => Ok(Self::of(Process::start(process.end().await)?)),
             None => Ok(self),
+        }
+    }
+
+    /// Ends a server of ours, does something to its store, which is named by its URL, and starts it again.
+    /// What cannot be done takes the store with it.
+    pub(crate) async fn restart_after<T, E: From<HostError>>(
+        self,
+        work: impl AsyncFnOnce(&str) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
+        let place = self.process.ok_or(HostError::NotOurs)?.end().await;
+        match work(&place.url).await {
+            Ok(done) => Ok((Self::of(Process::start(place)?), done)),
+            Err(error) => {
+                place.remove().await?;
+                Err(error)
+            }
         }
     }
 
@@ -87,6 +105,11 @@ impl Host {
     /// The address for client number so-and-so.
     pub(crate) fn address(&self, number: usize) -> &str {
         &self.addresses[number % self.addresses.len()]
+    }
+
+    /// The URL of the server's store, if it is ours.
+    pub(crate) fn store_url(&self) -> Option<&str> {
+        self.process.as_ref().map(Process::store_url)
     }
 
     /// The server's process, if it is ours.

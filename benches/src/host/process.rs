@@ -22,6 +22,9 @@ pub(crate) struct ServeOptions {
     listen: SocketAddr,
 }
 
+/// The account of a benchmark that may take numbers of sequences.
+pub(crate) const HEAVY: &str = "heavy";
+
 /// What the server's process says when it serves.
 const READY: &str = "READY ";
 
@@ -38,6 +41,11 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Box<dyn std::erro
     config.limits.handshakes_per_s = 100_000;
     // The crowd are bots.
     config.limits.bots_max = 1_000_000;
+    // One user makes every call again and again.
+    config.limits.logins_per_s = 100_000;
+    config.limits.allocations_per_s = 100_000;
+    config.limits.open_requests_max = 1_000_000;
+    config.sequence_users = vec![HEAVY.to_owned()];
     let server = Server::start(config).await?;
     println!("{READY}{} {}", server.quic_addr(), hex(&server.fingerprint()));
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
@@ -79,10 +87,17 @@ impl Process {
         Err(HostError::Ended)
     }
 
-    /// Ends it and starts it again on the same store: memory as of a server that has done nothing.
-    pub(super) async fn restart(self) -> Result<(Self, String, [u8; 32]), HostError> {
-        let place = end(self.child, self.place).await;
-        Self::start(place)
+    /// Ends it; what it served stays.
+    pub(super) async fn end(mut self) -> Place {
+        drop(self.child.stdin.take());
+        let mut child = self.child;
+        // However it ended, it is gone.
+        let _ = tokio::task::spawn_blocking(move || child.wait()).await;
+        self.place
+    }
+
+    pub(super) fn store_url(&self) -> &str {
+        &self.place.url
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -91,13 +106,6 @@ impl Process {
 
     /// Ends it, and removes its data.
     pub(super) async fn stop(self) -> Result<(), HostError> {
-        end(self.child, self.place).await.remove().await
+        self.end().await.remove().await
     }
-}
-
-async fn end(mut child: Child, place: Place) -> Place {
-    drop(child.stdin.take());
-    // However it ended, it is gone.
-    let _ = tokio::task::spawn_blocking(move || child.wait()).await;
-    place
 }

@@ -13,7 +13,7 @@ use goim_proto::{
 
 use super::{Answered, Service, failed, refuse};
 use crate::access::{Connection, Invitation};
-use crate::store::{Membership, ReadMarker, ReaderState};
+use crate::store::{Head, Membership, ReadMarker, ReaderState};
 
 /// How often the list of memberships is read again because it grew meanwhile, and a conversation is
 /// looked at again because more had passed here than the look knew. What the list still lacks then
@@ -50,32 +50,43 @@ impl Service {
         let limit = if arguments.limit == 0 { SYNC_LIMIT_MAX } else { arguments.limit.min(SYNC_LIMIT_MAX) };
         let (user, device) = (session.user, session.device);
         let states = self.store.reader_states(user, device, &arguments.offsets, arguments.after, limit).await;
-        let states = states.map_err(failed)?;
-        let more = states.len() >= limit as usize;
-        let next = states.last().map_or(arguments.after, |state| state.conversation);
-        let items = states.iter().filter(|state| state.head > state.offset).map(item).collect();
+        let mut states = states.map_err(failed)?;
+        let full = states.len() >= limit as usize;
+        let last = states.last().map(|state| state.conversation);
+        // A client that has more offsets than it can send at once sends those of the first conversations:
+        // what lies behind them is judged with the next ones.
+        let given = arguments.offsets.iter().map(|own| own.conversation).filter(|own| *own > arguments.after);
+        let told = given.max().filter(|_| arguments.offsets.len() >= limit as usize);
+        let end = match told {
+            Some(told) if !full || last > Some(told) => Some(told),
+            Some(_) | None => last.filter(|_| full),
+        };
+        states.retain(|state| end.is_none_or(|end| state.conversation <= end));
+        let (more, next) = (end.is_some(), end.or(last).unwrap_or(arguments.after));
+        let items = states.iter().map(item).collect();
         Ok(Reply::Synced(Synced { items, more, next, epoch }))
     }
 
     /// Registers, then looks.
     async fn subscribe_all(&self, connection: &Arc<Connection>, session: &SessionInfo) -> Result<(), Error> {
         connection.listen();
-        let mut registered: IdMap<ConversationId, (Registration, Seq)> = IdMap::default();
-        let mut list = self.store.memberships(session.user).await.map_err(failed)?;
-        connection.expect_subscriptions(list.len());
+        let mut registered: IdMap<ConversationId, Registration> = IdMap::default();
+        let mut ids = self.store.member_of(session.user).await.map_err(failed)?;
+        connection.expect_subscriptions(ids.len());
+        let mut list = Vec::new();
         for _ in 0..LOOKS_MAX {
-            let before = registered.len();
-            for &Membership { conversation, head, .. } in &list {
+            for conversation in ids {
                 if let Entry::Vacant(fresh) = registered.entry(conversation)
                     && let Some(registration) = self.hub.register(connection, conversation)
                 {
-                    fresh.insert((registration, head));
+                    fresh.insert(registration);
                 }
             }
-            if registered.len() == before {
+            list = self.store.memberships(session.user).await.map_err(failed)?;
+            ids = list.iter().map(|membership| membership.conversation).collect();
+            if ids.iter().all(|conversation| registered.contains_key(conversation)) {
                 break;
             }
-            list = self.store.memberships(session.user).await.map_err(failed)?;
         }
         // Before he is served anything from memory, and after his inbox was registered, which tells of
         // later ones.
@@ -84,15 +95,21 @@ impl Service {
         }
         let now = self.clock.now();
         for Membership { conversation, from, head } in list {
-            if let Some((registration, _)) = registered.remove(&conversation) {
+            if let Some(registration) = registered.remove(&conversation) {
                 let look = Look { head, from: Some(from), last: Seq::ZERO };
                 self.hub.look(now, connection, conversation, registration, look);
             }
         }
-        let gone = registered;
-        for (conversation, (registration, head)) in gone {
-            let look = Look { head, from: None, last: Seq::ZERO };
-            self.hub.look(now, connection, conversation, registration, look);
+        // Those that he has left meanwhile.
+        let gone: Vec<_> = registered.keys().copied().collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for Head { conversation, head } in self.store.heads(&gone).await.map_err(failed)? {
+            if let Some(registration) = registered.remove(&conversation) {
+                let look = Look { head, from: None, last: Seq::ZERO };
+                self.hub.look(now, connection, conversation, registration, look);
+            }
         }
         Ok(())
     }

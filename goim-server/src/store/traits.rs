@@ -170,6 +170,9 @@ pub trait Readers: Send + Sync {
         bytes_max: usize,
     ) -> Result<Vec<StoredEntry>, StoreError>;
 
+    /// In which conversations a user is a member now, without a look at them.
+    async fn member_of(&self, user: UserId) -> StoreResult<Vec<ConversationId>>;
+
     /// Where a user is a member now.
     async fn memberships(&self, user: UserId) -> StoreResult<Vec<Membership>>;
 
@@ -180,8 +183,8 @@ pub trait Readers: Send + Sync {
     /// An inbox starts at its head in any case.
     async fn start_device(&self, user: UserId, device: DeviceId, start: Start) -> StoreResult<()>;
 
-    /// Where the conversations that a user may see stand for a device, by ascending id; `own`
-    /// offsets win over committed ones.
+    /// Where those conversations stand for a device in which its user may see something past its
+    /// offset, by ascending id; `own` offsets win over committed ones.
     async fn reader_states(
         &self,
         user: UserId,
@@ -191,7 +194,7 @@ pub trait Readers: Send + Sync {
         limit: u32,
     ) -> StoreResult<Vec<ReaderState>>;
 
-    /// The same for those of these conversations that the user may see.
+    /// The same for those of these conversations that the user may see, past the offset or not.
     async fn reader_states_of(
         &self,
         user: UserId,

@@ -28,6 +28,7 @@ mod readers;
 mod rivals;
 mod search;
 mod sequences;
+mod states;
 mod stopping;
 mod uploads;
 mod workload;

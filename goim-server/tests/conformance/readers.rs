@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use goim_core::{ConversationId, DeviceId, Epoch, Seq, UserId};
-use goim_proto::{ConversationKind, ErrorCode, Position, Start};
+use goim_proto::{ConversationKind, ErrorCode};
 use goim_server::store::{EntryKind, OffsetCommit, Page, Range, Store, StoreError, UserRow, derived_id};
 
 use crate::backend::Backend;
@@ -16,7 +16,7 @@ fn seqs(page: &Page) -> Vec<u64> {
     page.entries.iter().map(|entry| entry.seq.as_u64()).collect()
 }
 
-async fn account(store: &Arc<dyn Store>, name: &str) -> UserRow {
+pub(crate) async fn account(store: &Arc<dyn Store>, name: &str) -> UserRow {
     store.create_user(name, None, None, now_ms()).await.expect("an answer").expect("a free name")
 }
 
@@ -179,8 +179,7 @@ fn commit(user: UserId, device: u64, conversation: ConversationId, seq: u64) -> 
 }
 
 async fn offset_of(store: &Arc<dyn Store>, user: UserId, device: u64, conversation: ConversationId) -> u64 {
-    let after = ConversationId::new(conversation.as_u64() - 1);
-    let states = store.reader_states(user, DeviceId::new(device), &[], after, 1).await.expect("states");
+    let states = store.reader_states_of(user, DeviceId::new(device), &[conversation]).await.expect("states");
     states[0].offset.as_u64()
 }
 
@@ -289,69 +288,6 @@ async fn former_member(backend: &Backend) {
     assert!(matches!(stranger, Err(StoreError::NotMember)));
 }
 
-async fn first_list(backend: &Backend) {
-    let store = backend.open().await;
-    let ledger = Ledger::default();
-    let (anna, bert) = (account(&store, "anna").await, account(&store, "bert").await);
-    let early = group(&store, &ledger, &[anna.user, bert.user]).await;
-    append_texts(&store, &ledger, early, anna.user, Seq::FIRST, 4).await;
-    // Two entries wait in his inbox.
-    let notes = (0..2).map(|_| (new_id(), addition(&[])));
-    append(&store, &batch(bert.inbox, Seq::ZERO, 0, anna.user, notes)).await;
-    let now = store.create_device(bert.user, "phone", now_ms()).await.expect("a device");
-    let all = store.create_device(bert.user, "bot", now_ms()).await.expect("a device");
-    store.start_device(bert.user, now, Start::Now).await.expect("started");
-    store.start_device(bert.user, all, Start::Beginning).await.expect("started");
-    let late = group(&store, &ledger, &[anna.user, bert.user]).await;
-    append_texts(&store, &ledger, late, anna.user, Seq::FIRST, 2).await;
-    append_texts(&store, &ledger, early, anna.user, Seq::new(5), 1).await;
-    // Asked again, it changes nothing: the offsets were fixed by the first list.
-    store.start_device(bert.user, now, Start::Now).await.expect("started");
-    let offsets = async |device| {
-        let states =
-            store.reader_states(bert.user, device, &[], ConversationId::new(0), 10).await.expect("states");
-        let mut offsets: Vec<_> =
-            states.iter().map(|s| (s.conversation, s.offset.as_u64(), s.head.as_u64())).collect();
-        offsets.sort_unstable();
-        offsets
-    };
-    let mut of_now = vec![(bert.inbox, 2, 2), (early, 5, 6), (late, 0, 3)];
-    let mut of_all = vec![(bert.inbox, 2, 2), (early, 0, 6), (late, 0, 3)];
-    of_now.sort_unstable();
-    of_all.sort_unstable();
-    assert_eq!(offsets(now).await, of_now);
-    assert_eq!(offsets(all).await, of_all);
-}
-
-async fn states(backend: &Backend) {
-    let store = backend.open().await;
-    let users = users(2);
-    let mut conversations = Vec::new();
-    for _ in 0..5 {
-        conversations.push(come_and_gone(&store, &users).await);
-    }
-    let out = conversations[1];
-    append(&store, &batch(out, Seq::new(11), 8, users[0], [(new_id(), removal(users[1]))])).await;
-    append(&store, &batch(out, Seq::new(12), 8, users[0], [(new_id(), text("without him"))])).await;
-    let own = [Position { conversation: conversations[2], seq: Seq::new(4) }];
-    let (mut after, mut all) = (ConversationId::new(0), Vec::new());
-    loop {
-        let page = store.reader_states(users[1], DeviceId::new(3), &own, after, 2).await.expect("states");
-        let Some(last) = page.last() else { break };
-        after = last.conversation;
-        all.extend(page);
-    }
-    assert_eq!(all.iter().map(|state| state.conversation).collect::<Vec<_>>(), conversations);
-    let of_out = all[1];
-    assert_eq!((of_out.head, of_out.count), (Seq::new(12), 8), "he sees up to his removal");
-    assert_eq!((all[0].head, all[0].count, all[0].kind), (Seq::new(11), 8, ConversationKind::Group));
-    assert_eq!((all[2].offset, all[3].offset), (Seq::new(4), Seq::ZERO), "his own offsets win");
-    let memberships = store.memberships(users[1]).await.expect("memberships");
-    let open: Vec<_> =
-        memberships.iter().map(|m| (m.conversation, m.from.as_u64(), m.head.as_u64())).collect();
-    assert_eq!(open, [0, 2, 3, 4].map(|n| (conversations[n], 9, 11)));
-}
-
 async fn members(backend: &Backend) {
     let store = backend.open().await;
     let ledger = Ledger::default();
@@ -425,8 +361,6 @@ on_both_stores! {
     super::offsets_at_once as g6_offsets_committed_at_once_keep_the_highest,
     super::offsets_beside_appends as offsets_are_committed_while_lanes_write,
     super::former_member as g9_positions_of_a_former_member_end_at_his_removal,
-    super::first_list as a_device_starts_where_its_first_list_says,
-    super::states as the_list_shows_each_reader_his_own_heads,
     super::members as members_come_in_pages,
     super::due as what_is_owed_to_inboxes_stays_until_it_is_delivered,
     super::one_direct_chat as a_direct_chat_opened_twice_at_once_is_one,

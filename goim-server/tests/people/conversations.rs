@@ -5,7 +5,7 @@ use goim_proto::content::Blank;
 use goim_proto::{
     BlankReason, Call, Commit, Content, ConversationItem, ConversationKind, ConversationPage,
     ConversationUpdate, Edit, ErrorCode, ListConversations, Member, Members, MessageList, Position,
-    References, Rename, Reply, TextContent,
+    References, Rename, Reply, Sync, TextContent,
 };
 
 use crate::backend::Backend;
@@ -255,7 +255,38 @@ async fn kept(backend: &Backend) {
     assert_eq!(kept(&mut ben).await, (false, false, true), "he is told of nothing any more");
 }
 
+/// Somebody whose own offsets are behind those that were committed, and who can send two of them at once:
+/// the third conversation is not judged by what the server has.
+async fn own_offsets(backend: &Backend) {
+    let server = server(backend, |_| {}).await;
+    let mut ada = RawClient::user(server.addr(), "ada").await;
+    let mut groups = Vec::new();
+    for _ in 0..3 {
+        groups.push(ada.group(vec![]).await);
+    }
+    let at = |at: usize, seq: u64| Position { conversation: groups[at], seq: Seq::new(seq) };
+    let offsets = vec![at(0, 1), at(1, 1), at(2, 1)];
+    ada.call(Call::Commit(Commit { offsets, epoch: Epoch::default() })).await.unwrap();
+    let mut pages = async |offsets, after| {
+        let sync = Sync { offsets, after, limit: 2, ..Sync::default() };
+        let answer = ada.call(Call::Sync(sync)).await.unwrap();
+        let Reply::Synced(page) = answer else { panic!("{answer:?}") };
+        let moved: Vec<_> = page.items.iter().map(|item| item.conversation).collect();
+        (moved, page.more, page.next)
+    };
+    let before = ConversationId::new(groups[0].as_u64() - 1);
+    let first = pages(vec![at(0, 1), at(1, 1)], before).await;
+    assert_eq!(first, (vec![], true, groups[1]), "it ends where his offsets do");
+    let second = pages(vec![at(2, 0)], groups[1]).await;
+    assert_eq!(second, (vec![groups[2]], false, groups[2]));
+    let cut = pages(vec![at(0, 0), at(1, 1)], before).await;
+    assert_eq!(cut, (vec![groups[0]], true, groups[1]));
+    let all = pages(vec![at(2, 0)], before).await;
+    assert_eq!(all, (vec![groups[2]], false, groups[2]), "one is fewer than a page has");
+}
+
 on_both_stores! {
+    super::own_offsets as a_sync_ends_where_a_client_s_own_offsets_do,
     super::standing as a_list_says_where_each_conversation_stands,
     super::long_messages as a_list_is_cut_where_last_messages_are_too_long,
     super::late_or_left as g9_who_came_late_or_left_is_told_of_his_time_alone,

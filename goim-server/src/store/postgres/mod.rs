@@ -97,6 +97,7 @@ readers!(PostgresStore, PgConnection, list, window_rows, bind_list);
 receipts!(PostgresStore);
 search!(PostgresStore, PgConnection, list, windows, spans, bind_list);
 sequences!(PostgresStore);
+states!(PostgresStore, list, windows, bind_list);
 uploads!(PostgresStore, PgConnection, " FOR UPDATE");
 effects!(PgConnection, list, bind_list);
 

@@ -3,7 +3,8 @@ macro_rules! conversations {
     ($store:ty, $connection:ty, $list:ident, $windows:ident, $bind:path) => {
         impl $store {
             /// The list of the user `$1` on the device `$2`. Whoever came in late, or came back, has
-            /// what lies before that behind him, however far he had read.
+            /// what lies before that behind him, however far he had read. What is asked for in a select of
+            /// its own is looked up for each; joined, a planner may look through all offsets for each.
             const LISTED: &str = "WITH g AS (SELECT conversation, \
                      max(CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END) AS open, \
                      max(until_seq) AS until, max(from_seq) AS since \
@@ -12,16 +13,19 @@ macro_rules! conversations {
                  v AS (SELECT g.conversation, c.kind, g.open, \
                      CASE WHEN g.open = 1 THEN c.title ELSE '' END AS title, \
                      CASE WHEN g.open = 1 THEN c.head ELSE g.until END AS head, \
-                     COALESCE(e.count, c.count) AS count, COALESCE(r.seq, 0) AS marker, \
+                     CASE WHEN g.open = 1 THEN c.count ELSE COALESCE((SELECT e.count FROM messages e \
+                         WHERE e.conversation = g.conversation AND e.seq = g.until), c.count) END AS count, \
+                     COALESCE(r.seq, 0) AS marker, \
                      CASE WHEN r.seq > g.since THEN r.seq ELSE g.since END AS seen, \
                      COALESCE(r.count, 0) AS seen_count \
                      FROM g JOIN conversations c ON c.id = g.conversation \
-                     LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
                      LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation) \
                  SELECT v.conversation, v.kind, v.title, \
                  CASE WHEN v.open = 1 THEN COALESCE(p.avatar, '') ELSE '' END, \
                  COALESCE(CASE WHEN d.low = $1 THEN d.high ELSE d.low END, 0), \
-                 v.head, COALESCE(o.seq, 0), v.marker, v.count - v.seen_count, \
+                 v.head, COALESCE((SELECT o.seq FROM offsets o \
+                     WHERE o.device = $2 AND o.conversation = v.conversation), 0), \
+                 v.marker, v.count - v.seen_count, \
                  (SELECT count(*) FROM mentions n WHERE n.conversation = v.conversation \
                      AND n.user_id IN (0, $1) AND n.seq > v.seen AND n.seq <= v.head AND n.sender <> $1 \
                      AND NOT EXISTS (SELECT 1 FROM deletions x WHERE x.user_id = $1 \
@@ -35,7 +39,6 @@ macro_rules! conversations {
                  FROM v \
                  LEFT JOIN group_settings p ON p.conversation = v.conversation \
                  LEFT JOIN direct_chats d ON d.conversation = v.conversation \
-                 LEFT JOIN offsets o ON o.device = $2 AND o.conversation = v.conversation \
                  LEFT JOIN conversation_settings s ON s.user_id = $1 AND s.conversation = v.conversation \
                  ORDER BY v.conversation";
 
@@ -44,12 +47,13 @@ macro_rules! conversations {
             const LAST: &str = concat!(
                 "SELECT m.conversation, m.seq, m.sender, m.client_msg_id, m.at, m.count, \
                  CASE WHEN d.seq IS NULL THEN COALESCE(f.body, m.body) ELSE $4 END \
-                 FROM (SELECT behind AS conversation, until AS seq FROM ",
+                 FROM ",
                 $windows!("$1", "$2"),
-                " w) l CROSS JOIN messages m \
+                // Crossed, which tells SQLite to begin with these and not with all messages.
+                " w CROSS JOIN messages m \
                  LEFT JOIN deletions d ON d.user_id = $3 AND d.conversation = m.conversation AND d.seq = m.seq \
                  LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq \
-                 WHERE m.conversation = l.conversation AND m.seq = l.seq ORDER BY m.conversation"
+                 WHERE m.conversation = w.behind AND m.seq = w.until ORDER BY m.conversation"
             );
 
             /// Sets what is given; what that changes nothing of is left alone.

@@ -35,4 +35,6 @@ mod search;
 #[macro_use]
 mod sequences;
 #[macro_use]
+mod states;
+#[macro_use]
 mod uploads;

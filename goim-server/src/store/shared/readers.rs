@@ -1,22 +1,3 @@
-/// Where the conversations stand that some memberships of the user `$1` are in, for the device `$2`.
-macro_rules! reader_states {
-    ($($which:expr),+) => {
-        concat!(
-            "SELECT g.conversation, c.kind, CASE WHEN g.open = 1 THEN c.head ELSE g.until END, \
-             COALESCE(e.count, c.count), COALESCE(o.seq, 0), COALESCE(r.seq, 0) \
-             FROM (SELECT conversation, max(CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END) AS open, \
-                   max(until_seq) AS until FROM members WHERE user_id = $1 AND ",
-            $($which,)+
-            ") g \
-             JOIN conversations c ON c.id = g.conversation \
-             LEFT JOIN messages e ON e.conversation = g.conversation AND e.seq = g.until AND g.open = 0 \
-             LEFT JOIN offsets o ON o.device = $2 AND o.conversation = g.conversation \
-             LEFT JOIN read_markers r ON r.user_id = $1 AND r.conversation = g.conversation \
-             ORDER BY g.conversation"
-        )
-    };
-}
-
 /// Reads from windows of the log of the conversation `$1`, of which `$2` and `$3` are the ends; `$6` stands
 /// in for what the user `$5` has deleted for himself.
 macro_rules! window_entries {
@@ -243,6 +224,19 @@ macro_rules! readers {
                 Ok(rows.into_iter().map(membership).collect())
             }
 
+            async fn member_of(
+                &self,
+                user: goim_core::UserId,
+            ) -> $crate::store::StoreResult<Vec<goim_core::ConversationId>> {
+                let mut connection = self.read().await?;
+                let rows: Vec<(i64,)> =
+                    sqlx::query_as("SELECT conversation FROM members WHERE user_id = $1 AND until_seq IS NULL")
+                        .bind(user.as_i64())
+                        .fetch_all(&mut *connection)
+                        .await?;
+                Ok(rows.into_iter().map(|(id,)| goim_core::ConversationId::from_i64(id)).collect())
+            }
+
             async fn are_in_many(
                 &self,
                 users: &[goim_core::UserId],
@@ -251,9 +245,11 @@ macro_rules! readers {
                 let ids: Vec<i64> = users.iter().map(|user| user.as_i64()).collect();
                 let mut connection = self.read().await?;
                 let (are,): (bool,) = sqlx::query_as(concat!(
-                    "SELECT EXISTS (SELECT user_id FROM members WHERE until_seq IS NULL AND user_id IN ",
+                    // Each by himself: a planner would rather look through everybody's.
+                    "SELECT EXISTS (SELECT 1 FROM ",
                     $list!("$1"),
-                    " GROUP BY user_id HAVING count(*) >= $2)"
+                    " u WHERE (SELECT count(*) FROM members m \
+                         WHERE m.user_id = u.id AND m.until_seq IS NULL) >= $2)"
                 ))
                 .bind($bind(&ids))
                 .bind($crate::store::shared::rows::column(most))
@@ -268,6 +264,15 @@ macro_rules! readers {
                 device: goim_core::DeviceId,
                 start: goim_proto::Start,
             ) -> $crate::store::StoreResult<()> {
+                let mut connection = self.read().await?;
+                let started: Option<(bool,)> = sqlx::query_as("SELECT started FROM devices WHERE id = $1")
+                    .bind(device.as_i64())
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                drop(connection);
+                if started == Some((true,)) {
+                    return Ok(());
+                }
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
                 let first: Option<(i64,)> =
@@ -302,23 +307,7 @@ macro_rules! readers {
                 after: goim_core::ConversationId,
                 limit: u32,
             ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
-                let mut connection = self.read().await?;
-                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(reader_states!(
-                    "conversation > $3 GROUP BY conversation ORDER BY conversation LIMIT $4"
-                ))
-                .bind(user.as_i64())
-                .bind(device.as_i64())
-                .bind(after.as_i64())
-                .bind(i64::from(limit))
-                .fetch_all(&mut *connection)
-                .await?;
-                let own: std::collections::HashMap<_, _> =
-                    own.iter().map(|position| (position.conversation, position.seq)).collect();
-                let mut states: Vec<_> = rows.into_iter().map($crate::store::shared::rows::state).collect();
-                for state in &mut states {
-                    state.offset = own.get(&state.conversation).copied().unwrap_or(state.offset);
-                }
-                Ok(states)
+                self.states_past(user, device, own, after, limit).await
             }
 
             async fn reader_states_of(
@@ -327,19 +316,7 @@ macro_rules! readers {
                 device: goim_core::DeviceId,
                 conversations: &[goim_core::ConversationId],
             ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
-                let mut connection = self.read().await?;
-                let ids = $crate::store::shared::rows::conversations(conversations);
-                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(reader_states!(
-                    "conversation IN ",
-                    $list!("$3"),
-                    " GROUP BY conversation"
-                ))
-                .bind(user.as_i64())
-                .bind(device.as_i64())
-                .bind($bind(&ids))
-                .fetch_all(&mut *connection)
-                .await?;
-                Ok(rows.into_iter().map($crate::store::shared::rows::state).collect())
+                self.states_of(user, device, conversations).await
             }
 
             async fn commit_offsets(

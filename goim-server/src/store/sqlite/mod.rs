@@ -104,6 +104,7 @@ readers!(SqliteStore, SqliteConnection, list, window_rows, bind_list);
 receipts!(SqliteStore);
 search!(SqliteStore, SqliteConnection, list, windows, spans, bind_list);
 sequences!(SqliteStore);
+states!(SqliteStore, list, windows, bind_list);
 uploads!(SqliteStore, SqliteConnection, "");
 effects!(SqliteConnection, list, bind_list);
 
