@@ -54,6 +54,8 @@ pub(crate) enum ApiError {
     Host(#[from] HostError),
     #[error("the data set cannot be written")]
     Seed(#[from] SeedError),
+    #[error("no token can be signed")]
+    Token(#[from] std::io::Error),
     #[error("the store cannot be looked into")]
     Store(#[from] store::StoreError),
     #[error(transparent)]

@@ -1,5 +1,6 @@
 //! The server under load: one of our own in a process of its own, or somebody else's.
 
+pub(crate) mod issuer;
 mod place;
 mod process;
 pub(crate) mod usage;

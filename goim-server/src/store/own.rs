@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use goim_core::hash::IdMap;
 use goim_core::lane::Row;
 use goim_core::{ConversationId, DeviceId, Seq, UserId};
 
@@ -52,16 +53,17 @@ pub(super) struct Opening {
 /// look: nobody can have read what comes before them in it.
 pub(super) fn openings(batch: &EntryBatch) -> Vec<Opening> {
     let mut openings: Vec<Opening> = Vec::with_capacity(batch.expects.len());
+    let mut places = IdMap::default();
     for row in batch.rows.iter().filter(|row| row.entry.kind.is_message()) {
         let Row { conversation, sender, device, seq, count, .. } = *row;
         let before = count.saturating_sub(1);
-        match openings.last_mut() {
-            Some(last) if last.conversation == conversation => {
-                if last.sender == sender && last.count == before {
-                    (last.seq, last.count, last.device) = (seq, count, device);
-                }
+        let place = *places.entry(conversation).or_insert(openings.len());
+        match openings.get_mut(place) {
+            None => openings.push(Opening { conversation, sender, before, seq, count, device }),
+            Some(first) if first.sender == sender && first.count == before => {
+                (first.seq, first.count, first.device) = (seq, count, device);
             }
-            _ => openings.push(Opening { conversation, sender, before, seq, count, device }),
+            Some(_) => {}
         }
     }
     openings

@@ -3,6 +3,7 @@
 use goim_client::{ConversationUpdate, Epoch, Position, Seq};
 use goim_proto::{
     Call, Commit, ConversationArgument, Edit, Heads, History, MessageList, Pull, React, Recall,
+    SearchMessages,
 };
 use rand::RngExt;
 
@@ -11,6 +12,7 @@ use crate::api::ApiError;
 use crate::api::seed::{Stay, any};
 use crate::api::world::Who::Heavy;
 use crate::api::world::World;
+use crate::logs;
 
 /// Entries, or messages, of one page.
 const PAGE: u32 = 50;
@@ -23,6 +25,11 @@ pub(super) const ROWS: &[Row] = &[
     plain("Send", "Sent", "", Heavy, |w| { let chat = w.chat(); w.send(chat) }),
     plain("Pull", "Pulled", "50 entries of any age", Heavy, |w| Call::Pull(pull(w))),
     plain("History", "History", "50 messages of any age", Heavy, |w| Call::History(history(w))),
+    plain("SearchMessages", "FoundMessages", "100 with a common word, anywhere", Heavy, |w| {
+        let text = logs::words(&mut w.random);
+        Call::SearchMessages(search(text.split(' ').next().unwrap_or_default()))
+    }),
+    plain("SearchMessages", "FoundMessages", "a word that nobody wrote, anywhere", Heavy, |w| Call::SearchMessages(search(&w.name("quux")))),
     plain("Commit", "Committed", "50 offsets; gathered for 20 ms", Heavy, |w| Call::Commit(commit(w))),
     plain("MarkRead", "Done", "", Heavy, |w| Call::MarkRead(position(w))),
     prepared("Edit", "Sent", "", Heavy, |w| Box::pin(async {
@@ -90,4 +97,8 @@ async fn react(world: &mut World) -> Result<Call, ApiError> {
 fn update_conversation(world: &mut World) -> ConversationUpdate {
     let (muted, pinned) = (Some(world.random.random()), Some(world.random.random()));
     ConversationUpdate { conversation: world.chat(), muted, pinned, ..ConversationUpdate::default() }
+}
+
+fn search(word: &str) -> SearchMessages {
+    SearchMessages { query: word.to_owned(), ..SearchMessages::default() }
 }

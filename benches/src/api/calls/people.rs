@@ -3,8 +3,8 @@
 use goim_client::{Audience, DeviceId, ProfileUpdate, SequenceKind, SettingsUpdate, UserId};
 use goim_proto::{
     Allocate, AnswerFriend, Authenticate, Call, ChangePassword, CreateBot, DeviceArgument, FindUser,
-    ListDevices, ListFriendRequests, ListUsers, Refresh, RequestFriend, SearchUsers, SetPresence, SetRemark,
-    UserArgument,
+    ListDevices, ListFriendRequests, ListUsers, LoginExternal, Refresh, RequestFriend, SearchUsers,
+    SetPresence, SetRemark, UserArgument,
 };
 use rand::RngExt;
 
@@ -12,7 +12,7 @@ use super::{Row, plain, prepared};
 use crate::api::seed::any;
 use crate::api::world::Who::{Guest, Heavy, Newcomer, Peer};
 use crate::api::world::{World, credentials};
-use crate::host::HEAVY;
+use crate::host::{HEAVY, issuer};
 
 /// A page as large as the server gives.
 const WHOLE_PAGE: u32 = 0;
@@ -23,6 +23,10 @@ const NUMBERS: u32 = 100;
 pub(super) const ROWS: &[Row] = &[
     plain("Register", "Session", "one Argon2", Newcomer, |w| Call::Register(credentials(&w.name("new")))),
     plain("Login", "Session", "one Argon2", Newcomer, |_| Call::Login(credentials(HEAVY))),
+    prepared("LoginExternal", "Session", "one signature, of an account that is there", Newcomer, |_| Box::pin(async {
+        let token = issuer::token(HEAVY)?;
+        Ok(Call::LoginExternal(LoginExternal { token, device_name: "phone".to_owned() }))
+    })),
     plain("Refresh", "Session", "", Newcomer, |w| Call::Refresh(Refresh { refresh_token: w.session.refresh_token.clone() })),
     prepared("Logout", "Done", "", Guest, |w| Box::pin(async {
         w.let_in().await?;

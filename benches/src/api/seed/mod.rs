@@ -23,6 +23,8 @@ pub(super) use people::People;
 
 /// Writes at once: the connections that a server has for them.
 const AT_ONCE: usize = 8;
+/// Conversations that are indexed at once.
+const INDEXED_AT_ONCE: usize = 64;
 /// From the data set's first entry to now.
 const PAST_MS: u64 = 30 * 24 * 3_600 * 1_000;
 
@@ -65,7 +67,8 @@ pub(crate) struct DataSet {
 /// Writes it into an empty store, in which the heavy user and his peer have registered.
 pub(super) async fn write(url: &str, size: Size, seed: u64) -> Result<DataSet, SeedError> {
     let url = unflushed(url);
-    let store = store::open(&url, store::Options { unsafe_allowed: true, sqlite_pages_max: None }).await?;
+    let store =
+        store::open(&url, store::Options { unsafe_allowed: true, ..store::Options::default() }).await?;
     let mut random = StdRng::seed_from_u64(seed);
     let now_ms = now_ms();
     let people = people::write(&store, size, &mut random, now_ms - PAST_MS).await?;
@@ -73,12 +76,25 @@ pub(super) async fn write(url: &str, size: Size, seed: u64) -> Result<DataSet, S
     let all = chats::open(&store, all, now_ms - PAST_MS).await?;
     let mut all = stream::write(&store, size, &people, all, &mut random, now_ms).await?;
     chats::afterwards(&store, &people, &mut all, &mut random, now_ms).await?;
+    index(&store, &all).await?;
     store.close().await;
     let (mut mine, rest): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|chat| chat.place == chats::Place::Mine);
     mine.sort_unstable_by_key(|chat| chat.id);
     let clubs = rest.into_iter().filter(|chat| chat.place == chats::Place::Club).collect();
     Ok(DataSet { people, mine, clubs })
+}
+
+/// Has all messages indexed, as they are a second after they came.
+async fn index(store: &Shared, all: &[Chat]) -> StoreResult<()> {
+    let ids: Vec<_> = all.iter().map(|chat| chat.id).collect();
+    for some in ids.chunks(INDEXED_AT_ONCE) {
+        let mut left = some.to_vec();
+        while !left.is_empty() {
+            left = store.index(&left).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells Postgres what it will find out by itself within a minute or so: sizes, distributions, and which

@@ -132,7 +132,7 @@ pub(super) async fn write(
         }
         let drawn = random.random_range(0..total);
         let chat = &mut all[weights.partition_point(|weight| *weight <= drawn)];
-        say(&mut writer, chat, random, at_ms).await?;
+        say(&mut writer, chat, people.heavy, random, at_ms).await?;
     }
     writer.flush().await?;
     let mine = all.iter_mut().filter(|chat| chat.place == Place::Mine).enumerate();
@@ -180,11 +180,18 @@ async fn turn(
             chat.out = Some(View { head: out, count: chat.count, last: chat.last });
         }
     }
-    Ok(())
+    // A marker moves with what its user sends if it was there before the batch.
+    writer.flush().await
 }
 
 /// Somebody says something, or does something to what was said.
-async fn say(writer: &mut Writer, chat: &mut Chat, random: &mut StdRng, at_ms: u64) -> Result<(), SeedError> {
+async fn say(
+    writer: &mut Writer,
+    chat: &mut Chat,
+    heavy: UserId,
+    random: &mut StdRng,
+    at_ms: u64,
+) -> Result<(), SeedError> {
     let sender = any(random, &chat.members);
     let kind = random.random_range(0..10_000);
     let target = (!chat.recent.is_empty()).then(|| chat.recent[random.random_range(0..chat.recent.len())]);
@@ -212,7 +219,13 @@ async fn say(writer: &mut Writer, chat: &mut Chat, random: &mut StdRng, at_ms: u
         }
         _ => (sender, Content::text(words(random)), Effect::None),
     };
-    writer.append(chat, sender, &content, effect, at_ms).await.map(drop)
+    let before = chat.count;
+    let seq = writer.append(chat, sender, &content, effect, at_ms).await?;
+    // Who had read all has read what he says.
+    if sender == heavy && chat.seen == before && chat.count > before {
+        (chat.marker, chat.seen) = (seq, chat.count);
+    }
+    Ok(())
 }
 
 fn on(chat: &Chat, seq: Seq, act: MessageAct) -> Effect {
