@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::key_set::Key;
 use super::keys::{Keys, Pace};
 use super::signature;
 use super::source::{KeysError, Source};
@@ -94,7 +95,12 @@ impl Issuer {
             return Err(NotTaken::Bad);
         }
         let key = self.keys.find(&header).await?;
-        let claims = decode::<Claims>(token, &key.key, &self.validation(key.algorithm));
+        let read = |key: &Key| decode::<Claims>(token, &key.key, &self.validation(key.algorithm));
+        let mut claims = read(&key);
+        if matches!(&claims, Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature)) {
+            // Another key may have come under this name, or under none.
+            claims = read(&self.keys.find_anew(&header).await?);
+        }
         let Claims { iss: issuer, sub: subject, name } = claims.map_err(|error| refused(&error))?.claims;
         let plain =
             (1..=SUBJECT_BYTES_MAX).contains(&subject.len()) && !subject.chars().any(char::is_control);
@@ -125,7 +131,6 @@ fn algorithm(setting: SignatureAlgorithm) -> Algorithm {
 
 #[allow(clippy::wildcard_enum_match_arm, reason = "there may be more ways to be wrong")]
 fn refused(error: &jsonwebtoken::errors::Error) -> NotTaken {
-    tracing::debug!(%error, "a token of the issuer's is not taken");
     match error.kind() {
         ErrorKind::ExpiredSignature => NotTaken::Expired,
         ErrorKind::ImmatureSignature => NotTaken::TooEarly,

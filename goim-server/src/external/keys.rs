@@ -72,6 +72,15 @@ impl Keys {
         {
             return Ok(key);
         }
+        self.find_anew(token).await
+    }
+
+    /// The same after another look, if there has been none for a while.
+    ///
+    /// # Errors
+    /// There is none, or nobody can say.
+    pub(super) async fn find_anew(&self, token: &Header) -> Result<Key, NotTaken> {
+        let now = self.0.clock.now();
         let shared = Arc::clone(&self.0);
         // A task of its own: a client that leaves would take with it the look that others wait for.
         let look = tokio::spawn(async move {

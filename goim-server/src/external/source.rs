@@ -60,8 +60,11 @@ impl Source {
             KeysAt::File(path) => Ok(Self::File(path)),
             KeysAt::Url(url) => {
                 outbound::provide_tls();
-                // Redirected, it could be anybody's answer, or one that came without TLS.
-                let client = Client::builder().timeout(answered).redirect(Policy::none()).build()?;
+                // Redirected, it could be anybody's answer, or one that came without TLS; and what is asked of
+                // this machine without TLS must not leave it by a proxy.
+                let client = Client::builder().timeout(answered).redirect(Policy::none());
+                let client = if url.scheme() == "http" { client.no_proxy() } else { client };
+                let client = client.build()?;
                 Ok(Self::Url(client, url))
             }
         }

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::Service;
+use crate::store::StoreResult;
 
 /// From one round to the next.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -55,23 +56,25 @@ impl Service {
             let next = Instant::now() + TOLD_EVERY;
             let changed = std::mem::take(&mut *self.profile_news.changed());
             for (user, (epoch, version)) in changed {
-                self.tell_of_profile(epoch, user, version).await;
+                if let Err(error) = self.tell_of_profile(epoch, user, version).await {
+                    // The others would wait for the same store; their friends' lists say it.
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot tell of changed profiles"
+                    );
+                    break;
+                }
             }
             sleep_until(next).await;
         }
     }
 
-    async fn tell_of_profile(&self, epoch: Epoch, user: UserId, version: u64) {
+    async fn tell_of_profile(&self, epoch: Epoch, user: UserId, version: u64) -> StoreResult<()> {
         let most = u32::try_from(self.limits.friends_max).unwrap_or(u32::MAX);
-        match self.store.friends_to_tell(user, most).await {
-            Ok(friends) => {
-                let news = Ephemeral::ProfileChanged(ProfileChanged { user, version });
-                self.hub.whisper_to(epoch, &friends, &news);
-            }
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell of a changed profile");
-            }
-        }
+        let friends = self.store.friends_to_tell(user, most).await?;
+        let news = Ephemeral::ProfileChanged(ProfileChanged { user, version });
+        self.hub.whisper_to(epoch, &friends, &news);
+        Ok(())
     }
 }
 

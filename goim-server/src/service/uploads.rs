@@ -171,13 +171,16 @@ impl Service {
         self.metrics.calls_total.add(1);
         let user = self.caller(caller).await?.user;
         check_hash(hash)?;
+        let nothing = || Error::new(ErrorCode::NotFound, "you uploaded nothing that has this hash here");
+        // (No conversation is that of avatars, which are deleted when nobody shows them.)
         let found = self.store.load(&Load::new(conversation, vec![user])).await.map_err(failed)?;
-        let member = found.and_then(|state| state.members.into_iter().find_map(|(_, member)| member));
+        let state = found.ok_or_else(nothing)?;
+        let member = state.members.into_iter().find_map(|(_, member)| member);
         let manages = member.is_some_and(|member| matches!(member.role, Some(Role::Owner | Role::Admin)));
         let of = (!manages).then_some(user);
         match self.store.remove_upload(hash, conversation, of, unix_ms()).await.map_err(failed)? {
             true => Ok(()),
-            false => refuse(ErrorCode::NotFound, "you uploaded nothing that has this hash here"),
+            false => Err(nothing()),
         }
     }
 

@@ -78,3 +78,37 @@ pub(super) fn read(openings: &[Opening], moved: &HashSet<ConversationId>) -> Vec
     };
     moved.map(read).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use goim_core::ClientMsgId;
+    use goim_proto::Content;
+
+    use super::*;
+    use crate::store::{Effect, EntryDraft, EntryKind};
+
+    #[test]
+    fn a_conversation_s_first_messages_count_wherever_their_rows_lie() {
+        let content = Content::text("hello");
+        let row = |conversation, seq, sender, count| Row {
+            conversation: ConversationId::new(conversation),
+            seq: Seq::new(seq),
+            sender: UserId::new(sender),
+            device: DeviceId::new(seq),
+            client_msg_id: ClientMsgId::mint(0, &[0; 10]),
+            count,
+            at_ms: 0,
+            entry: EntryDraft { kind: EntryKind::of(&content), body: content.encode(), effect: Effect::None },
+        };
+        let rows = vec![row(1, 5, 7, 4), row(2, 9, 8, 9), row(1, 6, 7, 5), row(1, 7, 8, 6), row(1, 8, 7, 7)];
+        let openings = openings(&EntryBatch { expects: Vec::new(), rows, effects: false });
+        let seen: Vec<_> =
+            openings.iter().map(|o| (o.conversation.as_u64(), o.before, o.seq.as_u64(), o.count)).collect();
+        assert_eq!(seen, [(1, 3, 6, 5), (2, 8, 9, 9)]);
+        let moved = HashSet::from([ConversationId::new(1)]);
+        let read = read(&openings, &moved);
+        let marker =
+            ReadMarker { user: UserId::new(7), conversation: ConversationId::new(1), seq: Seq::new(6) };
+        assert_eq!(read, [OwnRead { marker, device: DeviceId::new(6) }]);
+    }
+}

@@ -161,11 +161,37 @@ async fn rivals(backend: &Backend) {
     }
 }
 
+/// Two who take back the same content at once leave nothing behind.
+async fn taken_back(backend: &Backend) {
+    let stores = [backend.open().await, backend.open().await];
+    let users = [person(&stores[0], "ada").await, person(&stores[0], "ben").await];
+    let conversations = [301, 302].map(ConversationId::new);
+    for round in 0..30 {
+        let (hash, place) = (format!("aa{round}"), format!("p{round}"));
+        for (user, conversation) in users.iter().zip(conversations) {
+            keep(&stores[0], *user, Some(conversation), &came(&hash, &place, 1), 5).await;
+        }
+        let mut tasks = Vec::new();
+        for (store, (user, conversation)) in stores.iter().zip(users.into_iter().zip(conversations)) {
+            let (store, hash) = (Arc::clone(store), hash.clone());
+            tasks.push(tokio::spawn(async move {
+                store.remove_upload(&hash, conversation, Some(user), 50).await.expect("an answer")
+            }));
+        }
+        for task in tasks {
+            assert!(task.await.expect("an end"), "it was there");
+        }
+        assert_eq!(garbage(&stores[0], 50).await, [place.as_str()], "in round {round}");
+        stores[0].forget_place(&place).await.expect("forgotten");
+    }
+}
+
 on_both_stores! {
     super::kept_once as content_is_kept_once_and_belongs_where_it_was_uploaded,
     super::so_much as a_user_keeps_so_many_bytes_and_not_one_more,
     super::so_much_at_once as a_user_keeps_no_more_by_uploading_at_once,
     super::too_late as what_was_claimed_as_garbage_is_not_kept_any_more,
     super::orphans as avatars_that_nobody_shows_are_forgotten,
+    super::taken_back as content_that_all_take_back_at_once_is_garbage,
     super::rivals as content_that_is_forgotten_and_kept_at_once_is_there_or_comes_anew,
 }

@@ -171,7 +171,8 @@ async fn attachments(backend: &Backend) {
 async fn removed(backend: &Backend) {
     let server = server_with(backend, |config| {
         config.uploads.sweep_interval_ms = 20;
-        config.uploads.user_bytes_max = 100;
+        config.uploads.user_bytes_max = 150;
+        config.uploads.orphans_after_s = 0;
     })
     .await;
     let (ada, ben) = (Http::user(&server, "ada").await, Http::user(&server, "ben").await);
@@ -197,6 +198,12 @@ async fn removed(backend: &Backend) {
     assert_eq!(eve.remove(&other, &[9; 60]).await.status, 204, "she owns the group");
     assert_eq!(ben.attachment(&other, &[9; 60]).await.problem(), gone);
     assert_eq!(ada.remove(&tea, &file).await.status, 204);
+    let face = picture("ada");
+    let hash = ada.bring("/v1/avatars", &face).await.ok()["hash"].clone();
+    ada.json("PATCH", "/v1/profile", &json!({ "avatar": hash })).await.ok();
+    assert_eq!(ada.remove("0", &face).await.problem(), gone, "an avatar is of no conversation");
+    assert_eq!(eve.avatar(&face).await.status, 200);
+    ada.json("PATCH", "/v1/profile", &json!({ "avatar": "" })).await.ok();
     let folder = server.dir.path().join("uploads");
     until("nothing is kept for nobody", async || files(&folder).is_empty()).await;
 }

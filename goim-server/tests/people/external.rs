@@ -235,6 +235,10 @@ async fn rotation(backend: &Backend) {
     };
     timeout(DEADLINE, forgotten).await.expect("it is still known");
     assert_eq!(log_in(&mut client, &new.sign(&claims("ada"))).await.unwrap().info.user, user);
+    // A key may follow another under its name.
+    let newer = Signer::ed("new");
+    host.change(&[&newer]);
+    until(&mut client, &newer.sign(&claims("ada")), Ok(())).await;
 }
 
 /// A set that is too old is fetched anew though the key is known.

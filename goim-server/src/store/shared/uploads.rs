@@ -2,14 +2,22 @@
 macro_rules! uploads {
     ($store:ty, $connection:ty, $locked:literal) => {
         impl $store {
+            /// Waits for whoever keeps or forgets the same content. It comes before a change of who has it:
+            /// two who each forget one of two would otherwise each see the other's, and both leave it.
+            async fn hold_object(connection: &mut $connection, hash: &str) -> Result<(), sqlx::Error> {
+                sqlx::query(concat!("SELECT hash FROM objects WHERE hash = $1", $locked))
+                    .bind(hash)
+                    .fetch_optional(connection)
+                    .await?;
+                Ok(())
+            }
+
             /// Forgets content that nobody has any more; its place is garbage.
             async fn drop_object(
                 connection: &mut $connection,
                 hash: &str,
                 now_ms: u64,
             ) -> Result<(), sqlx::Error> {
-                // Whoever keeps the same content meanwhile holds its row until he is done: then this fails
-                // for the upload that refers to it, or that one finds no row and makes another.
                 let place: Option<(String,)> = sqlx::query_as(
                     "DELETE FROM objects \
                      WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM uploads WHERE hash = $1) RETURNING place",
@@ -145,6 +153,7 @@ macro_rules! uploads {
             ) -> $crate::store::StoreResult<bool> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::hold_object(&mut transaction, hash).await?;
                 let removed = sqlx::query(
                     "DELETE FROM uploads WHERE hash = $1 AND conversation = $2 AND user_id = COALESCE($3, user_id)",
                 )
@@ -168,7 +177,7 @@ macro_rules! uploads {
             ) -> $crate::store::StoreResult<usize> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
-                let left: Vec<(String, i64)> = sqlx::query_as(
+                let mut left: Vec<(String, i64)> = sqlx::query_as(
                     "SELECT hash, user_id FROM uploads u WHERE conversation = 0 AND at < $1 \
                          AND NOT EXISTS (SELECT 1 FROM users WHERE avatar <> '' AND avatar = u.hash) \
                          AND NOT EXISTS (SELECT 1 FROM group_settings WHERE avatar <> '' AND avatar = u.hash) \
@@ -178,7 +187,10 @@ macro_rules! uploads {
                 .bind(i64::from(limit))
                 .fetch_all(&mut *transaction)
                 .await?;
+                // One order for all who hold several.
+                left.sort_unstable();
                 for (hash, user) in &left {
+                    Self::hold_object(&mut transaction, hash).await?;
                     // Unless it was uploaded again meanwhile.
                     sqlx::query(
                         "DELETE FROM uploads \
