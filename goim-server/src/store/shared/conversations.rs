@@ -49,7 +49,6 @@ macro_rules! conversations {
                  CASE WHEN d.seq IS NULL THEN COALESCE(f.body, m.body) ELSE $4 END \
                  FROM ",
                 $windows!("$1", "$2"),
-                // Crossed, which tells SQLite to begin with these and not with all messages.
                 " w CROSS JOIN messages m \
                  LEFT JOIN deletions d ON d.user_id = $3 AND d.conversation = m.conversation AND d.seq = m.seq \
                  LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq \
