@@ -92,7 +92,7 @@ impl News {
         self.arrived.notify_one();
     }
 
-    /// All that are known, and whether there were more.
+    /// All that are known, in another order each time, and whether there were more.
     fn take(&self) -> (Vec<ConversationId>, bool) {
         let Fresh { conversations, lost } = mem::take(&mut *self.fresh());
         (conversations.into_iter().collect(), lost)

@@ -71,8 +71,9 @@ pub struct Compared {
 /// The index of messages by their words.
 #[async_trait]
 pub trait MessageSearch: Send + Sync {
-    /// Indexes what is new in conversations, some of it at least. Returns those of which something is
-    /// left, or which somebody else is working on.
+    /// Indexes what is new in conversations, some of it at least: it begins with the first of them, and
+    /// the last ones may have to wait. Returns those of which something is left, or which somebody else is
+    /// working on.
     ///
     /// What is in the index is as messages are: an edit or a recall takes its message out in its own
     /// transaction, and an edited one is put in again when the edit's entry is read here.
