@@ -59,6 +59,35 @@ macro_rules! search {
                 Ok(reading.indexed)
             }
 
+            /// The page that is searched for.
+            async fn look_up(
+                &self,
+                search: &$crate::store::Search<'_>,
+            ) -> $crate::store::StoreResult<goim_proto::MessagePage> {
+                let mut connection = self.searching().await?;
+                // One snapshot, in which memberships are those of the entries.
+                let mut transaction = self.begin_search(&mut connection).await?;
+                if let Some(conversation) = search.conversation
+                    && Self::read_ranges(&mut *transaction, Self::SHOWN, search.user, conversation)
+                        .await?
+                        .is_empty()
+                {
+                    return Err($crate::store::StoreError::NotMember);
+                }
+                let found = Self::find(&mut transaction, search).await?;
+                let (within, at): (Vec<i64>, Vec<i64>) =
+                    found.iter().take(search.limit as usize).map(|(_, within, at)| (*within, *at)).unzip();
+                let rows: Vec<$crate::store::shared::rows::LastColumns> = sqlx::query_as(Self::LAST)
+                    .bind($bind(&within))
+                    .bind($bind(&at))
+                    .bind(search.user.as_i64())
+                    .bind($crate::store::deleted_body().to_vec())
+                    .fetch_all(&mut *transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok($crate::store::search::page(search, &found, rows))
+            }
+
             /// The places of messages before another place, newest first.
             async fn find(
                 connection: &mut $connection,
@@ -165,30 +194,7 @@ macro_rules! search {
                 &self,
                 search: &$crate::store::Search<'_>,
             ) -> $crate::store::StoreResult<goim_proto::MessagePage> {
-                let mut connection = self.searching().await?;
-                // One snapshot, in which memberships are those of the entries.
-                let mut transaction = self.begin_search(&mut connection).await?;
-                if let Some(conversation) = search.conversation
-                    && Self::read_ranges(&mut *transaction, Self::SHOWN, search.user, conversation)
-                        .await?
-                        .is_empty()
-                {
-                    return Err($crate::store::StoreError::NotMember);
-                }
-                let found = Self::find(&mut transaction, search)
-                    .await
-                    .map_err($crate::store::StoreError::of_search)?;
-                let (within, at): (Vec<i64>, Vec<i64>) =
-                    found.iter().take(search.limit as usize).map(|(_, within, at)| (*within, *at)).unzip();
-                let rows: Vec<$crate::store::shared::rows::LastColumns> = sqlx::query_as(Self::LAST)
-                    .bind($bind(&within))
-                    .bind($bind(&at))
-                    .bind(search.user.as_i64())
-                    .bind($crate::store::deleted_body().to_vec())
-                    .fetch_all(&mut *transaction)
-                    .await?;
-                transaction.commit().await?;
-                Ok($crate::store::search::page(search, &found, rows))
+                self.look_up(search).await.map_err($crate::store::StoreError::of_search)
             }
         }
     };
