@@ -109,7 +109,7 @@ pub(super) struct Statements {
 
 impl Statements {
     /// For all conversations of a user, or for `one`, from what an engine says its own way: whether the
-    /// row `w` has the words of the query, and where the rows with such words of his conversations are
+    /// row `m` has the words of the query, and where the rows with such words of his conversations are
     /// found, `{of}` those.
     pub(super) fn new(one: bool, has_words: &str, with_words: &str) -> Self {
         let (before, order, of) = match one {
@@ -133,9 +133,12 @@ impl Statements {
         let floor = format!(
             "SELECT {place} FROM message_words w WHERE {before} ORDER BY {order} LIMIT 1 OFFSET {RECENT}"
         );
+        // In this order: words are long, and not read of what he may not read, nor behind the last one found.
         let recent = format!(
-            "SELECT {place} FROM (SELECT {place}, w.words FROM message_words w WHERE {before} \
-             ORDER BY {order} LIMIT {RECENT}) w WHERE {has_words} AND {visible} ORDER BY {order} LIMIT $5"
+            "SELECT {place} FROM (SELECT {place} FROM message_words w WHERE {before} \
+                 ORDER BY {order} LIMIT {RECENT}) w \
+             WHERE CASE WHEN {visible} THEN (SELECT {has_words} FROM message_words m \
+                 WHERE m.conversation = w.conversation AND m.seq = w.seq) END ORDER BY {order} LIMIT $5"
         );
         let all = format!(
             "WITH w AS MATERIALIZED ({with_words}) \
