@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use goim_core::{ConversationId, UserId};
 use goim_proto::limits::QUERY_BYTES_MAX;
 use goim_proto::{Error, ErrorCode, Reply, SearchMessages, SessionInfo};
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::errors::limited;
 use super::messages::PAGE_BYTES_MAX;
@@ -92,7 +92,7 @@ impl News {
         self.arrived.notify_one();
     }
 
-    /// All that are known, and whether there were more.
+    /// All that are known, in another order each time, and whether there were more.
     fn take(&self) -> (Vec<ConversationId>, bool) {
         let Fresh { conversations, lost } = mem::take(&mut *self.fresh());
         (conversations.into_iter().collect(), lost)
@@ -130,15 +130,20 @@ impl Service {
     /// Fills the index of messages, for ever. What this node appended it is told of; a comparison of
     /// heads with the index finds what was there at the start, and what others left.
     pub(crate) async fn index_messages(&self) {
-        let mut comparison = Comparison { after: ConversationId::default(), pages: Pages::All };
+        let mut comparison = Comparison::new(Instant::now());
+        let mut at_once = INDEXED_AT_ONCE;
         loop {
-            match self.index_some(&mut comparison).await {
+            let (fresh, lost) = self.news.take();
+            if lost {
+                comparison.start();
+            }
+            let indexed = self.index_fresh(&fresh, &mut at_once).await;
+            let compared = self.compare_some(&mut comparison).await;
+            match indexed.and_then(|left| Ok(left | compared?)) {
                 Ok(true) => {}
                 Ok(false) => {
                     // Either is fine: there is news, or it is time to look.
-                    if timeout(COMPARE_EVERY, self.news.arrived.notified()).await.is_err() {
-                        comparison.pages = Pages::One;
-                    }
+                    let _ = timeout_at(comparison.due, self.news.arrived.notified()).await;
                     sleep(GATHER).await;
                 }
                 Err(error) => {
@@ -149,31 +154,46 @@ impl Service {
         }
     }
 
-    /// Indexes what is known to be new, and looks for what is not; whether there is more already.
-    async fn index_some(&self, comparison: &mut Comparison) -> Result<bool, StoreError> {
-        let (fresh, lost) = self.news.take();
-        if lost {
-            *comparison = Comparison { after: ConversationId::default(), pages: Pages::All };
-        }
-        let mut more = false;
+    /// Indexes what is known to be new, in as many transactions as it takes; whether something is left. What
+    /// failed is new again, and the last error is returned when all had their turn.
+    async fn index_fresh(
+        &self,
+        mut fresh: &[ConversationId],
+        at_once: &mut usize,
+    ) -> Result<bool, StoreError> {
+        let mut more = Ok(false);
         // Each has its turn before one that has news again.
-        for some in fresh.chunks(INDEXED_AT_ONCE) {
+        while !fresh.is_empty() {
+            let (some, rest) = fresh.split_at(fresh.len().min(*at_once));
+            fresh = rest;
             let began = Instant::now();
-            let left = self.store.index(some).await.inspect_err(|_| self.news.note(fresh.clone()))?;
-            self.metrics.indexings_total.add(1);
-            more |= !left.is_empty();
-            self.news.note(left);
+            match self.store.index(some).await {
+                Ok(left) => {
+                    *at_once = (*at_once * 2).min(INDEXED_AT_ONCE);
+                    self.metrics.indexings_total.add(1);
+                    more = more.map(|more| more | !left.is_empty());
+                    self.news.note(left);
+                }
+                Err(error) => {
+                    // One may be what fails, and the others shall not fail with it.
+                    *at_once = 1;
+                    self.news.note(some.to_vec());
+                    more = Err(error);
+                }
+            }
             sleep(began.elapsed() * REST).await;
         }
-        if comparison.pages == Pages::None {
-            return Ok(more);
+        more
+    }
+
+    /// Compares a page of heads with the index, if it is time; whether there is more to do at once.
+    async fn compare_some(&self, comparison: &mut Comparison) -> Result<bool, StoreError> {
+        if !comparison.is_due(Instant::now()) {
+            return Ok(false);
         }
         let page = self.store.compare_index(comparison.after, COMPARED_AT_ONCE).await?;
-        comparison.after = page.last.unwrap_or_default();
-        if page.last.is_none() || comparison.pages == Pages::One {
-            comparison.pages = Pages::None;
-        }
-        more |= !page.behind.is_empty() || comparison.pages == Pages::All;
+        comparison.came_to(page.last, Instant::now());
+        let more = !page.behind.is_empty() || comparison.ends > 0;
         self.news.note(page.behind);
         Ok(more)
     }
@@ -183,16 +203,36 @@ impl Service {
 #[derive(Debug)]
 struct Comparison {
     after: ConversationId,
-    pages: Pages,
+    /// So many times it has to come to the last conversation without a pause.
+    ends: u8,
+    /// When there is a page to be compared in any case.
+    due: Instant,
 }
 
-/// What is still to be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pages {
-    None,
-    One,
-    /// All that follow.
-    All,
+impl Comparison {
+    /// All are to be compared.
+    fn new(now: Instant) -> Self {
+        Self { after: ConversationId::default(), ends: 1, due: now }
+    }
+
+    /// Compares all from now on. It goes on where it is, so that it comes to the last one however often it
+    /// is told so.
+    fn start(&mut self) {
+        self.ends = if self.after == ConversationId::default() { 1 } else { 2 };
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.ends > 0 || self.due <= now
+    }
+
+    /// A page was compared, with this as its last one.
+    fn came_to(&mut self, last: Option<ConversationId>, now: Instant) {
+        self.after = last.unwrap_or_default();
+        if last.is_none() {
+            self.ends = self.ends.saturating_sub(1);
+        }
+        self.due = now + COMPARE_EVERY;
+    }
 }
 
 fn read_query(text: &str) -> Result<Query, Error> {
@@ -227,6 +267,25 @@ mod tests {
         let (all, lost) = news.take();
         assert_eq!((all.len(), lost), (NEWS_MAX, true));
         assert_eq!(news.take(), (Vec::new(), false), "and only once");
+    }
+
+    #[test]
+    fn a_comparison_comes_to_the_end_however_much_is_lost() {
+        let (now, page) = (Instant::now(), |id| Some(ConversationId::new(id)));
+        let mut comparison = Comparison::new(now);
+        for last in [page(7), page(9), None, page(7), page(9)] {
+            comparison.start();
+            assert!(comparison.is_due(now));
+            comparison.came_to(last, now);
+            assert_eq!(comparison.after, last.unwrap_or_default(), "it goes on");
+        }
+        // What was lost last may be among the first, too.
+        for last in [None, page(7), None] {
+            assert!(comparison.is_due(now), "before {last:?}");
+            comparison.came_to(last, now);
+        }
+        assert!(!comparison.is_due(now), "it has seen all");
+        assert!(comparison.is_due(now + COMPARE_EVERY), "however much news there is");
     }
 
     #[test]

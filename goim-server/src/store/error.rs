@@ -128,14 +128,19 @@ impl From<sqlx::Error> for StoreError {
 
 impl StoreError {
     /// What a failed search means: its time has a bound of its own.
-    pub(super) fn of_search(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        match code.as_deref() {
-            // PostgreSQL's "statement cancelled", and SQLite's "interrupted".
-            Some("57014" | "9") => Self::TookTooLong(error),
-            _ => error.into(),
+    pub(super) fn of_search(self) -> Self {
+        match self {
+            Self::Unavailable(error) | Self::Query(error) if ran_out(&error) => Self::TookTooLong(error),
+            other => other,
         }
     }
+}
+
+/// Whether a statement was ended for its time.
+fn ran_out(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // PostgreSQL's "statement cancelled", and SQLite's "interrupted".
+    matches!(code.as_deref(), Some("57014" | "9"))
 }
 
 /// What a failed append means to the lane.

@@ -1,15 +1,17 @@
 //! What goes into the index of messages: what is read at once, and its words.
 
+use std::collections::HashSet;
+
 use goim_core::{ConversationId, Seq};
 use goim_proto::Content;
 
 use super::EntryKind;
 use super::words::words_of;
 
-/// Entries taken at once, and bytes of what is read of them: a few milliseconds, for which a recall in
-/// one of their conversations waits, and on SQLite every append.
+/// Entries taken at once, and bytes of what is read of them, and as many of the messages that they edit: a
+/// few milliseconds, for which a recall in one of their conversations waits, and on SQLite every append.
 const ENTRIES_MAX: i64 = 512;
-const BYTES_MAX: usize = 64 << 10;
+pub(super) const BYTES_MAX: i64 = 64 << 10;
 
 /// An entry that edits a message.
 const EDITED: EntryKind = EntryKind(44);
@@ -22,12 +24,14 @@ pub(super) struct Part {
     pub(super) until: i64,
 }
 
-/// What is taken at once of conversations that are so far, and have such heads.
+/// What is taken at once of conversations that are so far, and have such heads. What one does not need of
+/// its share is left to those behind it.
 pub(super) fn parts(behind: &[(i64, i64, i64)]) -> Vec<Part> {
-    let mut left = ENTRIES_MAX;
+    let (mut left, mut waiting) = (ENTRIES_MAX, i64::try_from(behind.len()).unwrap_or(i64::MAX));
     let parts = behind.iter().map_while(|(conversation, behind, head)| {
-        let until = (*head).min(behind.saturating_add(left));
-        left -= until - behind;
+        let share = (left / waiting).max(1).min(left);
+        let until = (*head).min(behind.saturating_add(share));
+        (left, waiting) = (left - (until - behind), waiting - 1);
         (until > *behind).then_some(Part { conversation: *conversation, behind: *behind, until })
     });
     parts.collect()
@@ -49,50 +53,78 @@ pub(super) fn left(
     asked.iter().copied().filter(|id| !is_done(id.as_i64())).collect()
 }
 
-/// What is read: conversation, seq, at, kind, body.
-pub(super) type ReadableColumns = (i64, i64, i64, i16, Vec<u8>);
+/// What is read: conversation, seq, at, kind, and body if there is room for it.
+pub(super) type ReadableColumns = (i64, i64, i64, i16, Option<Vec<u8>>);
+
+/// An entry that edited a message which is read for its sake.
+#[derive(Debug, Clone, Copy)]
+struct EditOf {
+    conversation: i64,
+    target: i64,
+    seq: i64,
+}
 
 /// What was read of some parts, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    bytes: usize,
-    /// What was too much, if anything was.
+    /// Messages that are, or will be, read as they are now.
+    read: HashSet<(i64, i64)>,
+    edits: Vec<EditOf>,
+    /// The first entry for which there was no room.
     over: Option<(i64, i64)>,
     pub(super) indexed: Vec<Indexed>,
-    /// Messages that were edited, which are read again.
-    pub(super) edited: Vec<(i64, i64)>,
 }
 
 impl Reading {
-    /// Whether there is room for more.
-    pub(super) fn take(&mut self, row: ReadableColumns) -> bool {
-        self.bytes += row.4.len();
-        if self.bytes > BYTES_MAX && self.bytes > row.4.len() {
-            self.over = Some((row.0, row.1));
-            return false;
-        }
-        if EntryKind(row.3) == EDITED {
-            if let Ok(Content::Edited(edited)) = Content::decode(&row.4) {
-                self.edited.push((row.0, edited.seq.as_i64()));
+    /// Takes entries, as far as there was room.
+    pub(super) fn take(&mut self, rows: Vec<ReadableColumns>) {
+        for (conversation, seq, at, kind, body) in rows {
+            let Some(body) = body else {
+                self.over = Some((conversation, seq));
+                return;
+            };
+            if EntryKind(kind) != EDITED {
+                self.read.insert((conversation, seq));
+                self.indexed.extend(Indexed::new(conversation, seq, at, &body));
+            } else if let Ok(Content::Edited(edited)) = Content::decode(&body) {
+                let target = edited.seq.as_i64();
+                if self.read.insert((conversation, target)) {
+                    self.edits.push(EditOf { conversation, target, seq });
+                }
             }
-        } else {
-            self.add(row);
         }
-        true
     }
 
-    /// Adds a message, if it has words.
-    pub(super) fn add(&mut self, (conversation, seq, at, _, body): ReadableColumns) {
-        self.indexed.extend(Indexed::new(conversation, seq, at, &body));
+    /// The messages that were edited, and were not among what was taken.
+    pub(super) fn edited(&self) -> Vec<Part> {
+        let part = |edit: &EditOf| Part {
+            conversation: edit.conversation,
+            behind: Seq::from_i64(edit.target).prev().as_i64(),
+            until: edit.target,
+        };
+        self.edits.iter().map(part).collect()
+    }
+
+    /// Takes those. Where there was no room for one, all ends before the entry that edited it; what was
+    /// taken of later ones is as they are, and there already when their turn comes.
+    pub(super) fn take_edited(&mut self, rows: Vec<ReadableColumns>) {
+        for (conversation, seq, at, _, body) in rows {
+            let Some(body) = body else {
+                let edit =
+                    self.edits.iter().find(|edit| (edit.conversation, edit.target) == (conversation, seq));
+                self.over = edit.map(|edit| (conversation, edit.seq));
+                return;
+            };
+            self.indexed.extend(Indexed::new(conversation, seq, at, &body));
+        }
     }
 
     /// Cuts the parts down to what was taken.
     pub(super) fn cut(&self, parts: &mut Vec<Part>) {
         let Some((conversation, seq)) = self.over else { return };
-        parts.retain(|part| part.conversation <= conversation);
-        for part in parts.iter_mut().filter(|part| part.conversation == conversation) {
-            part.until = Seq::from_i64(seq).prev().as_i64();
-        }
+        let Some(at) = parts.iter().position(|part| part.conversation == conversation) else { return };
+        parts.truncate(at + 1);
+        parts[at].until = Seq::from_i64(seq).prev().as_i64();
         parts.retain(|part| part.until > part.behind);
     }
 }
@@ -130,6 +162,8 @@ fn text_of(content: &Content) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use goim_proto::content::{Edited, EncodedContent};
+
     use super::*;
 
     fn part(conversation: i64, behind: i64, until: i64) -> Part {
@@ -138,25 +172,62 @@ mod tests {
 
     #[test]
     fn so_many_entries_are_taken_at_once() {
-        let behind = [(1, 0, 500), (2, 7, 30), (3, 0, 9)];
+        let behind = [(4, 0, 500), (2, 7, 30), (3, 0, 900), (1, 0, 900)];
         let taken = parts(&behind);
-        assert_eq!(taken, [part(1, 0, 500), part(2, 7, 19)]);
-        let asked = [1, 2, 3, 4, 5].map(ConversationId::new);
-        let left = left(&asked, &[1, 2, 3, 4], &behind, &taken);
-        assert_eq!(left, [2, 3, 5].map(ConversationId::new), "cut, not begun, and not claimed");
+        assert_eq!(
+            taken,
+            [part(4, 0, 128), part(2, 7, 30), part(3, 0, 180), part(1, 0, 181)],
+            "each its share"
+        );
+        let asked = [1, 2, 3, 4, 5, 6].map(ConversationId::new);
+        let left = left(&asked, &[1, 2, 3, 4, 5], &behind, &taken);
+        assert_eq!(left, [1, 3, 4, 6].map(ConversationId::new), "cut, and not claimed");
+        let many: Vec<_> = (0..600).map(|id| (id, 0, 9)).collect();
+        assert_eq!(parts(&many), (0..512).map(|id| part(id, 0, 1)).collect::<Vec<_>>());
+    }
+
+    fn row(conversation: i64, seq: i64, kind: i16, body: Option<Content>) -> ReadableColumns {
+        (conversation, seq, 0, kind, body.map(|body| body.encode().to_vec()))
+    }
+
+    fn edit(seq: u64) -> Content {
+        let body = EncodedContent(Content::text("so").encode());
+        Content::Edited(Edited { seq: Seq::new(seq), body })
     }
 
     #[test]
-    fn parts_end_before_what_is_too_long_and_one_goes_in_any_case() {
-        let row = |conversation, seq, bytes| (conversation, seq, 0, 1, vec![0; bytes]);
+    fn parts_end_before_what_there_is_no_room_for() {
         let mut reading = Reading::default();
-        assert!(reading.take(row(1, 2, BYTES_MAX + 1)));
-        assert!(!reading.take(row(2, 9, 1)));
-        let mut parts = vec![part(1, 0, 5), part(2, 7, 12), part(3, 0, 4)];
+        let tea = Content::text("tea");
+        reading.take(vec![row(8, 2, 1, Some(tea)), row(2, 9, 1, None), row(2, 10, 1, None)]);
+        let mut parts = vec![part(8, 0, 5), part(2, 7, 12), part(9, 0, 4)];
         reading.cut(&mut parts);
-        assert_eq!(parts, [part(1, 0, 5), part(2, 7, 8)]);
-        let mut parts = vec![part(1, 0, 5), part(2, 8, 12)];
+        assert_eq!(parts, [part(8, 0, 5), part(2, 7, 8)]);
+        let mut parts = vec![part(8, 0, 5), part(2, 8, 12)];
         reading.cut(&mut parts);
-        assert_eq!(parts, [part(1, 0, 5)]);
+        assert_eq!(parts, [part(8, 0, 5)]);
+    }
+
+    #[test]
+    fn parts_end_before_an_edit_of_what_there_is_no_room_for() {
+        let mut reading = Reading::default();
+        let new = row(8, 20, 1, Some(Content::text("tea")));
+        let edits = [(21, 20), (22, 3), (23, 4), (24, 3), (25, 4), (26, 5)];
+        let edits = edits.map(|(seq, of)| row(8, seq, EDITED.0, Some(edit(of))));
+        reading.take([new].into_iter().chain(edits).collect());
+        assert_eq!(
+            reading.edited(),
+            [part(8, 2, 3), part(8, 3, 4), part(8, 4, 5)],
+            "each once, and no new one"
+        );
+        reading.take_edited(vec![
+            row(8, 3, 1, Some(Content::text("so"))),
+            row(8, 4, 1, None),
+            row(8, 5, 1, None),
+        ]);
+        let mut parts = vec![part(8, 19, 30), part(2, 7, 12)];
+        reading.cut(&mut parts);
+        assert_eq!(parts, [part(8, 19, 22)]);
+        assert_eq!(reading.indexed.iter().map(|one| one.seq).collect::<Vec<_>>(), [20, 3]);
     }
 }

@@ -12,7 +12,8 @@ pub struct Options {
     pub unsafe_allowed: bool,
     /// The most pages of 4 KiB that an SQLite file may have; `None` for no limit.
     pub sqlite_pages_max: Option<u32>,
-    /// How long each of the few statements of a search may take; at least a millisecond.
+    /// How long each of the few statements of a search may take, and on SQLite all together; at least a
+    /// millisecond.
     pub search_timeout: Duration,
 }
 

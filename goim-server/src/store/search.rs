@@ -71,8 +71,9 @@ pub struct Compared {
 /// The index of messages by their words.
 #[async_trait]
 pub trait MessageSearch: Send + Sync {
-    /// Indexes what is new in conversations, some of it at least. Returns those of which something is
-    /// left, or which somebody else is working on.
+    /// Indexes what is new in conversations, some of it at least: it begins with the first of them, and
+    /// the last ones may have to wait. Returns those of which something is left, or which somebody else is
+    /// working on.
     ///
     /// What is in the index is as messages are: an edit or a recall takes its message out in its own
     /// transaction, and an edited one is put in again when the edit's entry is read here.
@@ -108,7 +109,7 @@ pub(super) struct Statements {
 
 impl Statements {
     /// For all conversations of a user, or for `one`, from what an engine says its own way: whether the
-    /// row `w` has the words of the query, and where the rows with such words of his conversations are
+    /// row `m` has the words of the query, and where the rows with such words of his conversations are
     /// found, `{of}` those.
     pub(super) fn new(one: bool, has_words: &str, with_words: &str) -> Self {
         let (before, order, of) = match one {
@@ -132,9 +133,12 @@ impl Statements {
         let floor = format!(
             "SELECT {place} FROM message_words w WHERE {before} ORDER BY {order} LIMIT 1 OFFSET {RECENT}"
         );
+        // In this order: words are long, and not read of what he may not read, nor behind the last one found.
         let recent = format!(
-            "SELECT {place} FROM (SELECT {place}, w.words FROM message_words w WHERE {before} \
-             ORDER BY {order} LIMIT {RECENT}) w WHERE {has_words} AND {visible} ORDER BY {order} LIMIT $5"
+            "SELECT {place} FROM (SELECT {place} FROM message_words w WHERE {before} \
+                 ORDER BY {order} LIMIT {RECENT}) w \
+             WHERE CASE WHEN {visible} THEN (SELECT {has_words} FROM message_words m \
+                 WHERE m.conversation = w.conversation AND m.seq = w.seq) END ORDER BY {order} LIMIT $5"
         );
         let all = format!(
             "WITH w AS MATERIALIZED ({with_words}) \

@@ -1,6 +1,7 @@
 //! The index of messages: what is found, by whom, and that nothing is left of what is not to be read.
 
 mod pages;
+mod steps;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

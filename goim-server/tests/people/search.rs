@@ -154,6 +154,28 @@ async fn from_the_start(backend: &Backend) {
     assert_eq!(until_found(&mut ada, "old", 1).await, [(group, Seq::new(2))]);
 }
 
+/// A server that always has something to index finds what another one left.
+async fn left_behind(backend: &Backend) {
+    let server = server(backend, eager).await;
+    let mut ada = RawClient::user(server.addr(), "ada").await;
+    let (quiet, busy) = (ada.group(vec![]).await, ada.group(vec![]).await);
+    let message = ada.text(quiet, "tea").await.unwrap().seq;
+    until_found(&mut ada, "tea", 1).await;
+    let raw = backend.raw().await;
+    for table in ["message_words", "search_offsets"] {
+        raw.execute(&format!("DELETE FROM {table} WHERE conversation = {quiet}")).await;
+    }
+    let again = async {
+        while found(&mut ada, "tea").await.is_empty() {
+            ada.text(busy, "milk").await.unwrap();
+            // An account may send so often.
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(DEADLINE, again).await.expect("it is never found again");
+    assert_eq!(found(&mut ada, "tea").await, [(quiet, message)]);
+}
+
 async fn bounds(backend: &Backend) {
     let server = server(backend, |config| config.limits.searches_per_s = 2).await;
     let mut ada = RawClient::user(server.addr(), "ada").await;
@@ -184,5 +206,6 @@ on_both_stores! {
     super::late_or_left as g9_who_came_late_or_left_finds_what_he_may_read,
     super::taken_back as g9_nobody_finds_what_was_edited_or_recalled,
     super::from_the_start as what_was_there_before_the_search_is_found,
+    super::left_behind as what_another_node_left_is_found_on_a_busy_one,
     super::bounds as searches_are_bounded,
 }

@@ -64,17 +64,23 @@ macro_rules! window_rows {
     };
 }
 
-/// Three list parameters of one length as a subquery of the columns `conversation`, `behind` and `until`.
-macro_rules! spans {
+/// Rows of some parts of logs, of which three list parameters of one length are the conversations and the
+/// ends. `w.place` is the part's own.
+///
+/// LATERAL for the reason above, and with a limit, without which it would be taken for a plain join.
+macro_rules! span_rows {
     ($conversation:literal, $behind:literal, $until:literal) => {
         concat!(
-            "(SELECT * FROM unnest(",
+            "unnest(",
             $conversation,
             "::bigint[], ",
             $behind,
             "::bigint[], ",
             $until,
-            "::bigint[]) t(conversation, behind, until))"
+            "::bigint[]) WITH ORDINALITY w(conversation, behind, until, place) \
+             CROSS JOIN LATERAL (SELECT m.* FROM messages m \
+                 WHERE m.conversation = w.conversation AND m.seq > w.behind AND m.seq <= w.until \
+                 ORDER BY m.seq LIMIT w.until - w.behind) m"
         )
     };
 }
@@ -95,7 +101,7 @@ presence!(PostgresStore, list, bind_list);
 profiles!(PostgresStore, list, bind_list, " FOR SHARE");
 readers!(PostgresStore, PgConnection, list, window_rows, bind_list);
 receipts!(PostgresStore);
-search!(PostgresStore, PgConnection, list, windows, spans, bind_list);
+search!(PostgresStore, PgConnection, list, windows, span_rows, bind_list);
 sequences!(PostgresStore);
 states!(PostgresStore, list, windows, bind_list);
 uploads!(PostgresStore, PgConnection, " FOR UPDATE");

@@ -14,7 +14,7 @@ use crate::store::search::Statements;
 use crate::store::words::Query;
 
 /// Whether a row has the words.
-const HAS_WORDS: &str = "w.words @@ replace($6, '@', to_hex(w.conversation))::tsquery";
+const HAS_WORDS: &str = "m.words @@ replace($6, '@', to_hex(m.conversation))::tsquery";
 /// All rows that have them. Nothing but the index can find these, and nothing shall be tried but that.
 const WITH_WORDS: &str = "SELECT m.at, m.conversation, m.seq FROM message_words m WHERE m.words @@ ANY (ARRAY( \
      SELECT replace($6, '@', to_hex(conversation))::tsquery FROM ( \

@@ -1,67 +1,91 @@
-/// `MessageSearch` for both engines; `$spans` writes three list parameters of one length as a subquery
-/// of the columns `conversation`, `behind` and `until`.
+/// `MessageSearch` for both engines; `$span_rows` writes the rows `m` of some parts of logs, given as three
+/// list parameters, beside the place `w.place` of each part among them.
 macro_rules! search {
-    ($store:ty, $connection:ty, $list:ident, $windows:ident, $spans:ident, $bind:path) => {
+    ($store:ty, $connection:ty, $list:ident, $windows:ident, $span_rows:ident, $bind:path) => {
         impl $store {
             /// Conversations of which something is not indexed: how far they are, and their heads.
             const BEHIND: &str = concat!(
                 "SELECT l.id, COALESCE(o.seq, 0), c.head FROM ",
                 $list!("$1"),
                 " l JOIN conversations c ON c.id = l.id LEFT JOIN search_offsets o ON o.conversation = l.id \
-                 WHERE c.head > COALESCE(o.seq, 0) ORDER BY l.id"
+                 WHERE c.head > COALESCE(o.seq, 0)"
             );
 
-            /// Messages with texts in their current form, and edits, in parts of logs.
+            /// Messages with texts in their current form, and edits, in parts of logs; without a body where
+            /// all up to there have more than `$4` bytes, but for the first one. The sizes are found
+            /// without reading what they are of.
             const READABLE: &str = concat!(
-                "SELECT m.conversation, m.seq, m.at, m.kind, COALESCE(f.body, m.body) FROM ",
-                $spans!("$1", "$2", "$3"),
-                " w CROSS JOIN messages m \
-                 LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq \
-                 WHERE m.conversation = w.conversation AND m.seq > w.behind AND m.seq <= w.until \
-                 AND m.kind IN (1, 3, 4, 44) ORDER BY m.conversation, m.seq"
+                "SELECT s.conversation, s.seq, s.at, s.kind, CASE WHEN s.bytes <= $4 OR s.bytes = s.own THEN \
+                     COALESCE((SELECT f.body FROM message_forms f \
+                             WHERE f.conversation = s.conversation AND f.seq = s.seq), \
+                         (SELECT b.body FROM messages b WHERE b.conversation = s.conversation AND b.seq = s.seq)) \
+                     END \
+                 FROM (SELECT r.*, sum(r.own) OVER (ORDER BY r.place, r.seq) AS bytes \
+                     FROM (SELECT w.place, m.conversation, m.seq, m.at, m.kind, \
+                             COALESCE((SELECT length(f.body) FROM message_forms f \
+                                 WHERE f.conversation = m.conversation AND f.seq = m.seq), length(m.body)) AS own \
+                         FROM ",
+                $span_rows!("$1", "$2", "$3"),
+                " WHERE m.kind IN (1, 3, 4, 44)) r) s ORDER BY s.place, s.seq"
             );
 
-            /// Messages in their current form.
-            const EDITED: &str = concat!(
-                "SELECT m.conversation, m.seq, m.at, m.kind, COALESCE(f.body, m.body) \
-                 FROM (SELECT DISTINCT behind AS conversation, until AS seq FROM ",
-                $windows!("$1", "$2"),
-                " w) l CROSS JOIN messages m \
-                 LEFT JOIN message_forms f ON f.conversation = m.conversation AND f.seq = m.seq \
-                 WHERE m.conversation = l.conversation AND m.seq = l.seq"
-            );
+            async fn read_parts(
+                connection: &mut $connection,
+                parts: &[$crate::store::indexing::Part],
+            ) -> Result<Vec<$crate::store::indexing::ReadableColumns>, sqlx::Error> {
+                use $crate::store::indexing::{BYTES_MAX, Part};
+                let column = |of: fn(&Part) -> i64| $bind(&parts.iter().map(of).collect::<Vec<_>>());
+                sqlx::query_as(Self::READABLE)
+                    .bind(column(|part| part.conversation))
+                    .bind(column(|part| part.behind))
+                    .bind(column(|part| part.until))
+                    .bind(BYTES_MAX)
+                    .fetch_all(connection)
+                    .await
+            }
 
             /// Reads what is new in parts of logs, which are cut where the bodies are too long.
             async fn read_new(
                 connection: &mut $connection,
                 parts: &mut Vec<$crate::store::indexing::Part>,
-            ) -> $crate::store::StoreResult<Vec<$crate::store::indexing::Indexed>> {
-                use futures_util::TryStreamExt as _;
-                use $crate::store::indexing::{Part, Reading, ReadableColumns};
-                let column = |of: fn(&Part) -> i64| $bind(&parts.iter().map(of).collect::<Vec<_>>());
-                let mut rows = sqlx::query_as(Self::READABLE)
-                    .bind(column(|part| part.conversation))
-                    .bind(column(|part| part.behind))
-                    .bind(column(|part| part.until))
-                    .fetch(&mut *connection);
-                let mut reading = Reading::default();
-                while let Some(row) = rows.try_next().await? {
-                    if !reading.take(row) {
-                        break;
-                    }
+            ) -> Result<Vec<$crate::store::indexing::Indexed>, sqlx::Error> {
+                let mut reading = $crate::store::indexing::Reading::default();
+                reading.take(Self::read_parts(&mut *connection, parts).await?);
+                let edited = reading.edited();
+                if !edited.is_empty() {
+                    reading.take_edited(Self::read_parts(&mut *connection, &edited).await?);
                 }
-                drop(rows);
                 reading.cut(parts);
-                let (within, at): (Vec<i64>, Vec<i64>) = reading.edited.iter().copied().unzip();
-                if !within.is_empty() {
-                    let rows: Vec<ReadableColumns> = sqlx::query_as(Self::EDITED)
-                        .bind($bind(&within))
-                        .bind($bind(&at))
-                        .fetch_all(&mut *connection)
-                        .await?;
-                    rows.into_iter().for_each(|row| reading.add(row));
-                }
                 Ok(reading.indexed)
+            }
+
+            /// The page that is searched for.
+            async fn look_up(
+                &self,
+                search: &$crate::store::Search<'_>,
+            ) -> $crate::store::StoreResult<goim_proto::MessagePage> {
+                let mut connection = self.searching().await?;
+                // One snapshot, in which memberships are those of the entries.
+                let mut transaction = self.begin_search(&mut connection).await?;
+                if let Some(conversation) = search.conversation
+                    && Self::read_ranges(&mut *transaction, Self::SHOWN, search.user, conversation)
+                        .await?
+                        .is_empty()
+                {
+                    return Err($crate::store::StoreError::NotMember);
+                }
+                let found = Self::find(&mut transaction, search).await?;
+                let (within, at): (Vec<i64>, Vec<i64>) =
+                    found.iter().take(search.limit as usize).map(|(_, within, at)| (*within, *at)).unzip();
+                let rows: Vec<$crate::store::shared::rows::LastColumns> = sqlx::query_as(Self::LAST)
+                    .bind($bind(&within))
+                    .bind($bind(&at))
+                    .bind(search.user.as_i64())
+                    .bind($crate::store::deleted_body().to_vec())
+                    .fetch_all(&mut *transaction)
+                    .await?;
+                transaction.commit().await?;
+                Ok($crate::store::search::page(search, &found, rows))
             }
 
             /// The places of messages before another place, newest first.
@@ -117,10 +141,11 @@ macro_rules! search {
                 let ids = $crate::store::shared::rows::conversations(conversations);
                 let claimed = Self::claim_words(&mut transaction, &ids).await?;
                 // Behind the claim: whoever had it before has moved the offsets.
-                let behind: Vec<(i64, i64, i64)> = sqlx::query_as(Self::BEHIND)
+                let mut behind: Vec<(i64, i64, i64)> = sqlx::query_as(Self::BEHIND)
                     .bind($bind(&claimed))
                     .fetch_all(&mut *transaction)
                     .await?;
+                behind.sort_by_key(|(id, ..)| ids.iter().position(|asked| asked == id));
                 let mut parts = $crate::store::indexing::parts(&behind);
                 if !parts.is_empty() {
                     let indexed = Self::read_new(&mut transaction, &mut parts).await?;
@@ -169,30 +194,7 @@ macro_rules! search {
                 &self,
                 search: &$crate::store::Search<'_>,
             ) -> $crate::store::StoreResult<goim_proto::MessagePage> {
-                let mut connection = self.searching().await?;
-                // One snapshot, in which memberships are those of the entries.
-                let mut transaction = self.begin_search(&mut connection).await?;
-                if let Some(conversation) = search.conversation
-                    && Self::read_ranges(&mut *transaction, Self::SHOWN, search.user, conversation)
-                        .await?
-                        .is_empty()
-                {
-                    return Err($crate::store::StoreError::NotMember);
-                }
-                let found = Self::find(&mut transaction, search)
-                    .await
-                    .map_err($crate::store::StoreError::of_search)?;
-                let (within, at): (Vec<i64>, Vec<i64>) =
-                    found.iter().take(search.limit as usize).map(|(_, within, at)| (*within, *at)).unzip();
-                let rows: Vec<$crate::store::shared::rows::LastColumns> = sqlx::query_as(Self::LAST)
-                    .bind($bind(&within))
-                    .bind($bind(&at))
-                    .bind(search.user.as_i64())
-                    .bind($crate::store::deleted_body().to_vec())
-                    .fetch_all(&mut *transaction)
-                    .await?;
-                transaction.commit().await?;
-                Ok($crate::store::search::page(search, &found, rows))
+                self.look_up(search).await.map_err($crate::store::StoreError::of_search)
             }
         }
     };

@@ -62,17 +62,19 @@ macro_rules! window_rows {
     };
 }
 
-/// Three list parameters of one length as a subquery of the columns `conversation`, `behind` and `until`.
-macro_rules! spans {
+/// Rows of some parts of logs, of which three list parameters of one length are the conversations and the
+/// ends. `w.place` is the part's own.
+macro_rules! span_rows {
     ($conversation:literal, $behind:literal, $until:literal) => {
         concat!(
-            "(SELECT c.value AS conversation, b.value AS behind, u.value AS until FROM json_each(",
+            "(SELECT c.key AS place, c.value AS conversation, b.value AS behind, u.value AS until FROM json_each(",
             $conversation,
             ") c JOIN json_each(",
             $behind,
             ") b ON b.key = c.key JOIN json_each(",
             $until,
-            ") u ON u.key = c.key)"
+            ") u ON u.key = c.key) w CROSS JOIN messages m \
+             ON m.conversation = w.conversation AND m.seq > w.behind AND m.seq <= w.until"
         )
     };
 }
@@ -102,7 +104,7 @@ presence!(SqliteStore, list, bind_list);
 profiles!(SqliteStore, list, bind_list, "");
 readers!(SqliteStore, SqliteConnection, list, window_rows, bind_list);
 receipts!(SqliteStore);
-search!(SqliteStore, SqliteConnection, list, windows, spans, bind_list);
+search!(SqliteStore, SqliteConnection, list, windows, span_rows, bind_list);
 sequences!(SqliteStore);
 states!(SqliteStore, list, windows, bind_list);
 uploads!(SqliteStore, SqliteConnection, "");

@@ -19,7 +19,7 @@ use crate::store::{EpochGate, StoreResult};
 const STEPS: i32 = 1_000;
 
 /// Whether a row has the words, each of which stands behind a slash.
-const HAS_WORDS: &str = "NOT EXISTS (SELECT 1 FROM json_each($6) p WHERE instr(w.words, p.value) = 0)";
+const HAS_WORDS: &str = "NOT EXISTS (SELECT 1 FROM json_each($6) p WHERE instr(m.words, p.value) = 0)";
 /// All rows that have them.
 const WITH_WORDS: &str = "SELECT m.at, m.conversation, m.seq FROM \
      (SELECT DISTINCT conversation FROM members WHERE user_id = $4 {of}) c \
