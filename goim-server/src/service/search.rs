@@ -30,7 +30,7 @@ const BUSY_RETRY_MS: u64 = 1_000;
 /// Conversations that are known to have news, 8 bytes each; of those beyond, the comparison knows.
 const NEWS_MAX: usize = 16_384;
 /// Conversations that are indexed in one transaction.
-const INDEXED_AT_ONCE: usize = 64;
+const INDEXED_AT_ONCE: usize = 16;
 /// What comes within this time is indexed together.
 const GATHER: Duration = Duration::from_millis(100);
 /// Conversations whose heads are compared with the index in one statement.

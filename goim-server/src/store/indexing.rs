@@ -10,7 +10,7 @@ use super::words::words_of;
 
 /// Entries taken at once, and bytes of what is read of them, and as many of the messages that they edit: a
 /// few milliseconds, for which a recall in one of their conversations waits, and on SQLite every append.
-const ENTRIES_MAX: i64 = 512;
+const ENTRIES_MAX: i64 = 64;
 pub(super) const BYTES_MAX: i64 = 64 << 10;
 
 /// An entry that edits a message.
@@ -172,18 +172,14 @@ mod tests {
 
     #[test]
     fn so_many_entries_are_taken_at_once() {
-        let behind = [(4, 0, 500), (2, 7, 30), (3, 0, 900), (1, 0, 900)];
+        let behind = [(4, 0, 500), (2, 7, 15), (3, 0, 900), (1, 0, 900)];
         let taken = parts(&behind);
-        assert_eq!(
-            taken,
-            [part(4, 0, 128), part(2, 7, 30), part(3, 0, 180), part(1, 0, 181)],
-            "each its share"
-        );
+        assert_eq!(taken, [part(4, 0, 16), part(2, 7, 15), part(3, 0, 20), part(1, 0, 20)], "each its share");
         let asked = [1, 2, 3, 4, 5, 6].map(ConversationId::new);
         let left = left(&asked, &[1, 2, 3, 4, 5], &behind, &taken);
         assert_eq!(left, [1, 3, 4, 6].map(ConversationId::new), "cut, and not claimed");
         let many: Vec<_> = (0..600).map(|id| (id, 0, 9)).collect();
-        assert_eq!(parts(&many), (0..512).map(|id| part(id, 0, 1)).collect::<Vec<_>>());
+        assert_eq!(parts(&many), (0..64).map(|id| part(id, 0, 1)).collect::<Vec<_>>());
     }
 
     fn row(conversation: i64, seq: i64, kind: i16, body: Option<Content>) -> ReadableColumns {
