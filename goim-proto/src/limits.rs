@@ -38,11 +38,11 @@ pub const MEDIA_TYPE_BYTES_MAX: usize = 128;
 /// about 40 bytes around it, 80 KiB.
 pub const PULL_LIMIT_MAX: u32 = 1_000;
 
-/// Positions in one commit or sync call: at most 20 bytes each, 20 KiB.
+/// Positions in one commit or sync call: at most 20 bytes each, 20 KiB. Conversations in one heads call.
 pub const POSITIONS_MAX: usize = 1_000;
 
-/// Conversations in one page of a sync answer, and in one heads call.
-pub const SYNC_LIMIT_MAX: u32 = 1_000;
+/// Conversations in one page of a sync answer: at most 50 bytes each, 100 KiB.
+pub const SYNC_LIMIT_MAX: u32 = 2_048;
 
 /// Users named in one call.
 pub const USERS_MAX: usize = 1_000;
@@ -84,7 +84,7 @@ pub const ALLOCATE_COUNT_MAX: u32 = 1_000;
 /// Levels of arrays within arrays. The answer to a history call needs 8.
 pub const DEPTH_MAX: usize = 16;
 
-/// Items of one list: four times what any call, answer or content holds. An item of one byte can
+/// Items of one list: twice what any call, answer or content holds. An item of one byte can
 /// become 100 in memory, so a frame of nothing else makes its reader hold 400 KiB and not 100 MiB.
 pub const ITEMS_MAX: usize = 4_096;
 

@@ -22,7 +22,7 @@ use goim_proto::{Content, Encode, Ephemeral, Notification, Reply, Start, Sync, S
 use super::answer::json;
 use super::problem::Problem;
 use crate::access::{Connection, Ending, Leave, Outgoing};
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, Stretch};
 use crate::telemetry::Open;
 
 /// When to come again if the store does not answer, in milliseconds.
@@ -47,11 +47,11 @@ pub(super) async fn stream(service: &Arc<Service>, caller: &Caller) -> Result<Re
     let session = service.open_stream(&connection, caller).await?;
     // Registered, then looked at: what comes in between is heard twice and not missed.
     let sync = Sync { start: Start::Now, ..Sync::default() };
-    service.listen(&connection, &session, &sync).await?;
+    let known = service.listen(&connection, &session, &sync).await?;
     let events = Events {
         service: Arc::clone(service),
         connection,
-        page: Some(sync),
+        page: Some((sync, known)),
         opened: false,
         items: Vec::new(),
         said: None,
@@ -69,7 +69,7 @@ struct Events {
     service: Arc<Service>,
     connection: Arc<Connection>,
     /// What to ask the store for next, while there is more of the list.
-    page: Option<Sync>,
+    page: Option<(Sync, Option<Stretch>)>,
     /// The client has heard that the stream is open.
     opened: bool,
     /// What is left of the list's last page.
@@ -117,11 +117,11 @@ impl Events {
     /// The next conversation of the list that the stream begins with.
     async fn listed(&mut self) -> Option<SyncItem> {
         while self.items.is_empty() {
-            let page = self.page.take()?;
+            let (page, known) = self.page.take()?;
             let session = self.connection.session()?;
-            match self.service.sync(session, self.connection.epoch(), page.clone()).await {
+            match self.service.sync_page(session, self.connection.epoch(), page.clone(), known).await {
                 Ok(Reply::Synced(synced)) => {
-                    self.page = synced.more.then_some(Sync { after: synced.next, ..page });
+                    self.page = synced.more.then_some((Sync { after: synced.next, ..page }, None));
                     self.items = synced.items;
                     self.items.reverse();
                 }

@@ -67,8 +67,9 @@ impl Service {
             Call::Unknown(_) => refuse(ErrorCode::UnknownCall, "this server does not know the call"),
             call => {
                 let session = self.session_of(connection)?;
-                if let Call::Sync(arguments) = &call {
-                    self.listen(connection, &session, arguments).await?;
+                if let Call::Sync(arguments) = call {
+                    let known = self.listen(connection, &session, &arguments).await?;
+                    return self.sync_page(&session, connection.epoch(), arguments, known).await;
                 }
                 self.session_call(&session, connection.epoch(), call).await
             }

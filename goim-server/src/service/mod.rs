@@ -40,6 +40,7 @@ pub(crate) use passwords::Passwords;
 pub(crate) use rules::Refusal;
 pub(crate) use search::News;
 pub(crate) use state::{Parts, Service};
+pub(crate) use sync::Stretch;
 pub(crate) use tokens::Tokens;
 
 pub(crate) use errors::too_fast;

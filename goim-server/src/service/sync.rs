@@ -7,74 +7,127 @@ use goim_core::hash::IdMap;
 use goim_core::room::{Look, Registration};
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::limits::{POSITIONS_MAX, SYNC_LIMIT_MAX};
-use goim_proto::{
-    Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Start, Sync, SyncItem, Synced,
-};
+use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Sync, SyncItem, Synced};
 
 use super::{Answered, Service, failed, refuse};
 use crate::access::{Connection, Invitation};
-use crate::store::{Head, Membership, ReadMarker, ReaderState};
+use crate::store::{Head, ReadMarker, ReaderState};
 
 /// How often the list of memberships is read again because it grew meanwhile, and a conversation is
 /// looked at again because more had passed here than the look knew. What the list still lacks then
 /// comes through the inbox.
 const LOOKS_MAX: usize = 3;
 
+/// Conversations that are looked through in one statement: most users' all.
+const LOOKED_THROUGH: u32 = 4_096;
+
+/// Where some of a user's conversations stand, in the order of their ids.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    states: Vec<ReaderState>,
+    /// Behind which there may be more.
+    next: Option<ConversationId>,
+}
+
 impl Service {
-    /// Registers a connection for all conversations of the user, before the first page lists them.
+    /// Registers a connection for all conversations of the user, before the first page lists them; where the
+    /// first of them stood then.
     pub(crate) async fn listen(
         &self,
         connection: &Arc<Connection>,
         session: &SessionInfo,
         arguments: &Sync,
-    ) -> Result<(), Error> {
-        if arguments.after != ConversationId::default() {
-            return Ok(());
+    ) -> Result<Option<Stretch>, Error> {
+        if self.begin(session, arguments).await? {
+            return Ok(Some(self.subscribe_all(connection, session, &arguments.offsets).await?));
         }
-        self.start_device(session, arguments.start).await?;
-        self.subscribe_all(connection, session).await
+        Ok(None)
     }
 
-    async fn start_device(&self, session: &SessionInfo, start: Start) -> Result<(), Error> {
-        self.store.start_device(session.user, session.device, start).await.map_err(failed)
-    }
-
-    /// Lists the conversations past the device's offset.
-    pub(crate) async fn sync(&self, session: &SessionInfo, epoch: Epoch, arguments: Sync) -> Answered {
+    /// Before a page is listed; whether it is the first, with which a device starts.
+    async fn begin(&self, session: &SessionInfo, arguments: &Sync) -> Result<bool, Error> {
         if arguments.offsets.len() > POSITIONS_MAX {
             return refuse(ErrorCode::TooLarge, "at most 1,000 offsets in one sync");
         }
-        if arguments.after == ConversationId::default() {
-            self.start_device(session, arguments.start).await?;
+        let is_first = arguments.after == ConversationId::default();
+        if is_first {
+            let start = self.store.start_device(session.user, session.device, arguments.start);
+            start.await.map_err(failed)?;
         }
-        let limit = if arguments.limit == 0 { SYNC_LIMIT_MAX } else { arguments.limit.min(SYNC_LIMIT_MAX) };
-        let (user, device) = (session.user, session.device);
-        let states = self.store.reader_states(user, device, &arguments.offsets, arguments.after, limit).await;
-        let mut states = states.map_err(failed)?;
-        let full = states.len() >= limit as usize;
-        let last = states.last().map(|state| state.conversation);
-        // A client that has more offsets than it can send at once sends those of the first conversations:
-        // what lies behind them is judged with the next ones.
-        let given = arguments.offsets.iter().map(|own| own.conversation).filter(|own| *own > arguments.after);
-        let told = given.max().filter(|_| arguments.offsets.len() >= limit as usize);
-        let end = match told {
-            Some(told) if !full || last > Some(told) => Some(told),
-            Some(_) | None => last.filter(|_| full),
+        Ok(is_first)
+    }
+
+    /// Lists the conversations past the device's offset to somebody who does not listen.
+    pub(super) async fn sync(&self, session: &SessionInfo, epoch: Epoch, arguments: Sync) -> Answered {
+        self.begin(session, &arguments).await?;
+        self.sync_page(session, epoch, arguments, None).await
+    }
+
+    /// Lists the conversations past the offset of a device that has started, from where they stood if that
+    /// is known.
+    pub(crate) async fn sync_page(
+        &self,
+        session: &SessionInfo,
+        epoch: Epoch,
+        arguments: Sync,
+        known: Option<Stretch>,
+    ) -> Answered {
+        let known = match known {
+            Some(known) => known,
+            None => self.look_through(session, &arguments.offsets, arguments.after).await?,
         };
-        states.retain(|state| end.is_none_or(|end| state.conversation <= end));
-        let (more, next) = (end.is_some(), end.or(last).unwrap_or(arguments.after));
-        let items = states.iter().map(item).collect();
-        Ok(Reply::Synced(Synced { items, more, next, epoch }))
+        Ok(Reply::Synced(page(&known, &arguments, epoch)))
+    }
+
+    async fn look_through(
+        &self,
+        session: &SessionInfo,
+        own: &[Position],
+        after: ConversationId,
+    ) -> Result<Stretch, Error> {
+        let (user, device) = (session.user, session.device);
+        let states = self.store.reader_states(user, device, own, after, LOOKED_THROUGH).await;
+        let states = states.map_err(failed)?;
+        let next = states.get(LOOKED_THROUGH as usize - 1).map(|state| state.conversation);
+        Ok(Stretch { states, next })
+    }
+
+    /// Looks through all conversations: the first of them, and the user's own.
+    async fn look_through_all(
+        &self,
+        session: &SessionInfo,
+        own: &[Position],
+    ) -> Result<(Stretch, Vec<(ConversationId, Look)>), Error> {
+        let mine = |states: &[ReaderState]| {
+            let looks = states.iter().filter(|state| state.from.is_some()).map(|state| {
+                let ReaderState { conversation, head, from, .. } = *state;
+                (conversation, Look { head, from, last: Seq::ZERO })
+            });
+            looks.collect::<Vec<_>>()
+        };
+        let first = self.look_through(session, own, ConversationId::default()).await?;
+        let (mut looks, mut next) = (mine(&first.states), first.next);
+        while let Some(after) = next {
+            let more = self.look_through(session, own, after).await?;
+            looks.extend(mine(&more.states));
+            next = more.next;
+        }
+        Ok((first, looks))
     }
 
     /// Registers, then looks.
-    async fn subscribe_all(&self, connection: &Arc<Connection>, session: &SessionInfo) -> Result<(), Error> {
+    async fn subscribe_all(
+        &self,
+        connection: &Arc<Connection>,
+        session: &SessionInfo,
+        own: &[Position],
+    ) -> Result<Stretch, Error> {
         connection.listen();
         let mut registered: IdMap<ConversationId, Registration> = IdMap::default();
         let mut ids = self.store.member_of(session.user).await.map_err(failed)?;
         connection.expect_subscriptions(ids.len());
-        let mut list = Vec::new();
-        for _ in 0..LOOKS_MAX {
+        let mut rounds = 0;
+        let (first, looks) = loop {
             for conversation in ids {
                 if let Entry::Vacant(fresh) = registered.entry(conversation)
                     && let Some(registration) = self.hub.register(connection, conversation)
@@ -82,36 +135,35 @@ impl Service {
                     fresh.insert(registration);
                 }
             }
-            list = self.store.memberships(session.user).await.map_err(failed)?;
-            ids = list.iter().map(|membership| membership.conversation).collect();
-            if ids.iter().all(|conversation| registered.contains_key(conversation)) {
-                break;
+            let (first, looks) = self.look_through_all(session, own).await?;
+            rounds += 1;
+            if rounds == LOOKS_MAX || looks.iter().all(|(id, _)| registered.contains_key(id)) {
+                break (first, looks);
             }
-        }
+            ids = looks.into_iter().map(|(conversation, _)| conversation).collect();
+        };
         // Before he is served anything from memory, and after his inbox was registered, which tells of
         // later ones.
         for (conversation, last) in self.store.last_deletions(session.user).await.map_err(failed)? {
             connection.note_deletion(conversation, last);
         }
         let now = self.clock.now();
-        for Membership { conversation, from, head } in list {
+        for (conversation, look) in looks {
             if let Some(registration) = registered.remove(&conversation) {
-                let look = Look { head, from: Some(from), last: Seq::ZERO };
                 self.hub.look(now, connection, conversation, registration, look);
             }
         }
         // Those that he has left meanwhile.
         let gone: Vec<_> = registered.keys().copied().collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        for Head { conversation, head } in self.store.heads(&gone).await.map_err(failed)? {
-            if let Some(registration) = registered.remove(&conversation) {
-                let look = Look { head, from: None, last: Seq::ZERO };
-                self.hub.look(now, connection, conversation, registration, look);
+        if !gone.is_empty() {
+            for Head { conversation, head } in self.store.heads(&gone).await.map_err(failed)? {
+                if let Some(registration) = registered.remove(&conversation) {
+                    let look = Look { head, from: None, last: Seq::ZERO };
+                    self.hub.look(now, connection, conversation, registration, look);
+                }
             }
         }
-        Ok(())
+        Ok(first)
     }
 
     /// Lets a user's connection into a conversation that his inbox told of, or looks again whether
@@ -146,7 +198,7 @@ impl Service {
 
     /// Where the conversations asked for stand.
     pub(super) async fn heads(&self, session: &SessionInfo, epoch: Epoch, arguments: Heads) -> Answered {
-        if arguments.conversations.len() > SYNC_LIMIT_MAX as usize {
+        if arguments.conversations.len() > POSITIONS_MAX {
             return refuse(ErrorCode::TooLarge, "at most 1,000 conversations in one call");
         }
         let (user, device) = (session.user, session.device);
@@ -168,6 +220,90 @@ impl Service {
 }
 
 fn item(state: &ReaderState) -> SyncItem {
-    let ReaderState { conversation, kind, head, count, offset, read_marker } = *state;
+    let ReaderState { conversation, kind, head, count, offset, read_marker, .. } = *state;
     SyncItem { conversation, kind, head, count, offset, read_marker }
+}
+
+/// What a page lists of where conversations stand.
+fn page(known: &Stretch, asked: &Sync, epoch: Epoch) -> Synced {
+    let (states, mut next) = (&known.states, known.next);
+    let limit = if asked.limit == 0 { SYNC_LIMIT_MAX } else { asked.limit.min(SYNC_LIMIT_MAX) } as usize;
+    let mut items: Vec<_> = states.iter().filter(|state| state.head > state.offset).map(item).collect();
+    if items.len() > limit {
+        items.truncate(limit);
+        next = items.last().map(|item| item.conversation);
+    }
+    // A client that has more offsets than it can send at once sends those of the first conversations: what
+    // lies behind them is judged with the next ones.
+    if asked.offsets.len() >= limit.min(POSITIONS_MAX)
+        && let Some(told) = asked.offsets.iter().map(|own| own.conversation).max()
+        && told > asked.after
+        && next.or(states.last().map(|state| state.conversation)) > Some(told)
+    {
+        items.retain(|item| item.conversation <= told);
+        next = Some(told);
+    }
+    let last = next.or(items.last().map(|item| item.conversation));
+    Synced { items, more: next.is_some(), next: last.unwrap_or(asked.after), epoch }
+}
+
+#[cfg(test)]
+mod tests {
+    use goim_proto::ConversationKind;
+
+    use super::*;
+
+    fn state(id: u64, head: u64) -> ReaderState {
+        ReaderState {
+            conversation: ConversationId::new(id),
+            kind: ConversationKind::Group,
+            head: Seq::new(head),
+            count: 0,
+            offset: Seq::new(5),
+            read_marker: Seq::ZERO,
+            from: Some(Seq::FIRST),
+        }
+    }
+
+    /// The ids and the end of a page, and whether more follow.
+    fn listed(next: Option<u64>, asked: &Sync) -> (Vec<u64>, u64, bool) {
+        let states = vec![state(2, 6), state(3, 5), state(4, 9), state(6, 7), state(8, 5)];
+        let known = Stretch { states, next: next.map(ConversationId::new) };
+        let Synced { items, more, next, .. } = page(&known, asked, Epoch::default());
+        (items.iter().map(|item| item.conversation.as_u64()).collect(), next.as_u64(), more)
+    }
+
+    fn own(ids: &[u64]) -> Vec<Position> {
+        let own = |id: &u64| Position { conversation: ConversationId::new(*id), seq: Seq::new(5) };
+        ids.iter().map(own).collect()
+    }
+
+    #[test]
+    fn a_page_lists_what_has_moved() {
+        let limited = |limit| Sync { limit, ..Sync::default() };
+        assert_eq!(listed(None, &limited(0)), (vec![2, 4, 6], 6, false));
+        assert_eq!(listed(None, &limited(3)), (vec![2, 4, 6], 6, false));
+        assert_eq!(listed(None, &limited(2)), (vec![2, 4], 4, true), "cut by its limit");
+        assert_eq!(listed(Some(8), &limited(3)), (vec![2, 4, 6], 8, true), "not all was looked through");
+        let none = Stretch { states: Vec::new(), next: None };
+        let after = Sync { after: ConversationId::new(9), ..Sync::default() };
+        let empty = page(&none, &after, Epoch::default());
+        assert_eq!((empty.next, empty.more), (ConversationId::new(9), false));
+    }
+
+    #[test]
+    fn a_page_ends_where_a_client_s_own_offsets_do() {
+        let limited = |limit, ids: &[u64]| Sync { limit, offsets: own(ids), ..Sync::default() };
+        assert_eq!(listed(None, &limited(2, &[2, 3])), (vec![2], 3, true), "there may be more offsets");
+        assert_eq!(listed(None, &limited(3, &[3, 5])), (vec![2, 4, 6], 6, false), "these are all");
+        assert_eq!(listed(None, &limited(2, &[6, 8])), (vec![2, 4], 4, true), "the limit comes first");
+        assert_eq!(
+            listed(None, &limited(3, &[2, 6, 8])),
+            (vec![2, 4, 6], 6, false),
+            "nothing is behind them"
+        );
+        assert_eq!(listed(Some(8), &limited(3, &[2, 6, 8])), (vec![2, 4, 6], 8, true));
+        let of_before = Sync { after: ConversationId::new(7), ..limited(2, &[3, 5]) };
+        assert_eq!(listed(None, &of_before), (vec![2, 4], 4, true), "offsets of earlier pages end none");
+    }
 }

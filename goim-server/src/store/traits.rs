@@ -3,15 +3,15 @@ use core::fmt;
 use async_trait::async_trait;
 use goim_core::lane::{AppendResult, Found};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, UserId};
-use goim_proto::{Position, Start};
+use goim_proto::Start;
 
 use super::types::{
-    ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, Membership,
-    NewConversation, OffsetCommit, OffsetRefusal, Page, Range, ReaderState, StoredEntry, UserRow,
+    ConversationRow, DeviceRow, DueRow, EntryBatch, Head, Load, LoadedState, MemberRow, NewConversation,
+    OffsetCommit, OffsetRefusal, Page, Range, StoredEntry, UserRow,
 };
 use super::{
     Conversations, Deletions, EpochGate, Friends, Groups, Identities, MessageSearch, Messages, OwnRead,
-    Presences, Profiles, Receipts, Sequences, StoreError, StoreResult, Uploads,
+    Presences, Profiles, ReaderStates, Receipts, Sequences, StoreError, StoreResult, Uploads,
 };
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
@@ -32,6 +32,7 @@ pub trait Store:
     + Messages
     + Presences
     + Profiles
+    + ReaderStates
     + Readers
     + Receipts
     + Sequences
@@ -170,37 +171,12 @@ pub trait Readers: Send + Sync {
         bytes_max: usize,
     ) -> Result<Vec<StoredEntry>, StoreError>;
 
-    /// In which conversations a user is a member now, without a look at them.
-    async fn member_of(&self, user: UserId) -> StoreResult<Vec<ConversationId>>;
-
-    /// Where a user is a member now.
-    async fn memberships(&self, user: UserId) -> StoreResult<Vec<Membership>>;
-
     /// Whether somebody of these is a member of `most` conversations or more now.
     async fn are_in_many(&self, users: &[UserId], most: u64) -> StoreResult<bool>;
 
     /// Fixes where a device starts to read, once: at the heads of this moment, or at the beginning.
     /// An inbox starts at its head in any case.
     async fn start_device(&self, user: UserId, device: DeviceId, start: Start) -> StoreResult<()>;
-
-    /// Where those conversations stand for a device in which its user may see something past its
-    /// offset, by ascending id; `own` offsets win over committed ones.
-    async fn reader_states(
-        &self,
-        user: UserId,
-        device: DeviceId,
-        own: &[Position],
-        after: ConversationId,
-        limit: u32,
-    ) -> StoreResult<Vec<ReaderState>>;
-
-    /// The same for those of these conversations that the user may see, past the offset or not.
-    async fn reader_states_of(
-        &self,
-        user: UserId,
-        device: DeviceId,
-        conversations: &[ConversationId],
-    ) -> StoreResult<Vec<ReaderState>>;
 
     /// Moves offsets forward, never back, durably. Returns what was refused: what lies beyond the
     /// highest seq that its reader may see, among others.

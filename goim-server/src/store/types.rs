@@ -225,17 +225,6 @@ pub struct Range {
     pub until: Option<Seq>,
 }
 
-/// A conversation in which a user is a member now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Membership {
-    /// Which.
-    pub conversation: ConversationId,
-    /// The entry that let him in.
-    pub from: Seq,
-    /// The conversation's head.
-    pub head: Seq,
-}
-
 /// Where a conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -254,23 +243,6 @@ pub struct Page {
     pub through: Seq,
     /// The highest seq that he may see.
     pub head: Seq,
-}
-
-/// Where a conversation stands, for one reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReaderState {
-    /// Which.
-    pub conversation: ConversationId,
-    /// Its kind.
-    pub kind: ConversationKind,
-    /// The highest seq that he may see.
-    pub head: Seq,
-    /// The messages up to there.
-    pub count: u64,
-    /// The device's offset.
-    pub offset: Seq,
-    /// The user's read marker.
-    pub read_marker: Seq,
 }
 
 /// An offset to commit.

@@ -128,7 +128,7 @@ async fn in_another_epoch(backend: &Backend) {
         |answer: StoreResult<()>| assert!(matches!(answer, Err(StoreError::WentBack)), "{answer:?}");
     let (user, device) = (users[0], DeviceId::new(7));
     went_back(store.entries(conversation, Seq::ZERO, 1, 1_000).await.map(drop));
-    went_back(store.memberships(user).await.map(drop));
+    went_back(store.member_of(user).await.map(drop));
     went_back(store.mark_read(user, conversation, Seq::FIRST).await.map(drop));
     went_back(
         store

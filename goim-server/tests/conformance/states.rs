@@ -30,8 +30,9 @@ async fn first_list(backend: &Backend) {
     let offsets = async |device| {
         let states =
             store.reader_states(bert.user, device, &[], ConversationId::new(0), 10).await.expect("states");
+        let past = states.iter().filter(|state| state.head > state.offset);
         let mut offsets: Vec<_> =
-            states.iter().map(|s| (s.conversation, s.offset.as_u64(), s.head.as_u64())).collect();
+            past.map(|s| (s.conversation, s.offset.as_u64(), s.head.as_u64())).collect();
         offsets.sort_unstable();
         offsets
     };
@@ -55,6 +56,7 @@ async fn states(backend: &Backend) {
     append(&store, &batch(out, Seq::new(11), 8, users[0], [(new_id(), removal(users[1]))])).await;
     append(&store, &batch(out, Seq::new(12), 8, users[0], [(new_id(), text("without him"))])).await;
     let own = [Position { conversation: conversations[2], seq: Seq::new(4) }];
+    store.mark_read(users[1], conversations[3], Seq::new(5)).await.expect("marked");
     let (mut after, mut all) = (ConversationId::new(0), Vec::new());
     loop {
         let page = store.reader_states(users[1], DeviceId::new(3), &own, after, 2).await.expect("states");
@@ -67,10 +69,16 @@ async fn states(backend: &Backend) {
     assert_eq!((of_out.head, of_out.count), (Seq::new(12), 8), "he sees up to his removal");
     assert_eq!((all[0].head, all[0].count, all[0].kind), (Seq::new(11), 8, ConversationKind::Group));
     assert_eq!((all[2].offset, all[3].offset), (Seq::new(4), Seq::ZERO), "his own offsets win");
-    let read = [Position { conversation: conversations[0], seq: Seq::new(11) }];
+    assert_eq!(all.iter().map(|state| state.read_marker.as_u64()).collect::<Vec<_>>(), [0, 0, 0, 5, 0]);
+    let from: Vec<_> = all.iter().map(|state| state.from.map(Seq::as_u64)).collect();
+    assert_eq!(from, [Some(9), None, Some(9), Some(9), Some(9)], "where he is a member, and since when");
+    let read =
+        [(0, 11), (1, 12)].map(|(n, seq)| Position { conversation: conversations[n], seq: Seq::new(seq) });
     let first = ConversationId::new(0);
-    let unread = store.reader_states(users[1], DeviceId::new(3), &read, first, 1).await.expect("states");
-    assert_eq!(unread[0].conversation, conversations[1], "what has been read is passed over");
+    let unread = store.reader_states(users[1], DeviceId::new(3), &read, first, 2).await.expect("states");
+    let unread: Vec<_> = unread.iter().map(|state| (state.conversation, state.offset.as_u64())).collect();
+    let expected = [(conversations[0], 11), (conversations[2], 0)];
+    assert_eq!(unread, expected, "what he has left and read is passed over");
     let asked = [conversations[0], ConversationId::new(99_999), conversations[4]];
     let of = store.reader_states_of(users[1], DeviceId::new(3), &asked).await.expect("states");
     let of: Vec<_> = of.iter().map(|state| (state.conversation, state.head)).collect();
@@ -78,10 +86,9 @@ async fn states(backend: &Backend) {
     let mut member_of = store.member_of(users[1]).await.expect("ids");
     member_of.sort_unstable();
     assert_eq!(member_of, [0, 2, 3, 4].map(|n| conversations[n]));
-    let memberships = store.memberships(users[1]).await.expect("memberships");
-    let open: Vec<_> =
-        memberships.iter().map(|m| (m.conversation, m.from.as_u64(), m.head.as_u64())).collect();
-    assert_eq!(open, [0, 2, 3, 4].map(|n| (conversations[n], 9, 11)));
+    let marked =
+        store.reader_states_of(users[1], DeviceId::new(3), &[conversations[3]]).await.expect("states");
+    assert_eq!(marked[0].read_marker, Seq::new(5));
 }
 
 on_both_stores! {

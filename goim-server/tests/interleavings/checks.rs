@@ -123,7 +123,13 @@ fn g1_whoever_looks_sees_what_was_acknowledged(case: &Case<'_>) {
                 let there = last >= told || entries.len() >= *limit || erased >= told;
                 assert!(there, "{conversation} up to {last} instead of {told}, at {span:?}");
             }
-            Seen::Page { .. } | Seen::States { .. } => {}
+            Seen::States { states, .. } => {
+                for state in states.iter().filter(|state| state.from.is_some()) {
+                    let told = history.told(state.conversation, span.started);
+                    assert!(state.head >= told, "{state:?} instead of {told}, at {span:?}");
+                }
+            }
+            Seen::Page { .. } => {}
         }
     }
 }
@@ -205,7 +211,10 @@ fn g2_every_read_brings_a_prefix(case: &Case<'_>) {
                 let conversation = case.history.pullers[*puller].conversation;
                 stand_in_the_log(case, conversation, &page.entries);
             }
-            Seen::States { .. } => {}
+            Seen::States { states, .. } => {
+                let open = states.iter().filter(|state| state.from.is_some());
+                open.for_each(|state| see(state.conversation, state.head));
+            }
         }
     }
 }

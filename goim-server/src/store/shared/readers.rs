@@ -203,40 +203,6 @@ macro_rules! readers {
                 Ok(entries)
             }
 
-            async fn memberships(
-                &self,
-                user: goim_core::UserId,
-            ) -> $crate::store::StoreResult<Vec<$crate::store::Membership>> {
-                let mut connection = self.read().await?;
-                let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-                    "SELECT m.conversation, m.from_seq, c.head FROM members m \
-                     JOIN conversations c ON c.id = m.conversation \
-                     WHERE m.user_id = $1 AND m.until_seq IS NULL ORDER BY m.conversation",
-                )
-                .bind(user.as_i64())
-                .fetch_all(&mut *connection)
-                .await?;
-                let membership = |(conversation, from, head)| $crate::store::Membership {
-                    conversation: goim_core::ConversationId::from_i64(conversation),
-                    from: goim_core::Seq::from_i64(from),
-                    head: goim_core::Seq::from_i64(head),
-                };
-                Ok(rows.into_iter().map(membership).collect())
-            }
-
-            async fn member_of(
-                &self,
-                user: goim_core::UserId,
-            ) -> $crate::store::StoreResult<Vec<goim_core::ConversationId>> {
-                let mut connection = self.read().await?;
-                let rows: Vec<(i64,)> =
-                    sqlx::query_as("SELECT conversation FROM members WHERE user_id = $1 AND until_seq IS NULL")
-                        .bind(user.as_i64())
-                        .fetch_all(&mut *connection)
-                        .await?;
-                Ok(rows.into_iter().map(|(id,)| goim_core::ConversationId::from_i64(id)).collect())
-            }
-
             async fn are_in_many(
                 &self,
                 users: &[goim_core::UserId],
@@ -297,26 +263,6 @@ macro_rules! readers {
                 }
                 transaction.commit().await?;
                 Ok(())
-            }
-
-            async fn reader_states(
-                &self,
-                user: goim_core::UserId,
-                device: goim_core::DeviceId,
-                own: &[goim_proto::Position],
-                after: goim_core::ConversationId,
-                limit: u32,
-            ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
-                self.states_past(user, device, own, after, limit).await
-            }
-
-            async fn reader_states_of(
-                &self,
-                user: goim_core::UserId,
-                device: goim_core::DeviceId,
-                conversations: &[goim_core::ConversationId],
-            ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
-                self.states_of(user, device, conversations).await
             }
 
             async fn commit_offsets(

@@ -9,8 +9,8 @@ use goim_proto::{
     Gender, GroupInfo, HistoryFrom, JoinPolicy, MessageForm, Profile, Reactions, RequestState, Role,
 };
 
-use crate::store::types::{GroupSettings, Member, OffsetRefusal, Range, ReaderState, StoredEntry};
-use crate::store::{EntryKind, Relation, TargetRow};
+use crate::store::types::{GroupSettings, Member, OffsetRefusal, Range, StoredEntry};
+use crate::store::{EntryKind, ReaderState, Relation, TargetRow};
 
 /// A message's columns: seq, sender, client_msg_id, at, count, body.
 pub(in crate::store) type EntryColumns = (i64, i64, uuid::Uuid, i64, i64, Vec<u8>);
@@ -27,10 +27,10 @@ pub(in crate::store) fn entry((seq, sender, id, at, count, body): EntryColumns) 
 }
 
 /// What `reader_states` selects.
-pub(in crate::store) type StateColumns = (i64, i16, i64, i64, i64, i64);
+pub(in crate::store) type StateColumns = (i64, i16, i64, i64, i64, i64, i64);
 
 pub(in crate::store) fn state(columns: StateColumns) -> ReaderState {
-    let (conversation, kind_of, head, count, offset, marker) = columns;
+    let (conversation, kind_of, head, count, offset, marker, since) = columns;
     ReaderState {
         conversation: ConversationId::from_i64(conversation),
         kind: kind(kind_of),
@@ -38,6 +38,7 @@ pub(in crate::store) fn state(columns: StateColumns) -> ReaderState {
         count: number(count),
         offset: Seq::from_i64(offset),
         read_marker: Seq::from_i64(marker),
+        from: (since > 0).then(|| Seq::from_i64(since)),
     }
 }
 

@@ -5,17 +5,19 @@
 /// that takes a reader of thousands of conversations for one of few joins them by looking through all for
 /// each, and one that knows better reads the whole log to find a few places in it. This has one way to go.
 macro_rules! reader_states {
-    ($bounds:literal, $given:expr, $handled:literal, $of:literal, $which:literal) => {
+    ($bounds:literal, $given:expr, $handled:literal, $of:literal, $marked:literal, $which:literal) => {
         concat!(
-            "SELECT g.conversation, c.kind, CASE WHEN g.open = 1 THEN c.head ELSE g.until END, \
-             CASE WHEN g.open = 1 THEN c.count ELSE COALESCE((SELECT e.count FROM messages e \
+            "SELECT g.conversation, c.kind, CASE WHEN g.since > 0 THEN c.head ELSE g.until END, \
+             CASE WHEN g.since > 0 THEN c.count ELSE COALESCE((SELECT e.count FROM messages e \
                  WHERE e.conversation = g.conversation AND e.seq = g.until), c.count) END, g.handled, \
-             COALESCE((SELECT r.seq FROM read_markers r \
-                 WHERE r.user_id = $1 AND r.conversation = g.conversation), 0) \
-             FROM (SELECT conversation, max(open) AS open, max(until) AS until, ",
+             CASE WHEN ",
+            $marked,
+            " THEN COALESCE((SELECT r.seq FROM read_markers r \
+                 WHERE r.user_id = $1 AND r.conversation = g.conversation), 0) ELSE 0 END, g.since \
+             FROM (SELECT conversation, max(since) AS since, max(until) AS until, ",
             $handled,
             " AS handled FROM ( \
-                 SELECT conversation, CASE WHEN until_seq IS NULL THEN 1 ELSE 0 END AS open, \
+                 SELECT conversation, CASE WHEN until_seq IS NULL THEN from_seq ELSE 0 END AS since, \
                      COALESCE(until_seq, 0) AS until, CAST(-1 AS bigint) AS given, \
                      CAST(0 AS bigint) AS handled FROM members WHERE user_id = $1 AND ",
             $bounds,
@@ -24,7 +26,7 @@ macro_rules! reader_states {
             $bounds,
             " UNION ALL ",
             $given,
-            ") t GROUP BY conversation HAVING max(open) >= 0 ",
+            ") t GROUP BY conversation HAVING max(since) >= 0 ",
             $of,
             ") g JOIN conversations c ON c.id = g.conversation ",
             $which,
@@ -33,11 +35,11 @@ macro_rules! reader_states {
     };
 }
 
-/// The methods of `Readers` that tell where a reader stands, for both engines, as inherent ones.
+/// `ReaderStates` for both engines.
 macro_rules! states {
     ($store:ty, $list:ident, $windows:ident, $bind:path) => {
         impl $store {
-            const STATES_PAST: &str = concat!(
+            const STATES: &str = concat!(
                 reader_states!(
                     "conversation > $3",
                     concat!(
@@ -47,7 +49,8 @@ macro_rules! states {
                     ),
                     "CASE WHEN max(given) >= 0 THEN max(given) ELSE max(handled) END",
                     "",
-                    "WHERE CASE WHEN g.open = 1 THEN c.head ELSE g.until END > g.handled "
+                    "CASE WHEN g.since > 0 THEN c.head ELSE g.until END > g.handled",
+                    "WHERE g.since > 0 OR g.until > g.handled "
                 ),
                 " LIMIT $4"
             );
@@ -60,10 +63,28 @@ macro_rules! states {
                 ),
                 "max(handled)",
                 "AND max(given) >= 0",
+                "true",
                 ""
             );
+        }
 
-            async fn states_past(
+        #[async_trait::async_trait]
+        impl $crate::store::ReaderStates for $store {
+            async fn member_of(
+                &self,
+                user: goim_core::UserId,
+            ) -> $crate::store::StoreResult<Vec<goim_core::ConversationId>> {
+                let mut connection = self.read().await?;
+                let rows: Vec<(i64,)> = sqlx::query_as(
+                    "SELECT conversation FROM members WHERE user_id = $1 AND until_seq IS NULL",
+                )
+                .bind(user.as_i64())
+                .fetch_all(&mut *connection)
+                .await?;
+                Ok(rows.into_iter().map(|(id,)| goim_core::ConversationId::from_i64(id)).collect())
+            }
+
+            async fn reader_states(
                 &self,
                 user: goim_core::UserId,
                 device: goim_core::DeviceId,
@@ -74,7 +95,7 @@ macro_rules! states {
                 let within: Vec<i64> = own.iter().map(|own| own.conversation.as_i64()).collect();
                 let at: Vec<i64> = own.iter().map(|own| own.seq.as_i64()).collect();
                 let mut connection = self.read().await?;
-                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(Self::STATES_PAST)
+                let rows: Vec<$crate::store::shared::rows::StateColumns> = sqlx::query_as(Self::STATES)
                     .bind(user.as_i64())
                     .bind(device.as_i64())
                     .bind(after.as_i64())
@@ -86,7 +107,7 @@ macro_rules! states {
                 Ok(rows.into_iter().map($crate::store::shared::rows::state).collect())
             }
 
-            async fn states_of(
+            async fn reader_states_of(
                 &self,
                 user: goim_core::UserId,
                 device: goim_core::DeviceId,
