@@ -60,6 +60,7 @@ step "Lints"
 bugs=(goim-core-bugs goim-core-models-bugs goim-sim-bugs)
 cargo clippy --workspace "${bugs[@]/#/--exclude=}" --all-targets -- -D warnings
 cargo clippy "${bugs[@]/#/--package=}" -- -D warnings
+cargo clippy -p goim-client --no-default-features --all-targets -- -D warnings
 
 step "Tests"
 cargo test --workspace --no-fail-fast

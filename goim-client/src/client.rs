@@ -21,6 +21,9 @@ use crate::{CallError, ConnectError, Event, Message, OutgoingMessage, SendError,
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
+    /// Where files go, if that was said.
+    #[cfg(feature = "files")]
+    pub(crate) door: Option<Arc<crate::files::Door>>,
     _guard: Arc<Guard>,
 }
 
@@ -48,6 +51,8 @@ impl Client {
             (None, Some(trust)) => Transport::new(trust)?,
             (None, None) => return Err(ConnectError::NoTrust),
         };
+        #[cfg(feature = "files")]
+        let door = crate::files::Door::new(&options, Arc::clone(&transport.http))?.map(Arc::new);
         let access = options.token.clone();
         let tokens = access.map(|access| Tokens { access, expires_ms: None, refresh: None });
         let store = options.local_store.clone();
@@ -63,7 +68,12 @@ impl Client {
         }
         driver::start(Arc::clone(&shared), transport).await?;
         let guard = Arc::new(Guard { shared: Arc::clone(&shared) });
-        Ok(Self { shared, _guard: guard })
+        Ok(Self {
+            shared,
+            #[cfg(feature = "files")]
+            door,
+            _guard: guard,
+        })
     }
 
     /// Sends a message: keeps it in the outbox and returns; the [`Sending`] is ready when the

@@ -9,6 +9,14 @@ pub enum ConnectError {
     /// The address does not say where to connect.
     #[error("the address {0:?} is not HOST:PORT, or the host is not known")]
     BadAddress(String),
+    /// The address of the HTTP API cannot be read.
+    #[cfg(feature = "files")]
+    #[error("the address {0:?} is not http(s)://HOST:PORT")]
+    BadHttpAddress(String),
+    /// Over this address a session's token could be read on the way.
+    #[cfg(feature = "files")]
+    #[error("{0:?} is without TLS and not on this machine: give an https:// address, or call plain_http()")]
+    PlainHttp(String),
     /// The fingerprint cannot be read.
     #[error("a fingerprint is the 64 hexadecimal digits that the server prints when it starts")]
     BadFingerprint,
@@ -60,6 +68,72 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The server's code, if it was the server that refused.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        if let Self::Refused(error) = self { Some(error.code) } else { None }
+    }
+}
+
+/// A file was not uploaded, fetched or removed.
+#[cfg(feature = "files")]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The server refused it, with the codes that calls have.
+    #[error(transparent)]
+    Refused(#[from] goim_proto::Error),
+    /// The client does not know where files are.
+    #[error("files go over HTTP: give the address of the server's API, ClientBuilder::http(..)")]
+    NoAddress,
+    /// This names no file.
+    #[error("a file is named by its hash, 64 digits from 0 to 9 and a to f, not by {0:?}")]
+    BadHash(String),
+    /// A range without a byte, which cannot be asked for.
+    #[error("the range has no bytes")]
+    EmptyRange,
+    /// The file has more bytes than the caller wants to hold.
+    #[error("the file has {bytes} bytes; at most {bytes_max} are wanted")]
+    TooLong {
+        /// How many there are.
+        bytes: u64,
+        /// How many there may be.
+        bytes_max: u64,
+    },
+    /// The file to be uploaded cannot be read. Nothing of it is kept.
+    #[error("the file to be uploaded cannot be read")]
+    Source(#[source] std::io::Error),
+    /// The HTTP API cannot be reached, or is not the one that it should be.
+    #[error("no connection to {address}: is the API there, and is its certificate the trusted one?")]
+    Unreachable {
+        /// Where it should be.
+        address: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The connection was lost before all was answered. Whether it was done is not known.
+    #[error("the connection was lost before all of the answer came")]
+    Disconnected(#[source] std::io::Error),
+    /// Nothing moved for as long as [`stall_timeout`](crate::ClientBuilder::stall_timeout) allows.
+    #[error("nothing moved for too long")]
+    Stalled,
+    /// The client was closed, or its session has [ended](crate::Event::SessionEnded).
+    #[error("the client is closed, or its session has ended; connect a new one")]
+    Closed,
+    /// What came is not what its hash says.
+    #[error("the content that came has another hash than the file")]
+    Corrupt,
+    /// This is no answer of the server's: a proxy's, or one of something else at this address.
+    #[error("the answer, of status {status}, is none of goim's; does a proxy stand in between?")]
+    UnexpectedAnswer {
+        /// The status of HTTP.
+        status: u16,
+    },
+}
+
+#[cfg(feature = "files")]
+impl FileError {
     /// The server's code, if it was the server that refused.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {

@@ -33,6 +33,14 @@
 //! sent. What one client sends to one conversation keeps the order of the calls. A subscription
 //! hands out every entry behind the offset once and in order, whatever happened to connections;
 //! after a crash it goes on behind the committed offset.
+//!
+//! # Files
+//!
+//! Avatars and attachments go over HTTP: say where with `ClientBuilder::http`, then
+//! `Client::upload_attachment` takes bytes, a file or anything that is read, and what it returns makes a
+//! message. The feature `files`, which is on by default, has all of it.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backoff;
 mod bot;
@@ -41,6 +49,8 @@ mod client;
 mod driver;
 mod error;
 mod event;
+#[cfg(feature = "files")]
+mod files;
 mod link;
 mod local_store;
 mod options;
@@ -53,8 +63,12 @@ mod transport;
 
 pub use bot::Bot;
 pub use client::{Client, Sending};
+#[cfg(feature = "files")]
+pub use error::FileError;
 pub use error::{CallError, ConnectError, LocalStoreError, SendError};
 pub use event::Event;
+#[cfg(feature = "files")]
+pub use files::{Download, FileSource, StoredFile};
 pub use goim_core::{ClientMsgId, ConversationId, DeviceId, Entry, Epoch, Seq, UserId};
 pub use goim_proto::{
     AccountSettings, Application, ApplicationPage, Audience, BlankReason, BlockedPage, BotToken, Content,

@@ -39,6 +39,8 @@ pub struct ClientBuilder {
     pub(crate) datagrams: bool,
     pub(crate) reads: bool,
     pub(crate) local_store: Option<Arc<dyn LocalStore>>,
+    #[cfg(feature = "files")]
+    pub(crate) files: crate::files::FileOptions,
 }
 
 impl ClientBuilder {
@@ -59,6 +61,8 @@ impl ClientBuilder {
             datagrams: true,
             reads: true,
             local_store: None,
+            #[cfg(feature = "files")]
+            files: crate::files::FileOptions::default(),
         }
     }
 

@@ -53,11 +53,14 @@ pub(crate) enum Trust {
     SystemRoots,
 }
 
-/// A UDP socket with its TLS settings, which clients of one process can share. Cheap to clone.
+/// A UDP socket with its TLS settings, which clients of one process can share; connections of HTTP, over
+/// which files go, are shared with it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Transport {
     endpoint: Endpoint,
     config: ClientConfig,
+    #[cfg(feature = "files")]
+    pub(crate) http: Arc<crate::files::HttpClient>,
 }
 
 impl Transport {
@@ -83,7 +86,13 @@ impl Transport {
         let any_v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         let socket = socket(any_v6).or_else(|_| socket(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))))?;
         let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))?;
-        Ok(Self { endpoint, config: client_config(trust)? })
+        let tls = tls_config(trust)?;
+        Ok(Self {
+            endpoint,
+            #[cfg(feature = "files")]
+            http: Arc::new(crate::files::http_client(tls.clone())),
+            config: client_config(tls)?,
+        })
     }
 
     /// A bare QUIC connection to the server at `HOST:PORT`, for programs that speak the protocol
@@ -118,9 +127,9 @@ fn socket(address: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-fn client_config(trust: Trust) -> Result<ClientConfig, ConnectError> {
+fn tls_config(trust: Trust) -> Result<rustls::ClientConfig, ConnectError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = match trust {
+    Ok(match trust {
         Trust::Fingerprint(sha256) => rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
@@ -133,7 +142,10 @@ fn client_config(trust: Trust) -> Result<ClientConfig, ConnectError> {
                 .with_platform_verifier()?
                 .with_no_client_auth()
         }
-    };
+    })
+}
+
+fn client_config(mut tls: rustls::ClientConfig) -> Result<ClientConfig, ConnectError> {
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let quic = QuicClientConfig::try_from(tls)
         .map_err(|_| ConnectError::Handshake("the TLS settings lack QUIC's initial cipher"))?;

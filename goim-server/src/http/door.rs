@@ -12,8 +12,10 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::api::Peer;
 use crate::access::network;
@@ -25,6 +27,8 @@ pub(super) const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 /// How long a client may take from one request to the end of the next one's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How long what a client goes on sending is read behind the last answer.
+const LINGER: Duration = Duration::from_secs(2);
 /// After an accept that failed, of which the system is short of something.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -66,9 +70,21 @@ async fn run(stream: TcpStream, address: SocketAddr, router: Router, _entered: E
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = connection.await {
-        tracing::debug!(%address, %error, "a connection of HTTP broke");
+    match connection.without_shutdown().await {
+        Ok(parts) => linger(parts.io.into_inner()).await,
+        Err(error) => tracing::debug!(%address, %error, "a connection of HTTP broke"),
     }
+}
+
+/// Lets a client that was refused while it was sending read why: where bytes that it sent are left unread, the
+/// end of the connection may overtake the answer (RFC 9112, 9.6).
+async fn linger(mut stream: TcpStream) {
+    let rest = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    // What comes of it is the client's matter alone.
+    let _ = timeout(LINGER, rest).await;
 }
 
 /// A connection's place among those of its address.

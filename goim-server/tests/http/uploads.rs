@@ -353,6 +353,12 @@ async fn bounds(backend: &Backend) {
     assert_eq!(ada.chunked("POST", &path, &[8; 601]).await.problem(), too_large);
     ben.attach(&tea, &[8; 601]).await.ok();
 
+    // Who is refused goes on sending for a while, and hears why all the same.
+    let mut refused = ada.begin("POST", &path, &[], 4 << 20).await;
+    refused.readable().await.unwrap();
+    refused.write_all(&vec![7; 4 << 20]).await.expect("it was cut off");
+    assert_eq!(Answer::read(&mut refused).await.problem(), too_large);
+
     let mut open = ada.begin("POST", &path, &["expect: 100-continue"], 500).await;
     let mut asked = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
     open.read_exact(&mut asked).await.unwrap();
