@@ -16,6 +16,7 @@ mod gate;
 mod groups;
 mod identities;
 mod indexing;
+mod limits;
 mod messages;
 mod open;
 mod own;
@@ -37,6 +38,7 @@ pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;
 pub use groups::{Applications, Groups};
 pub use identities::{ExternalIdentity, Identities};
+pub use limits::{BotOwner, OpenLimit};
 pub use messages::{
     Deletions, MessageAct, Messages, Objection, Receipts, Target, TargetRow, deleted_body, recalled_body,
     recalled_edit,

@@ -8,7 +8,7 @@ use goim_server::store::{SearchKey, Store};
 use rand::RngExt as _;
 
 use crate::backend::Backend;
-use crate::fixtures::seeded;
+use crate::fixtures::{bots_of, seeded};
 use crate::on_both_stores;
 
 async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
@@ -22,7 +22,8 @@ fn nickname(nickname: &str) -> ProfileUpdate {
 async fn updates(backend: &Backend) {
     let store = backend.open().await;
     let anna = person(&store, "anna").await;
-    let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
+    let bot =
+        store.create_user("bot", None, Some(bots_of(anna)), 1).await.expect("an answer").expect("a bot").user;
     let fresh = store.profiles(&[bot, UserId::new(4_711), anna]).await.expect("profiles");
     assert_eq!(
         fresh.iter().map(|one| (one.user, one.version, one.bot)).collect::<Vec<_>>(),
