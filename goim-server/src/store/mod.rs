@@ -46,7 +46,7 @@ pub use messages::{
 pub use open::{Options, open};
 pub use own::{OwnRead, ReadMarker};
 pub use presence::{Presences, Seen};
-pub use profiles::{Profiles, SearchKey, folded};
+pub use profiles::{Profiles, SearchKey, UpdatedProfile, folded};
 pub use search::{Compared, MessageSearch, Search, SearchPlace};
 pub use sequences::Sequences;
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
