@@ -21,8 +21,8 @@ use goim_core::lane::{AppendResult, Expect, Row};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
 use goim_proto::{Content, ProfileUpdate};
 use goim_server::store::{
-    Applications, Effect, EntryBatch, EntryDraft, EntryKind, Notice, Query, Search, SearchKey, SearchPlace,
-    Store, StoreResult,
+    Applications, Effect, EntryBatch, EntryDraft, EntryKind, Notice, OpenLimit, Query, Search, SearchKey,
+    SearchPlace, Store, StoreResult,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Event, Metadata, Subscriber, span};
@@ -128,11 +128,11 @@ async fn friends(backend: &Backend) {
     let notice = Notice { kind: EntryKind(66), body: bytes::Bytes::new() };
     for n in 0..30 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, user, "", None, 1).await.unwrap();
-        store.answer_friend(user, other, true, &notice, 1).await.unwrap();
-        store.request_friend(user, other, "", None, 1).await.unwrap();
-        store.set_block(other, user, true).await.unwrap();
-        store.set_block(user, person(&store, &format!("blocked {n}")).await, true).await.unwrap();
+        store.request_friend(other, user, "", None, OpenLimit::NONE, 1).await.unwrap();
+        store.answer_friend(user, other, true, &notice, u64::MAX, 1).await.unwrap();
+        store.request_friend(user, other, "", None, OpenLimit::NONE, 1).await.unwrap();
+        store.set_block(other, user, true, u64::MAX).await.unwrap();
+        store.set_block(user, person(&store, &format!("blocked {n}")).await, true, u64::MAX).await.unwrap();
     }
     let (nobody, newest) = (UserId::new(0), u64::MAX);
     assert_constant!("friends", store.friends(user, nobody, 1), store.friends(user, nobody, 100), 30);
@@ -322,8 +322,11 @@ async fn applications(backend: &Backend) {
     let (group, notice) = (ConversationId::new(7), Notice { kind: EntryKind(68), body: bytes::Bytes::new() });
     let user = person(&store, "user").await;
     for n in 0..30 {
-        store.apply_to_group(group, UserId::new(1_000 + n), "", &notice, 1).await.unwrap();
-        store.apply_to_group(ConversationId::new(100 + n), user, "", &notice, 1).await.unwrap();
+        store.apply_to_group(group, UserId::new(1_000 + n), "", &notice, OpenLimit::NONE, 1).await.unwrap();
+        store
+            .apply_to_group(ConversationId::new(100 + n), user, "", &notice, OpenLimit::NONE, 1)
+            .await
+            .unwrap();
     }
     for which in [Applications::To(group), Applications::Of(user)] {
         assert_constant!(
@@ -343,8 +346,8 @@ async fn presence(backend: &Backend) {
     let (mut friends, mut devices) = (Vec::new(), Vec::new());
     for n in 0..30 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, user, "", None, 1).await.unwrap();
-        store.answer_friend(user, other, true, &notice, 1).await.unwrap();
+        store.request_friend(other, user, "", None, OpenLimit::NONE, 1).await.unwrap();
+        store.answer_friend(user, other, true, &notice, u64::MAX, 1).await.unwrap();
         devices.push(store.create_device(other, "phone", 1).await.unwrap());
         friends.push(other);
     }

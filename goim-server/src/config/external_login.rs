@@ -33,6 +33,9 @@ pub struct ExternalLogin {
     /// How old a key set may be that was fetched, in seconds. An older one is fetched anew at the next
     /// login, and is used on while that fails. A file is read at every login.
     pub keys_max_age_s: u64,
+    /// How old a key set may become that is used on, in seconds, from a file too: a key that was withdrawn
+    /// meanwhile is taken for as long.
+    pub keys_used_max_s: u64,
     /// At least how long after a fetch comes another one, in milliseconds, whatever keys tokens name.
     pub keys_interval_ms: u64,
 }
@@ -46,6 +49,7 @@ impl Default for ExternalLogin {
             algorithms: SignatureAlgorithm::ALL.to_vec(),
             leeway_s: 60,
             keys_max_age_s: 600,
+            keys_used_max_s: 24 * 3_600,
             keys_interval_ms: 10_000,
         }
     }
@@ -109,6 +113,9 @@ impl ExternalLogin {
         }
         if self.keys_interval_ms == 0 {
             return bad("external_login.keys_interval_ms", "must be more than 0");
+        }
+        if self.keys_used_max_s == 0 || self.keys_used_max_s < self.keys_max_age_s {
+            return bad("external_login.keys_used_max_s", "must be more than 0, and keys_max_age_s or more");
         }
         Ok(())
     }
@@ -177,6 +184,9 @@ mod tests {
         assert!(half.check().is_err());
         let none = ExternalLogin { algorithms: Vec::new(), ..trusting("https://id.example/keys") };
         assert!(none.check().is_err());
+        let ends_before_it_is_old =
+            ExternalLogin { keys_used_max_s: 599, ..trusting("https://id.example/keys") };
+        assert!(ends_before_it_is_old.check().is_err());
     }
 
     #[test]

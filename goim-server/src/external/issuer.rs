@@ -72,10 +72,11 @@ impl Issuer {
         let in_file = matches!(keys, KeysAt::File(_));
         let fetched = Pace {
             age_max: Duration::from_secs(settings.keys_max_age_s),
+            used_max: Duration::from_secs(settings.keys_used_max_s),
             interval: Duration::from_millis(settings.keys_interval_ms),
         };
         // To read a file costs less than to find out whether it has changed costs thought.
-        let read = Pace { age_max: Duration::ZERO, interval: Duration::ZERO };
+        let read = Pace { age_max: Duration::ZERO, interval: Duration::ZERO, ..fetched };
         let keys = Keys::new(Source::new(keys)?, if in_file { read } else { fetched }, clock);
         if in_file {
             keys.refresh().await?;

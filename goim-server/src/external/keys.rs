@@ -1,6 +1,6 @@
 //! The issuer's keys as they were read last, and when they are read again.
 //!
-//! An old set is better than none: it is used on while a newer one cannot be had. And a key that nobody
+//! An old set is better than none: it is used on for a while if a newer one cannot be had. And a key that nobody
 //! knows is looked for, but not for everybody who makes one up: from one look to the next passes a while.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,8 @@ pub(super) struct Keys(Arc<Shared>);
 pub(super) struct Pace {
     /// How old it may become.
     pub(super) age_max: Duration,
+    /// How old it may become if no newer one is to be had.
+    pub(super) used_max: Duration,
     /// From the beginning of a look to that of the next, at least.
     pub(super) interval: Duration,
 }
@@ -65,10 +67,9 @@ impl Keys {
     /// # Errors
     /// There is none, or nobody can say.
     pub(super) async fn find(&self, token: &Header) -> Result<Key, NotTaken> {
-        let now = self.0.clock.now();
         if let Some(key) = self.0.known(token)
             // While somebody looks already, what is known is good enough.
-            && (self.0.is_fresh(now) || self.0.turn.try_lock().is_err())
+            && (self.0.is_younger(self.0.pace.age_max) || self.0.turn.try_lock().is_err())
         {
             return Ok(key);
         }
@@ -92,8 +93,8 @@ impl Keys {
             }
         });
         let _ = look.await;
-        let unknown = || if self.0.held().failed { self.unreachable() } else { NotTaken::Bad };
-        self.0.known(token).ok_or_else(unknown)
+        let can_tell = self.0.is_younger(self.0.pace.used_max) && !self.0.held().failed;
+        self.0.known(token).ok_or_else(|| if can_tell { NotTaken::Bad } else { self.unreachable() })
     }
 
     fn unreachable(&self) -> NotTaken {
@@ -108,11 +109,13 @@ impl Shared {
     }
 
     fn known(&self, token: &Header) -> Option<Key> {
-        self.held().set.find(token).cloned()
+        let is_usable = self.is_younger(self.pace.used_max);
+        self.held().set.find(token).filter(|_| is_usable).cloned()
     }
 
-    fn is_fresh(&self, now: Time) -> bool {
-        self.held().seen_at.is_some_and(|seen_at| now < seen_at + self.pace.age_max)
+    fn is_younger(&self, age: Duration) -> bool {
+        let now = self.clock.now();
+        self.held().seen_at.is_some_and(|seen_at| now < seen_at + age)
     }
 
     /// Looks for somebody who came at `now`; not if a look has begun since, or a short while before.

@@ -8,13 +8,14 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
 use crate::config::KeysAt;
 use crate::outbound;
 
 /// Bytes of a key set: more than a hundred keys.
 const SET_BYTES_MAX: usize = 128 << 10;
-/// How long an issuer may take for its answer.
+/// How long an issuer may take for its answer, and a file to be read.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why an issuer's keys cannot be had.
@@ -46,7 +47,7 @@ pub enum KeysError {
 /// A place that has a key set.
 #[derive(Debug)]
 pub(super) enum Source {
-    File(PathBuf),
+    File(PathBuf, Duration),
     Url(Client, Url),
 }
 
@@ -57,7 +58,7 @@ impl Source {
 
     fn within(at: KeysAt, answered: Duration) -> Result<Self, KeysError> {
         match at {
-            KeysAt::File(path) => Ok(Self::File(path)),
+            KeysAt::File(path) => Ok(Self::File(path, answered)),
             KeysAt::Url(url) => {
                 outbound::provide_tls();
                 // Redirected, it could be anybody's answer, or one that came without TLS; and what is asked of
@@ -73,11 +74,16 @@ impl Source {
     /// What is there now, within bounds of bytes and of time.
     pub(super) async fn read(&self) -> Result<Bytes, KeysError> {
         match self {
-            Self::File(path) => {
-                let failed = |source| KeysError::File { path: path.clone(), source };
-                let file = File::open(path).await.map_err(failed)?;
-                let mut bytes = Vec::new();
-                file.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await.map_err(failed)?;
+            Self::File(path, within) => {
+                let read = async {
+                    let mut bytes = Vec::new();
+                    let file = File::open(path).await?;
+                    file.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await?;
+                    Ok(bytes)
+                };
+                // A file may be on another machine, or be a pipe.
+                let read = timeout(*within, read).await.unwrap_or_else(|late| Err(late.into()));
+                let bytes = read.map_err(|source| KeysError::File { path: path.clone(), source })?;
                 bounded(bytes.len())?;
                 Ok(bytes.into())
             }
@@ -103,6 +109,8 @@ fn bounded(bytes: usize) -> Result<(), KeysError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
 
@@ -178,5 +186,21 @@ mod tests {
         assert_eq!(source.read().await.unwrap().len(), SET_BYTES_MAX);
         std::fs::write(&path, vec![b' '; SET_BYTES_MAX + 1]).unwrap();
         assert!(matches!(source.read().await, Err(KeysError::TooLarge)));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_that_is_not_to_be_read_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let source = Source::within(KeysAt::File(path.clone()), Duration::from_millis(50)).unwrap();
+        let late = source.read().await;
+        assert!(
+            matches!(&late, Err(KeysError::File { source, .. }) if source.kind() == ErrorKind::TimedOut),
+            "{late:?}"
+        );
+        // The thread that opens it waits for somebody to write, and the test for the thread.
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     }
 }

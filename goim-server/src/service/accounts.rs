@@ -9,10 +9,10 @@ use goim_proto::{Authenticate, BotToken, Credentials, Error, ErrorCode, Reply, S
 
 use super::passwords::{PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN, PasswordError};
 use super::tokens::{Claim, Presented, TokenError};
-use super::{Answered, Service, Tokens, failed, refuse, send_away};
+use super::{Answered, Service, Tokens, failed, failed_or_too_many, refuse, send_away};
 use crate::access::{Connection, Opened};
 use crate::clock::unix_ms;
-use crate::store::DeviceRow;
+use crate::store::{BotOwner, DeviceRow};
 
 /// What a device is called that has no name.
 const DEVICE_NAME: &str = "device";
@@ -183,11 +183,10 @@ impl Service {
         if caller.is_none_or(|caller| caller.owner.is_some()) {
             return refuse(ErrorCode::Forbidden, "only people make bots");
         }
-        if self.store.bot_count(session.user).await.map_err(failed)? >= self.limits.bots_max {
-            return refuse(ErrorCode::TooLarge, "you have made as many bots as this server allows");
-        }
-        let made = self.store.create_user(name, None, Some(session.user), unix_ms()).await.map_err(failed)?;
-        let Some(bot) = made else {
+        let owner = BotOwner { user: session.user, bots_max: self.limits.bots_max };
+        let made = self.store.create_user(name, None, Some(owner), unix_ms()).await;
+        let refused = failed_or_too_many("you have made as many bots as this server allows");
+        let Some(bot) = made.map_err(refused)? else {
             return refuse(ErrorCode::NameTaken, "the name is taken; choose another");
         };
         let token = Tokens::bot();

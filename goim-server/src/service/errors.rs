@@ -32,6 +32,14 @@ pub(crate) fn too_fast(wait: Duration) -> Error {
     limited("too many requests; wait and send fewer", wait)
 }
 
+/// Like [`failed`], with what is said where there would be too many.
+pub(super) fn failed_or_too_many(message: &'static str) -> impl FnOnce(StoreError) -> Error {
+    move |error| {
+        let is_limit = matches!(error, StoreError::TooMany);
+        if is_limit { Error::new(ErrorCode::TooLarge, message) } else { failed(error) }
+    }
+}
+
 /// What a client is told when the store does not do what was asked; operators find the cause in
 /// the log.
 #[allow(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
@@ -39,6 +47,9 @@ pub(super) fn failed(error: StoreError) -> Error {
     let (code, message) = match &error {
         StoreError::NotMember => {
             return Error::new(ErrorCode::NotMember, "you are not a member of this conversation");
+        }
+        StoreError::TooMany => {
+            return Error::new(ErrorCode::TooLarge, "there would be more of this than the server allows");
         }
         StoreError::TookTooLong(_) => {
             let message = "that is too much to look through; name a conversation, or add a word";

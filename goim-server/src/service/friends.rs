@@ -10,9 +10,9 @@ use goim_proto::{
 
 use super::accounts::check_name;
 use super::profiles::{check_lines, page_limit};
-use super::{Answered, Service, failed, refuse};
+use super::{Answered, Service, failed, failed_or_too_many, refuse};
 use crate::clock::unix_ms;
-use crate::store::{Notice, Relation};
+use crate::store::{Notice, OpenLimit, Relation};
 
 /// How long open requests and applications count: 30 days, in milliseconds.
 const WAITED_MS: u64 = 30 * 24 * 3_600 * 1_000;
@@ -35,16 +35,13 @@ impl Service {
         if relation.asked {
             return Ok(Reply::Done);
         }
-        let open = self.store.open_requests(session.user, asked_after()).await.map_err(failed)?;
-        if open >= self.limits.open_requests_max {
-            return refuse(ErrorCode::TooLarge, "too many of your requests are not answered; wait for some");
-        }
         let content = Content::FriendRequested(FriendRequested { greeting: greeting.clone() });
         let notice = Notice::of(&content);
         // Whom the other one blocks must not be able to tell.
         let notice = (!relation.blocked).then_some(&notice);
-        let (from, now_ms) = (session.user, unix_ms());
-        self.store.request_friend(from, other, &greeting, notice, now_ms).await.map_err(failed)?;
+        let (from, limit) = (session.user, self.open_limit());
+        let asked = self.store.request_friend(from, other, &greeting, notice, limit, unix_ms()).await;
+        asked.map_err(failed_or_too_many("too many of your requests are not answered; wait for some"))?;
         self.due_now.notify_one();
         Ok(Reply::Done)
     }
@@ -52,21 +49,15 @@ impl Service {
     /// Answers a user's request.
     pub(super) async fn answer_friend(&self, session: &SessionInfo, arguments: AnswerFriend) -> Answered {
         let AnswerFriend { user: from, accept } = arguments;
-        let is_asked = self.relation(session, from).await?.is_asked;
-        if is_asked && accept {
-            for user in [session.user, from] {
-                if self.store.friend_count(user).await.map_err(failed)? >= self.limits.friends_max {
-                    let message = "one of you has as many friends as this server allows";
-                    return refuse(ErrorCode::TooLarge, message);
-                }
-            }
+        let mut is_asked = self.relation(session, from).await?.is_asked;
+        if is_asked {
+            let notice = Notice::of(&Content::FriendAnswered(FriendAnswered { accepted: accept }));
+            let (user, most) = (session.user, self.limits.friends_max);
+            let answered = self.store.answer_friend(user, from, accept, &notice, most, unix_ms()).await;
+            let refused = failed_or_too_many("one of you has as many friends as this server allows");
+            is_asked = answered.map_err(refused)?;
         }
-        let content = Content::FriendAnswered(FriendAnswered { accepted: accept });
-        let notice = Notice::of(&content);
-        let user = session.user;
-        if !is_asked
-            || !self.store.answer_friend(user, from, accept, &notice, unix_ms()).await.map_err(failed)?
-        {
+        if !is_asked {
             // Perhaps it was answered before, and so.
             if self.relation(session, from).await?.friends == accept {
                 return Ok(Reply::Done);
@@ -123,10 +114,8 @@ impl Service {
         if relation.blocks == block {
             return Ok(Reply::Done);
         }
-        if block && self.store.block_count(session.user).await.map_err(failed)? >= self.limits.friends_max {
-            return refuse(ErrorCode::TooLarge, "you block as many users as this server allows");
-        }
-        self.store.set_block(session.user, other, block).await.map_err(failed)?;
+        let noted = self.store.set_block(session.user, other, block, self.limits.friends_max).await;
+        noted.map_err(failed_or_too_many("you block as many users as this server allows"))?;
         Ok(Reply::Done)
     }
 
@@ -166,6 +155,13 @@ impl Service {
         Ok(())
     }
 
+    /// How much of a user's may wait for an answer. What is old is not waited for any longer: some are never
+    /// answered, and count against nobody for ever.
+    pub(super) fn open_limit(&self) -> OpenLimit {
+        let after_ms = unix_ms().saturating_sub(WAITED_MS);
+        OpenLimit { most: self.limits.open_requests_max, after_ms }
+    }
+
     /// How the caller stands to somebody else.
     pub(super) async fn relation(&self, session: &SessionInfo, other: UserId) -> Result<Relation, Error> {
         if other == session.user {
@@ -176,12 +172,6 @@ impl Service {
             None => refuse(ErrorCode::NotFound, "there is no such user"),
         }
     }
-}
-
-/// What was asked before this, in milliseconds since the Unix epoch, is not waited for any longer: some
-/// are never answered, and count against nobody for ever.
-pub(super) fn asked_after() -> u64 {
-    unix_ms().saturating_sub(WAITED_MS)
 }
 
 /// Whether a user may open a direct chat with somebody to whom he stands like this.

@@ -14,10 +14,9 @@ use goim_proto::{
 
 use super::conversations::Happening;
 use super::draft::check_id;
-use super::friends::asked_after;
 use super::numbers;
 use super::profiles::{check_avatar, check_lines, page_limit};
-use super::{Answered, Refusal, Service, failed, refuse};
+use super::{Answered, Refusal, Service, failed, failed_or_too_many, refuse};
 use crate::clock::unix_ms;
 use crate::store::{Applications, Effect, Notice};
 
@@ -121,17 +120,13 @@ impl Service {
         if self.store.applies(conversation, user).await.map_err(failed)? {
             return Ok(Reply::Done);
         }
-        let open = self.store.open_applications(user, asked_after()).await.map_err(failed)?;
-        if open >= self.limits.open_requests_max {
-            return refuse(
-                ErrorCode::TooLarge,
-                "too many of your applications are not answered; wait for some",
-            );
-        }
         let made = ApplicationMade { conversation, comment: comment.clone() };
         let notice = Notice::of(&Content::ApplicationMade(made));
-        let applied = self.store.apply_to_group(conversation, user, &comment, &notice, unix_ms()).await;
-        applied.map_err(failed)?;
+        let limit = self.open_limit();
+        let applied =
+            self.store.apply_to_group(conversation, user, &comment, &notice, limit, unix_ms()).await;
+        applied
+            .map_err(failed_or_too_many("too many of your applications are not answered; wait for some"))?;
         self.due_now.notify_one();
         Ok(Reply::Done)
     }

@@ -46,5 +46,5 @@ pub(crate) use tokens::Tokens;
 pub(crate) use errors::too_fast;
 
 pub(crate) use errors::Answered;
-use errors::{failed, refuse};
+use errors::{failed, failed_or_too_many, refuse};
 use state::{end_session, send_away};

@@ -8,7 +8,7 @@ use goim_proto::{
 
 use super::accounts::check_name;
 use super::{Answered, Service, failed, refuse};
-use crate::store::{SearchKey, folded};
+use crate::store::{SearchKey, UpdatedProfile, folded};
 
 impl Service {
     /// Reads profiles, which everybody with an account may.
@@ -29,8 +29,10 @@ impl Service {
         // Before: what is of an epoch that ends meanwhile is not told in the next.
         let epoch = self.epoch();
         match self.store.update_profile(session.user, &update).await.map_err(failed)? {
-            Some(profile) => {
-                self.profile_news.note(epoch, &profile);
+            Some(UpdatedProfile { profile, changed }) => {
+                if changed {
+                    self.profile_news.note(epoch, &profile);
+                }
                 Ok(Reply::Profiles(ProfileList { profiles: vec![profile] }))
             }
             None => refuse(ErrorCode::NotFound, "there is no such user any more"),

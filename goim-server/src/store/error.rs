@@ -8,6 +8,9 @@ pub enum StoreError {
     /// The caller is not, and never was, a member of the conversation.
     #[error("not a member of this conversation")]
     NotMember,
+    /// The user would have more of this than he may; nothing was done.
+    #[error("there would be more of this than a user may have")]
+    TooMany,
     /// The store is set not to flush, so an acknowledged message could be lost.
     #[error(
         "the store has {setting} off, so acknowledged messages could be lost; turn it on, or set unsafe_store_allowed"

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use goim_core::{ConversationId, UserId};
 use goim_proto::{AccountSettings, Audience, Content, Friend, FriendRequest, SettingsUpdate};
 
-use super::{EntryKind, StoreResult};
+use super::{EntryKind, OpenLimit, StoreResult};
 
 /// How a user stands to another one, from one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,33 +56,35 @@ pub trait Friends: Send + Sync {
     /// audience that he chose for it.
     async fn keeps_out_of_groups(&self, user: UserId, added: &[UserId]) -> StoreResult<bool>;
 
-    /// How many requests of a user's are open that were sent after a time.
-    async fn open_requests(&self, user: UserId, after_ms: u64) -> StoreResult<u64>;
-
-    /// How many friends a user has.
-    async fn friend_count(&self, user: UserId) -> StoreResult<u64>;
-
-    /// How many users a user blocks.
-    async fn block_count(&self, user: UserId) -> StoreResult<u64>;
-
     /// Keeps a request unless one is open, and owes the notice to `to`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`](super::StoreError::TooMany) if more of `from`'s would be open than may.
     async fn request_friend(
         &self,
         from: UserId,
         to: UserId,
         greeting: &str,
         notice: Option<&Notice>,
+        limit: OpenLimit,
         now_ms: u64,
     ) -> StoreResult<()>;
 
     /// Answers the open request of `from` to `user`, and owes the notice to `from`. Accepted, the two
     /// are friends, and an open request the other way is accepted with it. Whether one was open.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`](super::StoreError::TooMany) if one of the two would have more friends than
+    /// this.
     async fn answer_friend(
         &self,
         user: UserId,
         from: UserId,
         accept: bool,
         notice: &Notice,
+        friends_max: u64,
         now_ms: u64,
     ) -> StoreResult<bool>;
 
@@ -107,7 +109,11 @@ pub trait Friends: Send + Sync {
     /// Blocks a user, or ends that, and raises the revision of the direct chat of the two, if there is
     /// one and that changes anything: both in one transaction, so that the chat's lane judges by it
     /// from the next entry on.
-    async fn set_block(&self, user: UserId, other: UserId, block: bool) -> StoreResult<()>;
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`](super::StoreError::TooMany) if the user would block more than this.
+    async fn set_block(&self, user: UserId, other: UserId, block: bool, blocks_max: u64) -> StoreResult<()>;
 
     /// Whom a user blocks, by ascending id.
     async fn blocked(&self, user: UserId, after: UserId, limit: u32) -> StoreResult<Vec<UserId>>;

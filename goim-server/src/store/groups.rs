@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use goim_core::{ConversationId, UserId};
 use goim_proto::{Application, GroupInfo};
 
-use super::{Notice, StoreResult};
+use super::{Notice, OpenLimit, StoreResult};
 
 /// Whose applications are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +22,23 @@ pub trait Groups: Send + Sync {
     /// `None` if there is no such group.
     async fn group(&self, conversation: ConversationId, user: UserId) -> StoreResult<Option<GroupInfo>>;
 
-    /// How many applications of a user's are open that were made after a time.
-    async fn open_applications(&self, user: UserId, after_ms: u64) -> StoreResult<u64>;
-
     /// Whether a user's application to a group is open.
     async fn applies(&self, conversation: ConversationId, user: UserId) -> StoreResult<bool>;
 
     /// Keeps an application unless one is open or the user is a member, and owes the notice to the
     /// group's owner and admins who do not block him, up to a bound. An application is part of the fold: each change of it
     /// raises the group's revision in its transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`](super::StoreError::TooMany) if more of the user's would be open than may.
     async fn apply_to_group(
         &self,
         conversation: ConversationId,
         user: UserId,
         comment: &str,
         notice: &Notice,
+        limit: OpenLimit,
         now_ms: u64,
     ) -> StoreResult<()>;
 

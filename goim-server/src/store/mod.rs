@@ -16,6 +16,7 @@ mod gate;
 mod groups;
 mod identities;
 mod indexing;
+mod limits;
 mod messages;
 mod open;
 mod own;
@@ -38,6 +39,7 @@ pub use friends::{Friends, Notice, Relation};
 pub use gate::EpochGate;
 pub use groups::{Applications, Groups};
 pub use identities::{ExternalIdentity, Identities};
+pub use limits::{BotOwner, OpenLimit};
 pub use messages::{
     Deletions, MessageAct, Messages, Objection, Receipts, Target, TargetRow, deleted_body, recalled_body,
     recalled_edit,
@@ -45,7 +47,7 @@ pub use messages::{
 pub use open::{Options, open};
 pub use own::{OwnRead, ReadMarker};
 pub use presence::{Presences, Seen};
-pub use profiles::{Profiles, SearchKey, folded};
+pub use profiles::{Profiles, SearchKey, UpdatedProfile, folded};
 pub use search::{Compared, MessageSearch, Search, SearchPlace};
 pub use sequences::Sequences;
 pub use states::{ReaderState, ReaderStates};

@@ -9,6 +9,15 @@ use super::StoreResult;
 /// A place in the list of all names and nicknames: the folded text, and whose it is.
 pub type SearchKey = (String, UserId);
 
+/// A profile behind an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdatedProfile {
+    /// As it is now.
+    pub profile: Profile,
+    /// Whether it was another one before.
+    pub changed: bool,
+}
+
 /// Profiles, the search for people, and what a person does to his account.
 #[async_trait]
 pub trait Profiles: Send + Sync {
@@ -17,7 +26,11 @@ pub trait Profiles: Send + Sync {
 
     /// Changes what is given, and raises the version if that changes anything. `None` if there is no
     /// such user.
-    async fn update_profile(&self, user: UserId, update: &ProfileUpdate) -> StoreResult<Option<Profile>>;
+    async fn update_profile(
+        &self,
+        user: UserId,
+        update: &ProfileUpdate,
+    ) -> StoreResult<Option<UpdatedProfile>>;
 
     /// A user's friends who hear of him: those whom he does not block and who do not block him.
     async fn friends_to_tell(&self, user: UserId, limit: u32) -> StoreResult<Vec<UserId>>;

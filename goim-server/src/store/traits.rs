@@ -10,8 +10,8 @@ use super::types::{
     OffsetCommit, OffsetRefusal, Page, Range, StoredEntry, UserRow,
 };
 use super::{
-    Conversations, Deletions, EpochGate, Friends, Groups, Identities, MessageSearch, Messages, OwnRead,
-    Presences, Profiles, ReaderStates, Receipts, Sequences, StoreError, StoreResult, Uploads,
+    BotOwner, Conversations, Deletions, EpochGate, Friends, Groups, Identities, MessageSearch, Messages,
+    OwnRead, Presences, Profiles, ReaderStates, Receipts, Sequences, StoreError, StoreResult, Uploads,
 };
 
 /// A store: logs, readers' positions, accounts and people, sequences, what was uploaded.
@@ -207,12 +207,16 @@ pub trait Readers: Send + Sync {
 /// Accounts, devices and tokens. Tokens are given and kept as hashes.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Makes a user with his inbox, or returns `None` if the name is taken.
+    /// Makes a user with his inbox, or returns `None` if the name is taken. Who has an owner is a bot.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] if the owner would have made more bots than he may.
     async fn create_user(
         &self,
         name: &str,
         password_hash: Option<&str>,
-        owner: Option<UserId>,
+        owner: Option<BotOwner>,
         now_ms: u64,
     ) -> StoreResult<Option<UserRow>>;
 
@@ -224,9 +228,6 @@ pub trait Accounts: Send + Sync {
 
     /// Which of these users exist.
     async fn existing_users(&self, users: &[UserId]) -> StoreResult<Vec<UserId>>;
-
-    /// How many bots a person has made, revoked ones included.
-    async fn bot_count(&self, owner: UserId) -> StoreResult<u64>;
 
     /// Makes a device of a person.
     async fn create_device(&self, user: UserId, name: &str, now_ms: u64) -> StoreResult<DeviceId>;

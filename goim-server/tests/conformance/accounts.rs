@@ -7,7 +7,7 @@ use goim_proto::ConversationKind;
 use goim_server::store::{NewConversation, Store};
 
 use crate::backend::Backend;
-use crate::fixtures::{new_id, now_ms};
+use crate::fixtures::{bots_of, new_id, now_ms};
 use crate::on_both_stores;
 
 async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
@@ -48,7 +48,8 @@ async fn devices(backend: &Backend) {
     let phone = store.create_device(anna, "phone", 1).await.expect("a device");
     let laptop = store.create_device(anna, "laptop", 1).await.expect("a device");
     assert_ne!(phone, laptop);
-    let bot = store.create_user("anna-bot", None, Some(anna), 1).await.expect("an answer").expect("a bot");
+    let bot =
+        store.create_user("anna-bot", None, Some(bots_of(anna)), 1).await.expect("an answer").expect("a bot");
     assert_eq!(bot.owner, Some(anna));
     store.put_bot_token(b"token", bot.user).await.expect("kept");
     let device = async |instance| store.bot_device(b"token", instance, 1).await.expect("an answer");
@@ -98,8 +99,12 @@ async fn revoked_meanwhile(backend: &Backend) {
     let anna = person(&store, "anna").await;
     for round in 0..50 {
         let name = format!("bot {round}");
-        let bot =
-            store.create_user(&name, None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
+        let bot = store
+            .create_user(&name, None, Some(bots_of(anna)), 1)
+            .await
+            .expect("an answer")
+            .expect("a bot")
+            .user;
         store.put_bot_token(name.as_bytes(), bot).await.expect("kept");
         let come = {
             let (store, name) = (Arc::clone(&store), name.clone());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use goim_core::lane::{AppendResult, Batch, Expect, Lane, LaneLimits, Offer, Row};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, Time, UserId};
 use goim_proto::{Content, ConversationKind, Role};
-use goim_server::store::{Effect, EntryBatch, EntryDraft, EntryKind, Load, NewConversation, Store};
+use goim_server::store::{BotOwner, Effect, EntryBatch, EntryDraft, EntryKind, Load, NewConversation, Store};
 use goim_server::{ChatRules, Limits};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -22,6 +22,11 @@ const NO_DEVICE: DeviceId = DeviceId::new(1);
 
 pub(crate) fn new_id() -> ClientMsgId {
     ClientMsgId::mint(now_ms(), &rand::random())
+}
+
+/// Somebody who may make bots without an end.
+pub(crate) fn bots_of(user: UserId) -> BotOwner {
+    BotOwner { user, bots_max: u64::MAX }
 }
 
 pub(crate) fn text(text: &str) -> EntryDraft {

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use goim_core::lane::AppendResult;
 use goim_core::{Seq, UserId};
 use goim_proto::{Audience, RequestState, SettingsUpdate};
-use goim_server::store::{EntryKind, Notice, Store};
+use goim_server::store::{EntryKind, Notice, OpenLimit, Store};
 
 use crate::backend::Backend;
-use crate::fixtures::{asked_for, batch, new_id, text};
+use crate::fixtures::{asked_for, batch, bots_of, new_id, text};
 use crate::on_both_stores;
 
 async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
@@ -31,7 +31,10 @@ async fn requests(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
     let ask = async |greeting: &str| {
-        store.request_friend(anna, bert, greeting, Some(&notice(66)), 5).await.expect("asked");
+        store
+            .request_friend(anna, bert, greeting, Some(&notice(66)), OpenLimit::NONE, 5)
+            .await
+            .expect("asked");
     };
     tokio::join!(ask("hi"), ask("hi"), ask("hi"), ask("hi"));
     assert_eq!(owed(&store).await, [(bert, anna, 66)], "asked at once, it is one request");
@@ -39,12 +42,10 @@ async fn requests(backend: &Backend) {
     assert_eq!((sent.len(), sent[0].user, sent[0].state, sent[0].at_ms), (1, bert, RequestState::Open, 5));
     let relation = store.relation(bert, anna).await.expect("an answer").expect("a user");
     assert!(relation.is_asked && !relation.asked && !relation.friends);
-    let open = async |after_ms| store.open_requests(anna, after_ms).await.expect("a number");
-    assert_eq!((open(4).await, open(5).await), (1, 0), "an old one does not count");
-    let reject = store.answer_friend(bert, anna, false, &notice(67), 6).await.expect("an answer");
+    let reject = store.answer_friend(bert, anna, false, &notice(67), u64::MAX, 6).await.expect("an answer");
     assert!(reject);
     assert!(
-        !store.answer_friend(bert, anna, true, &notice(67), 6).await.expect("an answer"),
+        !store.answer_friend(bert, anna, true, &notice(67), u64::MAX, 6).await.expect("an answer"),
         "it was answered"
     );
     assert_eq!(owed(&store).await, [(bert, anna, 66), (anna, bert, 67)]);
@@ -52,7 +53,8 @@ async fn requests(backend: &Backend) {
     let received = store.friend_requests(bert, false, u64::MAX, 10).await.expect("requests");
     assert_eq!((received.len(), received[0].greeting.as_str()), (1, "again"));
     assert!(received[0].number > sent[0].number, "it is a new one");
-    let accept = async || store.answer_friend(bert, anna, true, &notice(67), 7).await.expect("an answer");
+    let accept =
+        async || store.answer_friend(bert, anna, true, &notice(67), u64::MAX, 7).await.expect("an answer");
     let (one, other) = tokio::join!(accept(), accept());
     assert!(one != other, "it is answered once");
     assert_eq!(owed(&store).await.len(), 4);
@@ -65,13 +67,13 @@ async fn requests(backend: &Backend) {
 async fn crossed(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
-    store.request_friend(anna, bert, "", Some(&notice(66)), 1).await.expect("asked");
-    store.request_friend(bert, anna, "", Some(&notice(66)), 1).await.expect("asked");
-    assert!(store.answer_friend(bert, anna, true, &notice(67), 2).await.expect("an answer"));
+    store.request_friend(anna, bert, "", Some(&notice(66)), OpenLimit::NONE, 1).await.expect("asked");
+    store.request_friend(bert, anna, "", Some(&notice(66)), OpenLimit::NONE, 1).await.expect("asked");
+    assert!(store.answer_friend(bert, anna, true, &notice(67), u64::MAX, 2).await.expect("an answer"));
     for user in [anna, bert] {
         let sent = store.friend_requests(user, true, u64::MAX, 10).await.expect("requests");
         assert_eq!(sent[0].state, RequestState::Accepted);
-        assert_eq!(store.friend_count(user).await.expect("a number"), 1);
+        assert_eq!(store.friends(user, UserId::new(0), 10).await.expect("friends").len(), 1);
     }
 }
 
@@ -81,11 +83,11 @@ async fn accepted_at_once(backend: &Backend) {
     for round in 0..30 {
         let (anna, bert) =
             (person(&store, &format!("a{round}")).await, person(&store, &format!("b{round}")).await);
-        store.request_friend(anna, bert, "", None, 1).await.expect("asked");
-        store.request_friend(bert, anna, "", None, 1).await.expect("asked");
+        store.request_friend(anna, bert, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.request_friend(bert, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
         let accept = |user, from| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.answer_friend(user, from, true, &notice(67), 2).await })
+            tokio::spawn(async move { store.answer_friend(user, from, true, &notice(67), u64::MAX, 2).await })
         };
         let (one, other) = (accept(anna, bert), accept(bert, anna));
         let answers =
@@ -93,8 +95,9 @@ async fn accepted_at_once(backend: &Backend) {
         let [one, other] = answers;
         let (one, other) = tokio::join!(one, other);
         assert!(one != other, "one answer settles both");
-        assert_eq!(store.friend_count(anna).await.expect("a number"), 1);
-        assert_eq!(store.friend_count(bert).await.expect("a number"), 1);
+        for user in [anna, bert] {
+            assert_eq!(store.friends(user, UserId::new(0), 10).await.expect("friends").len(), 1);
+        }
     }
 }
 
@@ -104,7 +107,7 @@ async fn lists(backend: &Backend) {
     let mut others = Vec::new();
     for n in 0..5 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, anna, &n.to_string(), None, n).await.expect("asked");
+        store.request_friend(other, anna, &n.to_string(), None, OpenLimit::NONE, n).await.expect("asked");
         others.push(other);
     }
     assert_eq!(owed(&store).await, [], "no notice, nothing owed");
@@ -113,7 +116,7 @@ async fn lists(backend: &Backend) {
     let rest = store.friend_requests(anna, false, first[2].number, 3).await.expect("requests");
     assert_eq!(rest.iter().map(|one| one.user).collect::<Vec<_>>(), [others[1], others[0]]);
     for other in &others {
-        assert!(store.answer_friend(anna, *other, true, &notice(67), 9).await.expect("an answer"));
+        assert!(store.answer_friend(anna, *other, true, &notice(67), u64::MAX, 9).await.expect("an answer"));
     }
     assert!(store.set_remark(anna, others[1], "Benny").await.expect("an answer"));
     let update = goim_proto::ProfileUpdate { bio: Some("new".into()), ..Default::default() };
@@ -127,7 +130,7 @@ async fn lists(backend: &Backend) {
     assert!(store.delete_friend(others[2], anna).await.expect("an answer"));
     assert!(!store.delete_friend(anna, others[2]).await.expect("an answer"), "it ended for both");
     assert!(!store.set_remark(anna, others[2], "x").await.expect("an answer"));
-    assert_eq!(store.friend_count(anna).await.expect("a number"), 4);
+    assert_eq!(store.friends(anna, UserId::new(0), 10).await.expect("friends").len(), 4);
 }
 
 /// A block is found stale by an append that was judged without it, and loaded with the next revision.
@@ -144,13 +147,13 @@ async fn blocks(backend: &Backend) {
     let nobody = UserId::new(0);
     assert_eq!(closed_to().await, (0, [nobody; 2]));
     for _ in 0..2 {
-        store.set_block(anna, bert, true).await.expect("blocked");
+        store.set_block(anna, bert, true, u64::MAX).await.expect("blocked");
         assert_eq!(closed_to().await, (1, [bert, nobody]), "once is enough");
     }
     let mut lane = store.lane_connection().await.expect("a connection");
     let late = batch(direct, Seq::ZERO, 0, bert, [(new_id(), text("late"))]);
     assert_eq!(lane.append(&late).await, AppendResult::Written { stale: vec![direct] });
-    store.set_block(bert, anna, true).await.expect("blocked");
+    store.set_block(bert, anna, true, u64::MAX).await.expect("blocked");
     let (rev, mut both) = closed_to().await;
     both.sort_unstable();
     assert_eq!((rev, both), (2, [anna, bert]));
@@ -158,19 +161,18 @@ async fn blocks(backend: &Backend) {
     assert!(relation.blocks && relation.blocked);
     assert_eq!(relation.direct, None, "it was never opened");
     for (user, other) in [(anna, bert), (bert, anna), (bert, anna)] {
-        store.set_block(user, other, false).await.expect("unblocked");
+        store.set_block(user, other, false, u64::MAX).await.expect("unblocked");
     }
     assert_eq!(closed_to().await, (4, [nobody; 2]));
     let mut others = Vec::new();
     for n in 0..4 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, anna, "", None, 1).await.expect("asked");
-        store.set_block(anna, other, true).await.expect("blocked");
+        store.request_friend(other, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.set_block(anna, other, true, u64::MAX).await.expect("blocked");
         others.push(other);
     }
     assert_eq!(store.blocked(anna, nobody, 3).await.expect("users"), others[..3]);
     assert_eq!(store.blocked(anna, others[2], 3).await.expect("users"), others[3..]);
-    assert_eq!(store.block_count(anna).await.expect("a number"), 4);
     let received = store.friend_requests(anna, false, u64::MAX, 10).await.expect("requests");
     assert_eq!(received, [], "whom she blocks she does not hear");
     let raw = backend.raw().await;
@@ -199,7 +201,7 @@ async fn block_against_opening(backend: &Backend) {
         .await;
     let block = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.set_block(anna, bert, true).await })
+        tokio::spawn(async move { store.set_block(anna, bert, true, u64::MAX).await })
     };
     while !block.is_finished() && looking.number(WAITING).await == 0 {
         tokio::task::yield_now().await;
@@ -212,7 +214,8 @@ async fn block_against_opening(backend: &Backend) {
 async fn settings(backend: &Backend) {
     let store = backend.open().await;
     let anna = person(&store, "anna").await;
-    let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
+    let bot =
+        store.create_user("bot", None, Some(bots_of(anna)), 1).await.expect("an answer").expect("a bot").user;
     let of = async |user, direct_from| {
         let update = SettingsUpdate { direct_from, ..SettingsUpdate::default() };
         let settings = store.update_settings(user, &update).await.expect("an answer").expect("a user");
@@ -233,7 +236,8 @@ async fn settings(backend: &Backend) {
 async fn additions(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
-    let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
+    let bot =
+        store.create_user("bot", None, Some(bots_of(anna)), 1).await.expect("an answer").expect("a bot").user;
     let other = person(&store, "other").await;
     let refused =
         async |user, added: &[UserId]| store.keeps_out_of_groups(user, added).await.expect("an answer");
@@ -246,10 +250,10 @@ async fn additions(backend: &Backend) {
         assert!(refused(bert, &[other, user]).await);
     }
     assert!(!refused(anna, &[bot]).await && !refused(bot, &[anna]).await, "owner and bot");
-    store.request_friend(bert, anna, "", None, 1).await.expect("asked");
-    assert!(store.answer_friend(anna, bert, true, &notice(67), 1).await.expect("an answer"));
+    store.request_friend(bert, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+    assert!(store.answer_friend(anna, bert, true, &notice(67), u64::MAX, 1).await.expect("an answer"));
     assert!(!refused(bert, &[anna]).await, "a friend");
-    store.set_block(anna, bert, true).await.expect("blocked");
+    store.set_block(anna, bert, true, u64::MAX).await.expect("blocked");
     assert!(refused(bert, &[other, anna]).await);
     assert!(!refused(anna, &[bert]).await && !refused(bert, &[other]).await);
 }

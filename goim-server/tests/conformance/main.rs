@@ -22,6 +22,7 @@ mod friends;
 mod groups;
 mod identities;
 mod ledger;
+mod limits;
 mod presence;
 mod profiles;
 mod readers;

@@ -8,7 +8,7 @@ use goim_server::store::{SearchKey, Store};
 use rand::RngExt as _;
 
 use crate::backend::Backend;
-use crate::fixtures::seeded;
+use crate::fixtures::{bots_of, seeded};
 use crate::on_both_stores;
 
 async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
@@ -22,7 +22,8 @@ fn nickname(nickname: &str) -> ProfileUpdate {
 async fn updates(backend: &Backend) {
     let store = backend.open().await;
     let anna = person(&store, "anna").await;
-    let bot = store.create_user("bot", None, Some(anna), 1).await.expect("an answer").expect("a bot").user;
+    let bot =
+        store.create_user("bot", None, Some(bots_of(anna)), 1).await.expect("an answer").expect("a bot").user;
     let fresh = store.profiles(&[bot, UserId::new(4_711), anna]).await.expect("profiles");
     assert_eq!(
         fresh.iter().map(|one| (one.user, one.version, one.bot)).collect::<Vec<_>>(),
@@ -34,21 +35,25 @@ async fn updates(backend: &Backend) {
         gender: Some(Gender::Female),
         bio: Some("a\nb".into()),
     };
-    let changed = store.update_profile(anna, &all).await.expect("an answer").expect("a profile");
+    let update = async |update: &ProfileUpdate| {
+        let updated = store.update_profile(anna, update).await.expect("an answer").expect("a profile");
+        (updated.profile, updated.changed)
+    };
+    let changed = update(&all).await;
     let read = store.profiles(&[anna]).await.expect("profiles").remove(0);
-    assert_eq!(changed, read);
+    assert_eq!(changed, (read.clone(), true));
     assert_eq!(
         (read.nickname.as_str(), read.avatar.as_str(), read.bio.as_str()),
         ("Ännchen 🦊", "img-1", "a\nb")
     );
     assert_eq!((read.gender, read.version), (Gender::Female, 2));
-    let same = store.update_profile(anna, &all).await.expect("an answer").expect("a profile");
-    assert_eq!(same.version, 2, "nothing has changed");
+    assert_eq!(update(&all).await, (read.clone(), false));
+    assert_eq!(update(&ProfileUpdate::default()).await, (read, false));
     let one = ProfileUpdate { bio: Some(String::new()), ..ProfileUpdate::default() };
-    let one = store.update_profile(anna, &one).await.expect("an answer").expect("a profile");
+    let (one, changed) = update(&one).await;
     assert_eq!(
-        (one.nickname.as_str(), one.bio.as_str(), one.version),
-        ("Ännchen 🦊", "", 3),
+        (one.nickname.as_str(), one.bio.as_str(), one.version, changed),
+        ("Ännchen 🦊", "", 3, true),
         "the rest stays"
     );
     assert_eq!(store.update_profile(UserId::new(4_711), &all).await.expect("an answer"), None);

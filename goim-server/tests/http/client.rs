@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use goim_core::ClientMsgId;
 use goim_server::Config;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -43,8 +44,17 @@ pub(crate) struct Answer {
 impl Answer {
     /// Reads all that comes.
     pub(crate) async fn read(stream: &mut TcpStream) -> Self {
+        Self::read_until(stream, |_| false).await
+    }
+
+    /// Reads until this is all that is wanted, or all that comes.
+    pub(crate) async fn read_until(stream: &mut TcpStream, is_all: impl Fn(&[u8]) -> bool) -> Self {
         let mut all = Vec::new();
-        let read = timeout(DEADLINE, stream.read_to_end(&mut all)).await.expect("no answer");
+        let read = async {
+            while !is_all(&all) && stream.read_buf(&mut all).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        };
+        let read = timeout(DEADLINE, read).await.expect("no answer");
         // Whoever is refused before he has sent all may be cut off behind the answer.
         assert!(read.is_ok() || !all.is_empty(), "no answer: {read:?}");
         let end = all.windows(4).position(|at| at == b"\r\n\r\n").expect("no head");
@@ -135,7 +145,8 @@ impl Http {
         self.head(method, path, &[headers, &[&length]].concat()).await
     }
 
-    async fn write(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> TcpStream {
+    /// Sends a request.
+    pub(crate) async fn write(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> TcpStream {
         let mut stream = self.begin(method, path, headers, body.len()).await;
         // A server that has read enough may close before it has read all.
         let _ = timeout(DEADLINE, stream.write_all(body)).await.expect("write blocked");
@@ -225,6 +236,11 @@ impl Events {
             }
         }
     }
+}
+
+/// What names a file.
+pub(crate) fn hash_of(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) fn id() -> ClientIdText {

@@ -8,24 +8,10 @@ use serde_json::{Value, json};
 
 use crate::backend::Backend;
 use crate::client::{Http, server};
+use crate::support::tables::rows;
 
 const PROTOCOL: &str = include_str!("../../../docs/PROTOCOL.md");
 const FEATURES: &str = include_str!("../../../docs/FEATURES.md");
-
-/// Rows of the tables in a document whose head names this.
-fn rows(document: &'static str, head: &str) -> Vec<Vec<&'static str>> {
-    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
-    let mut all = Vec::new();
-    let mut inside = false;
-    for line in document.lines() {
-        let is_row = line.starts_with('|');
-        if is_row && inside && !line.starts_with("|--") {
-            all.push(cells(line));
-        }
-        inside = is_row && (inside || cells(line).contains(&head));
-    }
-    all
-}
 
 async fn document() -> (crate::support::TestServer, Http, Value, Backend) {
     let backend = Backend::sqlite();

@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::backend::Backend;
-use crate::client::{Http, MINT, credentials, id, message, server_with};
+use crate::client::{Http, MINT, credentials, hash_of, id, message, server_with};
 use crate::on_both_stores;
 use crate::support::issuer::{Signer, claims, trusting_file};
 use crate::support::{DEADLINE, unique};
-use crate::uploads::hash_of;
 
 /// Makes requests and keeps which operations they were.
 struct Walk {

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::backend::Backend;
-use crate::client::{Answer, Http, id, server_with};
+use crate::client::{Answer, Http, hash_of, id, server_with};
 use crate::on_both_stores;
 use crate::s3::Bucket;
 use crate::support::{DEADLINE, TestServer};
@@ -16,10 +15,6 @@ use crate::support::{DEADLINE, TestServer};
 /// A picture as far as its first bytes go, with something of its own behind them.
 fn picture(own: &str) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", own.as_bytes()].concat()
-}
-
-pub(crate) fn hash_of(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// More than two parts, no two pages of which are the same.

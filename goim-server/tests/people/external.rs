@@ -292,6 +292,21 @@ async fn outages(backend: &Backend) {
     until(&mut client, &new.sign(&claims("ada")), Ok(())).await;
 }
 
+/// What was withdrawn behind an outage is not taken for ever.
+async fn long_outage(backend: &Backend) {
+    let key = Signer::ed("one");
+    let mut host = Host::with(&[&key]).await;
+    let keys = trusting(host.url());
+    let settings = ExternalLogin { keys_interval_ms: 1, keys_max_age_s: 0, keys_used_max_s: 1, ..keys };
+    let server = trusts(backend, settings).await;
+    let mut client = RawClient::hello(server.addr()).await;
+    until(&mut client, &key.sign(&claims("ada")), Ok(())).await;
+    host.go_down().await;
+    until(&mut client, &key.sign(&claims("ada")), Err(ErrorCode::Unavailable)).await;
+    host.come_back().await;
+    until(&mut client, &key.sign(&claims("ada")), Ok(())).await;
+}
+
 async fn a_file(backend: &Backend) {
     let (old, new) = (Signer::ed("old"), Signer::ec("new"));
     let folder = tempfile::tempdir().unwrap();
@@ -346,6 +361,7 @@ on_both_stores! {
     super::withdrawal as a_key_that_the_issuer_withdrew_ends_with_the_set_s_age,
     super::storms as made_up_keys_do_not_hammer_the_issuer,
     super::outages as keys_that_are_known_do_while_the_issuer_is_down,
+    super::long_outage as keys_are_forgotten_if_the_issuer_stays_down,
     super::a_file as keys_in_a_file_are_read_as_they_change,
     super::at_once as first_logins_at_once_make_one_account,
     super::limits as external_logins_are_limited_and_only_where_an_issuer_is_set,

@@ -16,7 +16,6 @@ mod client;
 #[allow(dead_code, reason = "the stores' own suite uses all of it")]
 mod common;
 mod conversations;
-mod door;
 mod external;
 mod features;
 mod friends;

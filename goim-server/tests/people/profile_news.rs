@@ -47,6 +47,7 @@ async fn friends_who_are_here(backend: &Backend, datagrams: bool) {
 
     assert_eq!(change(&mut ada, "Countess").await, 2);
     assert_eq!(ben.passing().await, changed(ada.me(), 2));
+    assert_eq!(change(&mut ada, "Countess").await, 2, "nothing that ben, of all, would hear again");
     change(&mut ben, "Benny").await;
     for friend in [&mut ada, &mut cyd, &mut dan, &mut eve] {
         assert_eq!(friend.passing().await, changed(ben.me(), 2), "the first that any of them hears");

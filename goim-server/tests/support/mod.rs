@@ -13,6 +13,7 @@ pub mod http;
 pub mod issuer;
 pub mod issuer_host;
 mod server;
+pub mod tables;
 mod users;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,7 +8,7 @@ use goim_client::{
 };
 use goim_proto::Content;
 use goim_proto::content::{ApplicationMade, DirectOpened, GroupCreated};
-use goim_server::store::{Effect, NewConversation, Notice, OffsetCommit};
+use goim_server::store::{Effect, NewConversation, Notice, OffsetCommit, OpenLimit};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -266,7 +266,7 @@ pub(super) async fn afterwards(
         let comment = "a friend told me of you";
         let made = ApplicationMade { conversation, comment: comment.to_owned() };
         let notice = Notice::of(&Content::ApplicationMade(made));
-        store.apply_to_group(conversation, user, comment, &notice, now_ms).await
+        store.apply_to_group(conversation, user, comment, &notice, OpenLimit::NONE, now_ms).await
     })
     .await?;
     Ok(())

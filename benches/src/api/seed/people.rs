@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use goim_client::{Content, DeviceId, ProfileUpdate, UserId};
 use goim_proto::content::{FriendAnswered, FriendRequested};
-use goim_server::store::{Notice, StoreResult};
+use goim_server::store::{Notice, OpenLimit, StoreResult};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -73,7 +73,7 @@ pub(super) async fn write(
     befriend(store, pairs, at_ms).await?;
     each(received, |from| request(store, from, heavy, at_ms)).await?;
     each(sent, |to| request(store, heavy, to, at_ms)).await?;
-    each(&blocked, |user| store.set_block(heavy, *user, true)).await?;
+    each(&blocked, |user| store.set_block(heavy, *user, true, u64::MAX)).await?;
     let met: std::collections::HashSet<_> = friends.iter().chain(&blocked).copied().collect();
     let strangers = others.iter().copied().filter(|user| !met.contains(user)).collect();
     Ok(People { heavy, peer, others, names, devices, friends, strangers })
@@ -103,7 +103,7 @@ async fn befriend(store: &Shared, pairs: Vec<(UserId, UserId)>, at_ms: u64) -> S
     let answered = &answered;
     let one = |(from, to): (UserId, UserId)| async move {
         request(store, from, to, at_ms).await?;
-        store.answer_friend(to, from, true, answered, at_ms).await
+        store.answer_friend(to, from, true, answered, u64::MAX, at_ms).await
     };
     futures::iter(pairs).map(one).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await.map(drop)
 }
@@ -111,5 +111,5 @@ async fn befriend(store: &Shared, pairs: Vec<(UserId, UserId)>, at_ms: u64) -> S
 async fn request(store: &Shared, from: UserId, to: UserId, at_ms: u64) -> StoreResult<()> {
     let greeting = "hello, we met the other day";
     let notice = Notice::of(&Content::FriendRequested(FriendRequested { greeting: greeting.to_owned() }));
-    store.request_friend(from, to, greeting, Some(&notice), at_ms).await
+    store.request_friend(from, to, greeting, Some(&notice), OpenLimit::NONE, at_ms).await
 }

@@ -78,20 +78,30 @@ macro_rules! accounts {
                 &self,
                 name: &str,
                 password_hash: Option<&str>,
-                owner: Option<goim_core::UserId>,
+                owner: Option<$crate::store::BotOwner>,
                 now_ms: u64,
             ) -> $crate::store::StoreResult<Option<$crate::store::UserRow>> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
-                let made = Self::insert_user(&mut transaction, name, password_hash, owner, now_ms).await?;
+                if let Some(owner) = owner {
+                    Self::lock_user(&mut transaction, owner.user).await?;
+                }
+                let of = owner.map(|owner| owner.user);
+                let made = Self::insert_user(&mut transaction, name, password_hash, of, now_ms).await?;
                 let Some((user, inbox)) = made else { return Ok(None) };
+                if let Some(owner) = owner {
+                    let bots = "SELECT count(*) FROM users WHERE owner = $1";
+                    if Self::count(&mut transaction, bots, owner.user).await? > owner.bots_max {
+                        return Err($crate::store::StoreError::TooMany);
+                    }
+                }
                 transaction.commit().await?;
                 Ok(Some($crate::store::UserRow {
                     user: goim_core::UserId::from_i64(user),
                     name: name.to_owned(),
                     inbox: goim_core::ConversationId::from_i64(inbox),
                     password_hash: password_hash.map(str::to_owned),
-                    owner,
+                    owner: of,
                 }))
             }
 
@@ -123,10 +133,6 @@ macro_rules! accounts {
                         .fetch_all(&mut *connection)
                         .await?;
                 Ok(rows.into_iter().map(|(id,)| goim_core::UserId::from_i64(id)).collect())
-            }
-
-            async fn bot_count(&self, owner: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                self.count("SELECT count(*) FROM users WHERE owner = $1", owner).await
             }
 
             async fn create_device(

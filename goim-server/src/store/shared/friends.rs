@@ -3,27 +3,32 @@ macro_rules! friends {
     ($store:ty, $connection:ty, $list:ident, $bind:path) => {
         impl $store {
             /// A number that a statement counts for a user.
-            async fn count(&self, sql: &'static str, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                let mut connection = self.read().await?;
-                let (count,): (i64,) =
-                    sqlx::query_as(sql).bind(user.as_i64()).fetch_one(&mut *connection).await?;
+            async fn count(
+                connection: &mut $connection,
+                sql: &'static str,
+                user: goim_core::UserId,
+            ) -> Result<u64, sqlx::Error> {
+                let (count,): (i64,) = sqlx::query_as(sql).bind(user.as_i64()).fetch_one(connection).await?;
                 Ok($crate::store::shared::rows::number(count))
             }
 
-            /// A number that a statement counts for a user, of what came after a time.
-            async fn count_after(
-                &self,
+            /// Refuses a user who has more open than he may, as a statement counts it that is given the user
+            /// and the time that counts.
+            async fn check_open(
+                connection: &mut $connection,
                 sql: &'static str,
                 user: goim_core::UserId,
-                after_ms: u64,
-            ) -> $crate::store::StoreResult<u64> {
-                let mut connection = self.read().await?;
+                limit: $crate::store::OpenLimit,
+            ) -> $crate::store::StoreResult<()> {
                 let (count,): (i64,) = sqlx::query_as(sql)
                     .bind(user.as_i64())
-                    .bind($crate::store::shared::rows::column(after_ms))
-                    .fetch_one(&mut *connection)
+                    .bind($crate::store::shared::rows::column(limit.after_ms))
+                    .fetch_one(connection)
                     .await?;
-                Ok($crate::store::shared::rows::number(count))
+                if $crate::store::shared::rows::number(count) > limit.most {
+                    return Err($crate::store::StoreError::TooMany);
+                }
+                Ok(())
             }
 
             /// Owes a notice to a user's inbox.
@@ -124,33 +129,18 @@ macro_rules! friends {
                 Ok(refused)
             }
 
-            async fn open_requests(
-                &self,
-                user: goim_core::UserId,
-                after_ms: u64,
-            ) -> $crate::store::StoreResult<u64> {
-                let sql = "SELECT count(*) FROM friend_requests WHERE from_user = $1 AND state = 1 AND at > $2";
-                self.count_after(sql, user, after_ms).await
-            }
-
-            async fn friend_count(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                self.count("SELECT count(*) FROM friends WHERE user_id = $1", user).await
-            }
-
-            async fn block_count(&self, user: goim_core::UserId) -> $crate::store::StoreResult<u64> {
-                self.count("SELECT count(*) FROM blocks WHERE user_id = $1", user).await
-            }
-
             async fn request_friend(
                 &self,
                 from: goim_core::UserId,
                 to: goim_core::UserId,
                 greeting: &str,
                 notice: Option<&$crate::store::Notice>,
+                limit: $crate::store::OpenLimit,
                 now_ms: u64,
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::lock_user(&mut transaction, from).await?;
                 sqlx::query("DELETE FROM friend_requests WHERE from_user = $1 AND to_user = $2 AND state <> 1")
                     .bind(from.as_i64())
                     .bind(to.as_i64())
@@ -166,7 +156,12 @@ macro_rules! friends {
                 .bind($crate::store::shared::rows::column(now_ms))
                 .execute(&mut *transaction)
                 .await?;
-                if let Some(notice) = notice.filter(|_| kept.rows_affected() > 0) {
+                if kept.rows_affected() == 0 {
+                    return Ok(());
+                }
+                let open = "SELECT count(*) FROM friend_requests WHERE from_user = $1 AND state = 1 AND at > $2";
+                Self::check_open(&mut transaction, open, from, limit).await?;
+                if let Some(notice) = notice {
                     Self::owe_notice(&mut transaction, to, from, notice, now_ms).await?;
                 }
                 transaction.commit().await?;
@@ -179,10 +174,17 @@ macro_rules! friends {
                 from: goim_core::UserId,
                 accept: bool,
                 notice: &$crate::store::Notice,
+                friends_max: u64,
                 now_ms: u64,
             ) -> $crate::store::StoreResult<bool> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                let both = [user.min(from), user.max(from)];
+                if accept {
+                    for one in both {
+                        Self::lock_user(&mut transaction, one).await?;
+                    }
+                }
                 // Both ways in one statement: in two, those who accept each other at once could each
                 // hold what the other one waits for.
                 let sql = if accept {
@@ -203,6 +205,12 @@ macro_rules! friends {
                 }
                 if accept {
                     Self::befriend(&mut transaction, user, from, now_ms).await?;
+                    for one in both {
+                        let friends = "SELECT count(*) FROM friends WHERE user_id = $1";
+                        if Self::count(&mut transaction, friends, one).await? > friends_max {
+                            return Err($crate::store::StoreError::TooMany);
+                        }
+                    }
                 }
                 Self::owe_notice(&mut transaction, from, user, notice, now_ms).await?;
                 transaction.commit().await?;
@@ -299,6 +307,7 @@ macro_rules! friends {
                 user: goim_core::UserId,
                 other: goim_core::UserId,
                 block: bool,
+                blocks_max: u64,
             ) -> $crate::store::StoreResult<()> {
                 let sql = if block {
                     "INSERT INTO blocks (user_id, blocked_id) VALUES ($1, $2) \
@@ -309,11 +318,16 @@ macro_rules! friends {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
                 Self::lock_pair(&mut transaction, user, other).await?;
+                Self::lock_user(&mut transaction, user).await?;
                 let changed = sqlx::query(sql)
                     .bind(user.as_i64())
                     .bind(other.as_i64())
                     .execute(&mut *transaction)
                     .await?;
+                let blocks = "SELECT count(*) FROM blocks WHERE user_id = $1";
+                if block && Self::count(&mut transaction, blocks, user).await? > blocks_max {
+                    return Err($crate::store::StoreError::TooMany);
+                }
                 if changed.rows_affected() > 0
                     && let Some(direct) = Self::find_direct(&mut transaction, user, other).await?
                 {

@@ -26,15 +26,6 @@ macro_rules! groups {
                 Ok(row.map($crate::store::shared::rows::group))
             }
 
-            async fn open_applications(
-                &self,
-                user: goim_core::UserId,
-                after_ms: u64,
-            ) -> $crate::store::StoreResult<u64> {
-                let sql = "SELECT count(*) FROM group_applications WHERE user_id = $1 AND state = 1 AND at > $2";
-                self.count_after(sql, user, after_ms).await
-            }
-
             async fn applies(
                 &self,
                 conversation: goim_core::ConversationId,
@@ -58,10 +49,12 @@ macro_rules! groups {
                 user: goim_core::UserId,
                 comment: &str,
                 notice: &$crate::store::Notice,
+                limit: $crate::store::OpenLimit,
                 now_ms: u64,
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                Self::lock_user(&mut transaction, user).await?;
                 Self::raise_revision(&mut transaction, conversation).await?;
                 sqlx::query(
                     "DELETE FROM group_applications WHERE conversation = $1 AND user_id = $2 AND state <> 1",
@@ -87,6 +80,8 @@ macro_rules! groups {
                     // Nothing has changed, and the revision stays.
                     return Ok(());
                 }
+                let open = "SELECT count(*) FROM group_applications WHERE user_id = $1 AND state = 1 AND at > $2";
+                Self::check_open(&mut transaction, open, user, limit).await?;
                 // The owner and as many admins as one transaction may well write rows for.
                 sqlx::query(
                     "INSERT INTO due (user_id, kind, conversation, seq, sender, at, body) \

@@ -90,19 +90,28 @@ macro_rules! log {
                 Ok(row.map(|(id,)| goim_core::ConversationId::from_i64(id)))
             }
 
+            /// Lets those wait for each other who add to what a user may have so many of: each counts what
+            /// the one before has left. An update that changes nothing is a lock in both engines. Whoever
+            /// locks two begins with the lesser id.
+            async fn lock_user(
+                connection: &mut $connection,
+                user: goim_core::UserId,
+            ) -> Result<(), sqlx::Error> {
+                sqlx::query("UPDATE users SET version = version WHERE id = $1")
+                    .bind(user.as_i64())
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            }
+
             /// Lets a block wait for who makes the direct chat of the two, and the other way round: it
-            /// either raises that one's revision, or is there when a lane first looks. It writes, though
-            /// nothing changes: SQLite lets nobody write who read first while somebody else wrote.
+            /// either raises that one's revision, or is there when a lane first looks.
             async fn lock_pair(
                 connection: &mut $connection,
                 one: goim_core::UserId,
                 other: goim_core::UserId,
             ) -> Result<(), sqlx::Error> {
-                sqlx::query("UPDATE users SET version = version WHERE id = $1")
-                    .bind(one.min(other).as_i64())
-                    .execute(connection)
-                    .await?;
-                Ok(())
+                Self::lock_user(connection, one.min(other)).await
             }
 
             /// Who of the two in a direct chat is blocked by the other.

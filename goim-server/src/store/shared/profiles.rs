@@ -25,15 +25,14 @@ macro_rules! profiles {
                 &self,
                 user: goim_core::UserId,
                 update: &goim_proto::ProfileUpdate,
-            ) -> $crate::store::StoreResult<Option<goim_proto::Profile>> {
+            ) -> $crate::store::StoreResult<Option<$crate::store::UpdatedProfile>> {
                 let mut connection = self.write().await?;
                 let row = sqlx::query_as(
                     "UPDATE users SET nickname = COALESCE($2, nickname), avatar = COALESCE($3, avatar), \
-                         gender = COALESCE($4, gender), bio = COALESCE($5, bio), \
-                         version = version + CASE WHEN COALESCE($2, nickname) = nickname \
-                             AND COALESCE($3, avatar) = avatar AND COALESCE($4, gender) = gender \
-                             AND COALESCE($5, bio) = bio THEN 0 ELSE 1 END \
-                     WHERE id = $1 \
+                         gender = COALESCE($4, gender), bio = COALESCE($5, bio), version = version + 1 \
+                     WHERE id = $1 AND NOT (COALESCE($2, nickname) = nickname \
+                         AND COALESCE($3, avatar) = avatar AND COALESCE($4, gender) = gender \
+                         AND COALESCE($5, bio) = bio) \
                      RETURNING id, name, nickname, avatar, gender, bio, version, owner IS NOT NULL",
                 )
                 .bind(user.as_i64())
@@ -43,7 +42,13 @@ macro_rules! profiles {
                 .bind(update.bio.as_deref())
                 .fetch_optional(&mut *connection)
                 .await?;
-                Ok(row.map($crate::store::shared::rows::profile))
+                drop(connection);
+                if let Some(row) = row {
+                    let profile = $crate::store::shared::rows::profile(row);
+                    return Ok(Some($crate::store::UpdatedProfile { profile, changed: true }));
+                }
+                let unchanged = self.profiles(&[user]).await?.pop();
+                Ok(unchanged.map(|profile| $crate::store::UpdatedProfile { profile, changed: false }))
             }
 
             async fn friends_to_tell(

@@ -58,10 +58,7 @@ macro_rules! uploads {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
                 // His uploads one after the other: otherwise each would be the last that there is room for.
-                sqlx::query(concat!("SELECT id FROM users WHERE id = $1", $locked))
-                    .bind(user.as_i64())
-                    .fetch_optional(&mut *transaction)
-                    .await?;
+                Self::lock_user(&mut transaction, *user).await?;
                 let (others,): (i64,) = sqlx::query_as(
                     "SELECT CAST(COALESCE(sum(o.bytes), 0) AS bigint) \
                      FROM uploads u JOIN objects o ON o.hash = u.hash \
