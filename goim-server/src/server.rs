@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use goim_core::lane::LaneLimits;
@@ -27,6 +29,8 @@ use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::uploads::{Storage, StorageError};
 
+/// Lanes on a machine of any size.
+const LANES_MIN: usize = 2;
 /// Heads are compared this often where other processes write the store too, in milliseconds.
 const CATCH_UP_SHARED_MS: u64 = 1_000;
 /// The same where none does: an append whose answer was lost is found so.
@@ -147,7 +151,7 @@ impl Server {
             news: Arc::clone(&news),
             unmarked_duplicate_cost,
         });
-        let lanes = if config.lanes == 0 { store.lanes_max() } else { config.lanes };
+        let lanes = if config.lanes == 0 { lanes_advised() } else { config.lanes };
         let lane_store: Arc<dyn LaneStore> = Arc::<dyn Store>::clone(&store);
         let committer = Committer::start(
             &lane_store,
@@ -233,6 +237,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.endpoint.close(VarInt::from_u32(0), b"the server has stopped");
     }
+}
+
+/// One for each core: more of them commit less at once, and wait for each other. Two on one core: one judges
+/// while the other's store works.
+fn lanes_advised() -> usize {
+    thread::available_parallelism().map_or(LANES_MIN, NonZeroUsize::get).max(LANES_MIN)
 }
 
 async fn serve_http(
