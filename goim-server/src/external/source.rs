@@ -1,13 +1,16 @@
 //! Where a key set comes from.
 
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::config::KeysAt;
@@ -47,7 +50,7 @@ pub enum KeysError {
 /// A place that has a key set.
 #[derive(Debug)]
 pub(super) enum Source {
-    File(PathBuf, Duration),
+    File(PathBuf, Duration, Arc<Semaphore>),
     Url(Client, Url),
 }
 
@@ -58,7 +61,7 @@ impl Source {
 
     fn within(at: KeysAt, answered: Duration) -> Result<Self, KeysError> {
         match at {
-            KeysAt::File(path) => Ok(Self::File(path, answered)),
+            KeysAt::File(path) => Ok(Self::File(path, answered, Arc::new(Semaphore::new(1)))),
             KeysAt::Url(url) => {
                 outbound::provide_tls();
                 // Redirected, it could be anybody's answer, or one that came without TLS; and what is asked of
@@ -74,15 +77,8 @@ impl Source {
     /// What is there now, within bounds of bytes and of time.
     pub(super) async fn read(&self) -> Result<Bytes, KeysError> {
         match self {
-            Self::File(path, within) => {
-                let read = async {
-                    let mut bytes = Vec::new();
-                    let file = File::open(path).await?;
-                    file.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await?;
-                    Ok(bytes)
-                };
-                // A file may be on another machine, or be a pipe.
-                let read = timeout(*within, read).await.unwrap_or_else(|late| Err(late.into()));
+            Self::File(path, within, turn) => {
+                let read = read_file(path.clone(), *within, turn).await;
                 let bytes = read.map_err(|source| KeysError::File { path: path.clone(), source })?;
                 bounded(bytes.len())?;
                 Ok(bytes.into())
@@ -103,15 +99,26 @@ impl Source {
     }
 }
 
+/// A file may be on another machine, or be a pipe: its reader is waited for so long, and there is no second
+/// one while the first still waits.
+async fn read_file(path: PathBuf, within: Duration, turn: &Arc<Semaphore>) -> io::Result<Vec<u8>> {
+    let turn = Arc::clone(turn).try_acquire_owned().map_err(|_| ErrorKind::ResourceBusy)?;
+    let read = spawn_blocking(move || {
+        let _turn = turn;
+        let mut bytes = Vec::new();
+        File::open(path)?.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    timeout(within, read).await??
+}
+
 fn bounded(bytes: usize) -> Result<(), KeysError> {
     if bytes > SET_BYTES_MAX { Err(KeysError::TooLarge) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
-
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -199,6 +206,11 @@ mod tests {
         assert!(
             matches!(&late, Err(KeysError::File { source, .. }) if source.kind() == ErrorKind::TimedOut),
             "{late:?}"
+        );
+        let busy = source.read().await;
+        assert!(
+            matches!(&busy, Err(KeysError::File { source, .. }) if source.kind() == ErrorKind::ResourceBusy),
+            "{busy:?}"
         );
         // The thread that opens it waits for somebody to write, and the test for the thread.
         std::fs::OpenOptions::new().write(true).open(&path).unwrap();
