@@ -39,8 +39,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// A guess for the first flight; the library's 333 ms makes a lost first packet cost a second.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// Packets that the server may let pass before it acknowledges them, within its ack delay: an
-/// acknowledgement costs both ends about as much as a small message.
-const ACK_EVERY_PACKETS: u32 = 8;
+/// acknowledgement costs both ends about as much as a small message. Few beside the first window of about
+/// twelve, or a long answer on a new connection waits for the ack delay.
+const ACK_EVERY_PACKETS: u32 = 4;
 /// The socket's own buffers. A process with many clients on one transport gets their answers in
 /// bursts, and what does not fit is lost and sent again: 200 clients at the 20 KiB of a first
 /// flight. It takes memory only while it is full. The system may grant less.

@@ -37,8 +37,9 @@ const INITIAL_MTU_BYTES: u16 = 1_200;
 /// Ethernet's 1,500 less IPv6 (40) and UDP (8).
 const MTU_BYTES_MAX: u16 = 1_452;
 /// Packets that a client may let pass before it acknowledges them, within its ack delay: an
-/// acknowledgement costs both ends about as much as a small message.
-const ACK_EVERY_PACKETS: u32 = 8;
+/// acknowledgement costs both ends about as much as a small message. Few beside the first window of about
+/// twelve, or a long answer on a new connection waits for the ack delay.
+const ACK_EVERY_PACKETS: u32 = 4;
 /// Handshakes whose first packet waits to be looked at.
 const INCOMING_MAX: usize = 4_096;
 /// Bytes that one of them, and all of them, may make us keep.
