@@ -121,8 +121,8 @@ pub enum FileError {
     /// The client was closed, or its session has [ended](crate::Event::SessionEnded).
     #[error("the client is closed, or its session has ended; connect a new one")]
     Closed,
-    /// What came is not what its hash says.
-    #[error("the content that came has another hash than the file")]
+    /// What came is not what its hash says, or what was stored is not what was uploaded.
+    #[error("the content was changed on its way: its hash is another one")]
     Corrupt,
     /// This is no answer of the server's: a proxy's, or one of something else at this address.
     #[error("the answer, of status {status}, is none of goim's; does a proxy stand in between?")]

@@ -173,6 +173,7 @@ impl Shared {
     /// The session's token. One that is over is waited for until the session has a new one, as calls wait
     /// for a connection. Without a session there is none, and the server says what that means.
     async fn access_token(&self) -> Result<Option<String>, FileError> {
+        let mut asked = false;
         loop {
             let progress = self.progress.notified();
             {
@@ -182,16 +183,22 @@ impl Shared {
                 }
                 let Some(tokens) = &state.tokens else { return Ok(None) };
                 let now_ms = self.server_ms(&state);
-                let over = tokens.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms);
+                let over = tokens.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms + MARGIN_MS);
                 if !over || tokens.refresh.is_none() {
                     return Ok(Some(tokens.access.clone()));
                 }
             }
-            self.wake.notify_one();
+            // Once: a session that moves on looks itself, and says so each time.
+            if !std::mem::replace(&mut asked, true) {
+                self.wake.notify_one();
+            }
             progress.await;
         }
     }
 }
+
+/// A token that is over so soon may be when it arrives.
+const MARGIN_MS: u64 = 5_000;
 
 const AVATARS: &str = "/v1/avatars";
 

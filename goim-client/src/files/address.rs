@@ -6,6 +6,8 @@ use hyper::Uri;
 
 use crate::ConnectError;
 
+const LOCALHOST: &str = "localhost";
+
 /// An address to which tokens may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address(String);
@@ -19,9 +21,18 @@ impl Address {
         if authority.as_str().contains('@') || uri.query().is_some() || address.contains('#') {
             return Err(bad());
         }
+        // What is no port would be passed over, and the token go to the scheme's own.
+        if authority.as_str().len() > authority.host().len() && authority.port_u16().is_none() {
+            return Err(bad());
+        }
+        let mut authority = authority.to_string();
         match scheme {
             "https" => {}
-            "http" if plain || is_loopback(authority.host()) => {}
+            "http" if plain || is_loopback(&uri) => {}
+            // Whatever a resolver makes of the name.
+            "http" if uri.host().is_some_and(|host| host.eq_ignore_ascii_case(LOCALHOST)) => {
+                authority.replace_range(..LOCALHOST.len(), "127.0.0.1");
+            }
             "http" => return Err(ConnectError::PlainHttp(address.to_owned())),
             _ => return Err(bad()),
         }
@@ -33,9 +44,10 @@ impl Address {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
+    address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -68,6 +80,9 @@ mod tests {
             ("https://a.example/", "https://a.example"),
             ("https://a.example:8443/chat/", "https://a.example:8443/chat"),
             ("HTTPS://a.example", "https://a.example"),
+            ("https://localhost:8443", "https://localhost:8443"),
+            ("http://LocalHost:8080/chat", "http://127.0.0.1:8080/chat"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
         ] {
             assert_eq!(Address::new(address, false).unwrap().as_str(), read);
         }
@@ -83,6 +98,10 @@ mod tests {
             "https://127.0.0.1@a.example",
             "http://127.0.0.1@a.example",
             "https://a b",
+            "http://127.0.0.1:80800",
+            "https://a.example:abc",
+            "https://a.example:",
+            "http://[::1]:",
         ] {
             let refused = Address::new(address, true);
             assert!(matches!(refused, Err(ConnectError::BadHttpAddress(_))), "{address}");

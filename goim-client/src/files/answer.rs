@@ -36,7 +36,9 @@ pub(super) async fn expect(
         return Ok(answer);
     }
     let unexpected = FileError::UnexpectedAnswer { status: status.as_u16() };
-    let is_problem = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM);
+    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let is_problem = kind.trim().eq_ignore_ascii_case(PROBLEM);
     if !is_problem {
         return Err(unexpected);
     }

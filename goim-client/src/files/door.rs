@@ -16,13 +16,16 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
+
+use goim_proto::INSTANCE_HEADER;
 
 use super::StoredFile;
 use super::address::Address;
 use super::answer::{expect, whole};
-use super::download::{Download, Wanted};
+use super::download::{Download, Wanted, is_hash};
 use super::source::FileSource;
 use crate::{ClientBuilder, ConnectError, FileError};
 
@@ -33,12 +36,13 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A connection that nobody needs is kept for so long, well below the 30 s of the server: a request must not
 /// meet its end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// What of an upload is between us and the network, in the library and in the socket. So what is not taken
-/// from us is not on its way, and what is has gone within the stall timeout at 50 kbit/s.
+/// What of an upload is between us and the network, in the library and in the socket; with what waits for them
+/// and what TLS holds, 512 KiB. So what is not taken from us is not on its way, and what is has gone within
+/// the stall timeout at 70 kbit/s.
 const BUFFER_BYTES: usize = 64 * 1024;
 const SOCKET_BYTES: usize = 256 * 1024;
-/// Says which instance of a bot asks.
-const INSTANCE_HEADER: &str = "goim-instance";
+/// Connections that nobody needs, of the 256 that a server lets one address have.
+const IDLE_MAX: usize = 8;
 /// How long to wait to be asked for an upload; whoever does not know the question gets it unasked (RFC 9110,
 /// 10.1.1).
 const ASKED_WITHIN: Duration = Duration::from_secs(1);
@@ -54,6 +58,7 @@ pub(crate) fn http_client(tls: rustls::ClientConfig) -> HttpClient {
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_MAX)
         .http1_max_buf_size(BUFFER_BYTES)
         .build(connector)
 }
@@ -89,7 +94,8 @@ impl Door {
         file: FileSource,
     ) -> Result<StoredFile, FileError> {
         let (feed, pieces) = mpsc::channel(1);
-        let body = UnsyncBoxBody::new(StreamBody::new(frames(pieces)));
+        let begun = Arc::new(Notify::new());
+        let body = UnsyncBoxBody::new(StreamBody::new(frames(pieces, Arc::clone(&begun))));
         let mut request = self.request(Method::POST, path, token, body)?;
         request.headers_mut().insert(header::EXPECT, HeaderValue::from_static("100-continue"));
         if let Some(bytes) = file.bytes {
@@ -104,19 +110,25 @@ impl Door {
         });
         let mut answer = pin!(self.client.request(request));
         // Until the answer was read, even if it came early: a body that breaks off takes the answer along.
-        let mut feeding = pin!(self.feed(file, &feed, &asked));
-        let answer = tokio::select! {
-            answer = &mut answer => answer,
+        let mut feeding = pin!(self.feed(file, &feed, &begun, &asked));
+        let (answer, fed) = tokio::select! {
+            answer = &mut answer => (answer, None),
             fed = &mut feeding => {
-                fed?;
-                timeout(self.stall_timeout, answer).await.map_err(|_| FileError::Stalled)?
+                let fed = fed?;
+                (timeout(self.stall_timeout, answer).await.map_err(|_| FileError::Stalled)?, Some(fed))
             }
         };
         let answer = answer.map_err(|error| self.failed(error))?;
         let answer = expect(answer, &[StatusCode::CREATED], self.stall_timeout).await?;
         let status = answer.status().as_u16();
         let body = whole(answer, self.stall_timeout).await?;
-        serde_json::from_slice(&body).map_err(|_| FileError::UnexpectedAnswer { status })
+        let stored: StoredFile =
+            serde_json::from_slice(&body).map_err(|_| FileError::UnexpectedAnswer { status })?;
+        let fed = match fed {
+            Some(fed) => fed,
+            None => feeding.await?,
+        };
+        if fed.is(&stored) { Ok(stored) } else { Err(FileError::Corrupt) }
     }
 
     /// Hands a file on, piece by piece, as soon as it is asked for.
@@ -124,18 +136,27 @@ impl Door {
         &self,
         mut file: FileSource,
         feed: &mpsc::Sender<Piece>,
+        begun: &Notify,
         asked: &Notify,
-    ) -> Result<(), FileError> {
+    ) -> Result<Fed, FileError> {
+        timeout(self.stall_timeout, begun.notified()).await.map_err(|_| FileError::Stalled)?;
         // A server that asks for nothing and refuses nothing gets it all the same.
         let _ = timeout(ASKED_WITHIN, asked.notified()).await;
+        let mut taken = Fed { hash: Sha256::new(), bytes: 0 };
         loop {
             let next = timeout(self.stall_timeout, file.chunks.next()).await;
             let next = next.map_err(|_| FileError::Stalled)?.transpose().map_err(FileError::Source)?;
             let last = next.is_none();
+            if let Some(data) = &next {
+                taken.hash.update(data);
+                taken.bytes += data.len() as u64;
+            } else if file.bytes.is_some_and(|bytes| taken.bytes < bytes) {
+                return Err(FileError::Source(io::ErrorKind::UnexpectedEof.into()));
+            }
             let fed = timeout(self.stall_timeout, feed.send(next.map_or(Piece::End, Piece::Data))).await;
             // Nobody takes more if the request has ended: its answer says how.
             if fed.map_err(|_| FileError::Stalled)?.is_err() || last {
-                return Ok(());
+                return Ok(taken);
             }
         }
     }
@@ -197,21 +218,42 @@ impl Door {
     }
 }
 
+/// What was handed on of an upload.
+struct Fed {
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Fed {
+    /// Whether this is what the server says that it has.
+    fn is(self, stored: &StoredFile) -> bool {
+        self.bytes == stored.bytes && is_hash(self.hash, &stored.hash)
+    }
+}
+
 /// A part of an upload. Its end is said: whoever gives up in the middle has not ended it.
 enum Piece {
     Data(Bytes),
     End,
 }
 
-fn frames(pieces: mpsc::Receiver<Piece>) -> impl Stream<Item = io::Result<Frame<Bytes>>> {
-    stream::unfold(Some(pieces), |pieces| async move {
-        let mut pieces = pieces?;
-        match pieces.recv().await {
-            Some(Piece::Data(data)) => Some((Ok(Frame::data(data)), Some(pieces))),
-            Some(Piece::End) => None,
-            None => Some((Err(io::ErrorKind::ConnectionAborted.into()), None)),
-        }
+/// The frames of a body; says when they are asked for, which is when the head was sent.
+fn frames(pieces: mpsc::Receiver<Piece>, begun: Arc<Notify>) -> impl Stream<Item = io::Result<Frame<Bytes>>> {
+    stream::unfold(Some(pieces), move |pieces| {
+        begun.notify_one();
+        next_frame(pieces)
     })
+}
+
+async fn next_frame(
+    pieces: Option<mpsc::Receiver<Piece>>,
+) -> Option<(io::Result<Frame<Bytes>>, Option<mpsc::Receiver<Piece>>)> {
+    let mut pieces = pieces?;
+    match pieces.recv().await {
+        Some(Piece::Data(data)) => Some((Ok(Frame::data(data)), Some(pieces))),
+        Some(Piece::End) => None,
+        None => Some((Err(io::ErrorKind::ConnectionAborted.into()), None)),
+    }
 }
 
 fn nothing() -> Body {
@@ -234,7 +276,7 @@ mod tests {
             feed.try_send(Piece::Data("abc".into())).ok().unwrap();
             last.into_iter().for_each(|last| feed.try_send(last).ok().unwrap());
             drop(feed);
-            let sent: Vec<_> = frames(pieces).collect().await;
+            let sent: Vec<_> = frames(pieces, Arc::default()).collect().await;
             assert!(sent[0].is_ok());
             assert_eq!(sent.get(1).is_none(), ends);
         }

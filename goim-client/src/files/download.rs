@@ -91,7 +91,8 @@ impl Download {
         };
         let file_bytes = file_bytes.ok_or_else(unexpected)?;
         let check = wanted.is_all().then(|| (Sha256::new(), hash.to_owned()));
-        let coming = Coming { body: answer.into_body(), check, stall_timeout };
+        let status = answer.status().as_u16();
+        let coming = Coming { body: answer.into_body(), status, left: bytes, check, stall_timeout };
         let chunks = stream::try_unfold(coming, Coming::next).boxed();
         Ok(Self { media_type, first: wanted.first, bytes, file_bytes, chunks })
     }
@@ -161,6 +162,9 @@ impl fmt::Debug for Download {
 /// A body, and what the whole of it should be.
 struct Coming {
     body: Incoming,
+    status: u16,
+    /// Counted here: how an answer is framed may say something else than its length.
+    left: u64,
     check: Option<(Sha256, String)>,
     stall_timeout: Duration,
 }
@@ -170,10 +174,15 @@ impl Coming {
         loop {
             let frame = timeout(self.stall_timeout, self.body.frame()).await;
             let Some(frame) = frame.map_err(|_| FileError::Stalled)? else {
-                return self.check().map(|()| None);
+                return match self.left {
+                    0 => self.check().map(|()| None),
+                    _ => Err(FileError::Disconnected(io::ErrorKind::UnexpectedEof.into())),
+                };
             };
             // (Trailers say nothing here.)
             if let Ok(data) = frame.map_err(lost)?.into_data() {
+                let left = self.left.checked_sub(data.len() as u64);
+                self.left = left.ok_or(FileError::UnexpectedAnswer { status: self.status })?;
                 if let Some((hashed, _)) = &mut self.check {
                     hashed.update(&data);
                 }
@@ -184,10 +193,14 @@ impl Coming {
 
     fn check(self) -> Result<(), FileError> {
         let Some((hashed, hash)) = self.check else { return Ok(()) };
-        let digits = hashed.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let same = digits.map(|digit| char::from_digit(digit.into(), 16)).eq(hash.chars().map(Some));
-        if same { Ok(()) } else { Err(FileError::Corrupt) }
+        if is_hash(hashed, &hash) { Ok(()) } else { Err(FileError::Corrupt) }
     }
+}
+
+/// Whether these are the digits of what was hashed.
+pub(super) fn is_hash(hashed: Sha256, digits: &str) -> bool {
+    let hash = hashed.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    hash.map(|digit| char::from_digit(digit.into(), 16)).eq(digits.chars().map(Some))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -14,7 +14,7 @@ pub(crate) struct FileOptions {
 
 impl Default for FileOptions {
     fn default() -> Self {
-        // A server takes up to 30 s for an answer, and what it has in its hands is on its way meanwhile.
+        // A server takes up to 30 s for most answers, and what it has in its hands is on its way meanwhile.
         Self { address: None, plain: false, stall_timeout: Duration::from_secs(60) }
     }
 }
@@ -22,7 +22,8 @@ impl Default for FileOptions {
 impl ClientBuilder {
     /// Where the server's HTTP API is, over which files go: `https://HOST:PORT`, with a path if a proxy has it
     /// there. It is trusted by the same means as the server: its certificate has the same fingerprint, or the
-    /// system's authorities vouch for it. It is spoken to directly, whatever proxies the environment names.
+    /// system's authorities vouch for it. So a proxy before it has to have the same certificate, and TLS 1.3. It
+    /// is spoken to directly, whatever proxies the environment names.
     ///
     /// Without TLS, `http://HOST:PORT`, it has to be on this machine, unless [`plain_http`](Self::plain_http)
     /// says otherwise.
@@ -40,7 +41,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the transfer of a file may stand still before it fails. Default: 60 s.
+    /// How long the transfer of a file may stand still before it fails. Default: 60 s. A server gives up an
+    /// upload of which nothing comes for 30 s. Waiting for the session to renew a token that is over does not
+    /// count: like a call, a transfer waits for that as long as the client tries.
     #[must_use]
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.files.stall_timeout = timeout;

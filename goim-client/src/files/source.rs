@@ -13,7 +13,7 @@ use tokio_util::io::ReaderStream;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A file to upload: bytes, or something that is read as it goes. If it is known how long it is, a server
-/// that does not take so much says so before any of it is sent.
+/// that does not take so much says so, usually before any of it is sent.
 pub struct FileSource {
     pub(super) bytes: Option<u64>,
     pub(super) chunks: BoxStream<'static, io::Result<Bytes>>,
@@ -24,10 +24,14 @@ impl FileSource {
     ///
     /// # Errors
     ///
-    /// Why it cannot be opened.
+    /// Why it cannot be opened. What is no file, a pipe or a folder, is [read](Self::reader) instead.
     pub async fn open(path: impl AsRef<Path> + Send) -> io::Result<Self> {
         let file = tokio::fs::File::open(path).await?;
-        let bytes = file.metadata().await?.len();
+        let about = file.metadata().await?;
+        if !about.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file with a length"));
+        }
+        let bytes = about.len();
         // What is written behind that meanwhile is another file's matter.
         Ok(Self { bytes: Some(bytes), ..Self::reader(file.take(bytes)) })
     }
@@ -39,18 +43,25 @@ impl FileSource {
 
     /// What a stream gives up to its end.
     pub fn stream(chunks: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        Self { bytes: None, chunks: chunks.boxed() }
+        let pieces = chunks.flat_map(|chunk| match chunk {
+            Ok(chunk) => stream::iter(pieces(chunk)).map(Ok).left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        });
+        Self { bytes: None, chunks: pieces.boxed() }
     }
 }
 
+/// Whether the network takes it is seen piece by piece.
+fn pieces(mut chunk: Bytes) -> impl Iterator<Item = Bytes> + Send {
+    std::iter::from_fn(move || {
+        let next = chunk.split_to(chunk.len().min(CHUNK_BYTES));
+        (!next.is_empty()).then_some(next)
+    })
+}
+
 impl From<Bytes> for FileSource {
-    fn from(mut content: Bytes) -> Self {
-        let bytes = u64::try_from(content.len()).ok();
-        let chunks = std::iter::from_fn(move || {
-            let next = content.split_to(content.len().min(CHUNK_BYTES));
-            (!next.is_empty()).then_some(Ok(next))
-        });
-        Self { bytes, chunks: stream::iter(chunks).boxed() }
+    fn from(content: Bytes) -> Self {
+        Self { bytes: u64::try_from(content.len()).ok(), ..Self::stream(stream::iter([Ok(content)])) }
     }
 }
 

@@ -89,6 +89,24 @@ async fn what_breaks_off_is_an_error_and_no_shorter_file() {
     assert!(matches!(fetch_from("HTTP/1.1 200").await, Err(FileError::Disconnected(_))));
 }
 
+/// A part, with another framing than its length.
+async fn part_from(answer: &'static str) -> Result<Bytes, FileError> {
+    let part = fetch(&saying(answer).await, Wanted::new(&(1..=3)).unwrap()).await;
+    part?.into_bytes(100).await
+}
+
+#[tokio::test]
+async fn how_much_comes_is_counted() {
+    let short = "HTTP/1.1 206 Part\r\ncontent-type: image/png\r\ncontent-range: bytes 1-3/9\r\n\
+                 content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n2\r\nbc\r\n0\r\n\r\n";
+    let got = part_from(short).await;
+    assert!(matches!(got, Err(FileError::Disconnected(_))), "{got:?}");
+    let long = "HTTP/1.1 206 Part\r\ncontent-type: image/png\r\ncontent-range: bytes 1-3/9\r\n\
+                content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbcde\r\n0\r\n\r\n";
+    let got = part_from(long).await;
+    assert!(matches!(got, Err(FileError::UnexpectedAnswer { status: 206 })), "{got:?}");
+}
+
 #[tokio::test]
 async fn what_is_no_answer_of_the_server_s_is_no_file_and_no_refusal() {
     for (answer, expected) in [
@@ -200,7 +218,7 @@ async fn what_is_refused_is_not_sent() {
     assert_eq!(rest, b"");
 }
 
-/// An upload to a door that never asks for it, and what came there.
+/// An upload to a door that never asks for it and takes it for `abc`, and what came there.
 async fn sent(file: FileSource) -> (Result<StoredFile, FileError>, Vec<u8>) {
     let (listener, address) = listen().await;
     let server = tokio::spawn(async move {
@@ -213,7 +231,7 @@ async fn sent(file: FileSource) -> (Result<StoredFile, FileError>, Vec<u8>) {
                 Err(_) => return body,
             }
         }
-        let stored = r#"{"hash":"x","media_type":"image/png","bytes":3}"#;
+        let stored = format!(r#"{{"hash":"{HASH}","media_type":"image/png","bytes":3}}"#);
         let answer = format!("HTTP/1.1 201 Yes\r\ncontent-length: {}\r\n\r\n{stored}", stored.len());
         stream.write_all(answer.as_bytes()).await.unwrap();
         body
@@ -225,9 +243,31 @@ async fn sent(file: FileSource) -> (Result<StoredFile, FileError>, Vec<u8>) {
 #[tokio::test]
 async fn who_is_never_asked_for_a_file_sends_it_all_the_same() {
     let (stored, body) = sent(FileSource::reader(&b"abc"[..])).await;
-    let expected = StoredFile { hash: "x".into(), media_type: "image/png".into(), bytes: 3 };
+    let expected = StoredFile { hash: HASH.into(), media_type: "image/png".into(), bytes: 3 };
     assert_eq!(stored.unwrap(), expected);
     assert_eq!(body, b"3\r\nabc\r\n0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_changed_on_its_way_is_none() {
+    for other in [&b"abd"[..], b"abcd"] {
+        let (stored, _) = sent(FileSource::reader(other)).await;
+        assert!(matches!(stored, Err(FileError::Corrupt)), "{stored:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_shrinks_is_not_sent_as_whole() {
+    let shrunk = FileSource { bytes: Some(9), ..FileSource::reader(&b"abc"[..]) };
+    let (stored, _) = sent(shrunk).await;
+    assert!(matches!(stored, Err(FileError::Source(_))), "{stored:?}");
+}
+
+#[tokio::test]
+async fn what_comes_in_one_piece_is_sent_in_many() {
+    let pieces = FileSource::stream(stream::iter([Ok(Bytes::from(vec![7; 200_000]))])).chunks;
+    let pieces: Vec<_> = pieces.try_collect().await.unwrap();
+    assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [65_536, 65_536, 65_536, 3_392]);
 }
 
 /// Otherwise the server would keep a part as the whole.
