@@ -66,5 +66,5 @@ pub use push::*;
 pub use reply::*;
 pub use shape::{Describe, Shape};
 pub use splice::EncodedEntry;
-pub use version::{ALPN, PROTOCOL_VERSION};
+pub use version::{ALPN, INSTANCE_HEADER, PROTOCOL_VERSION};
 pub use wire::{Decode, DecodeError, Encode, Slice, decode, encode};

@@ -117,6 +117,9 @@ impl ExternalLogin {
         if self.keys_used_max_s == 0 || self.keys_used_max_s < self.keys_max_age_s {
             return bad("external_login.keys_used_max_s", "must be more than 0, and keys_max_age_s or more");
         }
+        if self.keys_used_max_s.saturating_mul(1_000) < self.keys_interval_ms {
+            return bad("external_login.keys_used_max_s", "must be keys_interval_ms or more");
+        }
         Ok(())
     }
 }

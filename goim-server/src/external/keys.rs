@@ -13,6 +13,9 @@ use super::key_set::{Key, KeySet};
 use super::source::{KeysError, Source};
 use crate::clock::Clock;
 
+/// From the beginning of a look that failed to that of the next, at least: whoever comes has it noted in the log.
+const FAILED_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The keys of an issuer.
 #[derive(Debug)]
 pub(super) struct Keys(Arc<Shared>);
@@ -121,7 +124,9 @@ impl Shared {
     /// Looks for somebody who came at `now`; not if a look has begun since, or a short while before.
     async fn refresh(&self, now: Time) -> Result<(), KeysError> {
         let _turn = self.turn.lock().await;
-        if self.held().looked_at.is_some_and(|looked_at| now < looked_at + self.pace.interval) {
+        let interval =
+            if self.held().failed { self.pace.interval.max(FAILED_INTERVAL) } else { self.pace.interval };
+        if self.held().looked_at.is_some_and(|looked_at| now < looked_at + interval) {
             return Ok(());
         }
         let began = self.clock.now();

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::config::KeysAt;
@@ -103,13 +103,18 @@ impl Source {
 /// one while the first still waits.
 async fn read_file(path: PathBuf, within: Duration, turn: &Arc<Semaphore>) -> io::Result<Vec<u8>> {
     let turn = Arc::clone(turn).try_acquire_owned().map_err(|_| ErrorKind::ResourceBusy)?;
-    let read = spawn_blocking(move || {
-        let _turn = turn;
+    let (done, read) = oneshot::channel();
+    // No thread of the runtime's, which would not end before it.
+    thread::Builder::new().name("issuer's keys".into()).spawn(move || {
         let mut bytes = Vec::new();
-        File::open(path)?.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    });
-    timeout(within, read).await??
+        let read = File::open(path)
+            .and_then(|file| file.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+            .map(|_| bytes);
+        drop(turn);
+        // Nobody may wait any more.
+        let _ = done.send(read);
+    })?;
+    timeout(within, read).await?.map_err(io::Error::other)?
 }
 
 fn bounded(bytes: usize) -> Result<(), KeysError> {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, on};
 use bytes::Bytes;
-use goim_proto::{Authenticate, Error, ErrorCode};
+use goim_proto::{Authenticate, Error, ErrorCode, INSTANCE_HEADER};
 use tokio::time::timeout;
 
 use super::arguments::{Pairs, call_of, sends_of};
@@ -28,8 +28,6 @@ pub(super) const SENDS_MAX: usize = 100;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// When to come back after that, in milliseconds.
 const SLOW_RETRY_MS: u64 = 1_000;
-/// Names the instance of a bot: each owns its offsets.
-pub(super) const INSTANCE_HEADER: &str = "goim-instance";
 
 /// The API of one service.
 #[derive(Debug, Clone)]
@@ -139,12 +137,14 @@ fn caller(request: &Request) -> Result<Caller, Problem> {
         return Err(Problem::bad("the request comes from nowhere"));
     };
     let headers = request.headers();
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = headers.contains_key(header::AUTHORIZATION).then(|| {
-        let (scheme, token) = text("authorization").split_once(' ').unwrap_or_default();
+    // Not as if there were none: that would be another instance.
+    let instance = headers.get(INSTANCE_HEADER).map_or(Ok(""), |name| str::from_utf8(name.as_bytes()));
+    let instance = instance.map_err(|_| Problem::bad("the name of the instance is not UTF-8"))?;
+    let token = headers.get(header::AUTHORIZATION).map(|value| {
+        let (scheme, token) = value.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
         // (What is no bearer's is no token, and refused as such.)
         let token = if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" };
-        Authenticate { token: token.to_owned(), instance: text(INSTANCE_HEADER).to_owned() }
+        Authenticate { token: token.to_owned(), instance: instance.to_owned() }
     });
     Ok(Caller { address: address.ip(), token })
 }

@@ -12,7 +12,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -27,8 +27,10 @@ pub(super) const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 /// How long a client may take from one request to the end of the next one's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
-/// How long what a client goes on sending is read behind the last answer.
+/// How long what a client goes on sending is read behind the last answer, and how many bytes of it: more than
+/// systems keep on the way.
 const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: u64 = 8 << 20;
 /// After an accept that failed, of which the system is short of something.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -64,27 +66,27 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits)
 
 async fn run(stream: TcpStream, address: SocketAddr, router: Router, _entered: Entered) {
     let router = router.layer(axum::Extension(Peer(address)));
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match connection.without_shutdown().await {
-        Ok(parts) => linger(parts.io.into_inner()).await,
-        Err(error) => tracing::debug!(%address, %error, "a connection of HTTP broke"),
+    // With its end said, and all before it sent.
+    if let Err(error) = (&mut connection).await {
+        tracing::debug!(%address, %error, "a connection of HTTP broke");
     }
+    let stream = connection.into_parts().io.into_inner();
+    linger(stream).await;
 }
 
 /// Lets a client that was refused while it was sending read why: where bytes that it sent are left unread, the
 /// end of the connection may overtake the answer (RFC 9112, 9.6).
 async fn linger(mut stream: TcpStream) {
-    let rest = async {
-        stream.shutdown().await?;
-        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
-    };
-    // What comes of it is the client's matter alone.
-    let _ = timeout(LINGER, rest).await;
+    // Said before, but where a request could not be read. What comes of it is the client's matter alone.
+    let _ = stream.shutdown().await;
+    let mut rest = stream.take(LINGER_BYTES_MAX);
+    let _ = timeout(LINGER, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
 }
 
 /// A connection's place among those of its address.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use goim_proto::shape::{Field, Struct};
-use goim_proto::{Content, Describe, ErrorCode, Reply, Send, Shape};
+use goim_proto::{Content, Describe, ErrorCode, INSTANCE_HEADER, Reply, Send, Shape};
 use serde_json::{Map, Value, json};
 
 use super::answer::TAG_HEADER;
-use super::api::{BODY_BYTES_MAX, INSTANCE_HEADER, SENDS_MAX};
+use super::api::{BODY_BYTES_MAX, SENDS_MAX};
 use super::arguments::{QUERY_ITEMS_MAX, fields_of, variants};
 use super::door::HEAD_BYTES_MAX;
 use super::operations::{

@@ -166,6 +166,10 @@ impl Service {
 
     async fn bot_session(&self, hash: [u8; 32], instance: &str) -> Result<SessionInfo, Error> {
         check_device_name(instance)?;
+        if instance.trim() != instance {
+            // HTTP takes them off, and it would be another instance.
+            return refuse(ErrorCode::BadName, "an instance's name does not begin or end with a space");
+        }
         let instance = if instance.is_empty() { INSTANCE_NAME } else { instance };
         match self.store.bot_device(&hash, instance, unix_ms()).await.map_err(failed)? {
             Some(row) if !row.revoked => {
