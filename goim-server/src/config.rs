@@ -41,7 +41,8 @@ pub struct Config {
     /// How often heads are compared with the store, in milliseconds; 0: never. Absent: every
     /// second where other processes can write the store (Postgres), every five where none can (SQLite).
     pub catch_up_interval_ms: Option<u64>,
-    /// How many lanes commit at once; the store may allow fewer. 0: one for each core, and at least two.
+    /// How many lanes commit at once; the store may allow fewer. 0: one for each core, and at least two
+    /// (of use are four on Postgres, one on SQLite).
     pub lanes: usize,
     /// Start even though the store is set not to flush what it commits (tests of speed only).
     pub unsafe_store_allowed: bool,

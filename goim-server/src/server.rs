@@ -29,7 +29,7 @@ use crate::store::{self, LaneStore, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::uploads::{Storage, StorageError};
 
-/// Lanes on a machine of any size.
+/// Lanes on one core, where the store allows so many.
 const LANES_MIN: usize = 2;
 /// Heads are compared this often where other processes write the store too, in milliseconds.
 const CATCH_UP_SHARED_MS: u64 = 1_000;

@@ -22,7 +22,7 @@ use goim_core::{ClientMsgId, ConversationId, DeviceId, Seq, UserId};
 use goim_proto::{Content, ProfileUpdate};
 use goim_server::store::{
     Applications, Effect, EntryBatch, EntryDraft, EntryKind, Notice, OpenLimit, Query, Search, SearchKey,
-    SearchPlace, Store, StoreResult,
+    SearchPlace, Store, StoreResult, Which,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{Event, Metadata, Subscriber, span};
@@ -174,8 +174,8 @@ async fn conversations(backend: &Backend) {
     let first = ConversationId::new(0);
     assert_constant!(
         "reader_states",
-        store.reader_states(user, device, &[], first, 1),
-        store.reader_states(user, device, &[], first, 100),
+        store.reader_states(user, device, &[], first, Which::All, 1),
+        store.reader_states(user, device, &[], first, Which::All, 100),
         31
     );
 }

@@ -38,10 +38,16 @@ impl Service {
                 let turn = turn().await;
                 (self.large_call(connection, id, call).await, turn)
             }
-            call => match self.call(connection, quic, call).await.and_then(|reply| encoded(id, reply)) {
-                Ok(frame) if frame.len() > CONTROL_REPLY_BYTES_MAX => (Ok(frame), turn().await),
-                frame => (frame, None),
-            },
+            call => {
+                // So is what a sync looks at.
+                let held = if matches!(call, Call::Sync(_)) { turn().await } else { None };
+                match self.call(connection, quic, call).await.and_then(|reply| encoded(id, reply)) {
+                    Ok(frame) if frame.len() > CONTROL_REPLY_BYTES_MAX && held.is_none() => {
+                        (Ok(frame), turn().await)
+                    }
+                    frame => (frame, held),
+                }
+            }
         };
         match frame {
             Ok(frame) if frame.len() > CONTROL_REPLY_BYTES_MAX => write_beside(connection, quic, frame).await,

@@ -11,15 +11,16 @@ use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo
 
 use super::{Answered, Service, failed, refuse};
 use crate::access::{Connection, Invitation};
-use crate::store::{Head, ReadMarker, ReaderState};
+use crate::store::{Head, Membership, ReadMarker, ReaderState, Which};
 
 /// How often the list of memberships is read again because it grew meanwhile, and a conversation is
-/// looked at again because more had passed here than the look knew. What the list still lacks then
-/// comes through the inbox.
+/// looked at again because more had passed here than the look knew. What is not registered then is followed
+/// up like an invitation.
 const LOOKS_MAX: usize = 3;
 
-/// Conversations that are looked through in one statement: most users' all.
-const LOOKED_THROUGH: u32 = 4_096;
+/// Conversations that are looked at for both, what a connection has to know and what its first page lists:
+/// most users' all. At 64 bytes each, 256 KiB for as long as that takes.
+const LOOKED_AT: u32 = 4_096;
 
 /// Where some of a user's conversations stand, in the order of their ids.
 #[derive(Debug)]
@@ -74,7 +75,12 @@ impl Service {
     ) -> Answered {
         let known = match known {
             Some(known) => known,
-            None => self.look_through(session, &arguments.offsets, arguments.after).await?,
+            None => {
+                let Sync { offsets, after, .. } = &arguments;
+                // One more, to know whether there are more.
+                let limit = limit_of(&arguments) + 1;
+                self.look_through(session, offsets, *after, Which::PastOffset, limit).await?
+            }
         };
         Ok(Reply::Synced(page(&known, &arguments, epoch)))
     }
@@ -84,34 +90,34 @@ impl Service {
         session: &SessionInfo,
         own: &[Position],
         after: ConversationId,
+        which: Which,
+        limit: u32,
     ) -> Result<Stretch, Error> {
         let (user, device) = (session.user, session.device);
-        let states = self.store.reader_states(user, device, own, after, LOOKED_THROUGH).await;
-        let states = states.map_err(failed)?;
-        let next = states.get(LOOKED_THROUGH as usize - 1).map(|state| state.conversation);
+        let states =
+            self.store.reader_states(user, device, own, after, which, limit).await.map_err(failed)?;
+        let next = states.get(limit as usize - 1).map(|state| state.conversation);
         Ok(Stretch { states, next })
     }
 
-    /// Looks through all conversations: the first of them, and the user's own.
-    async fn look_through_all(
+    /// Looks at all conversations that the user is in, from one moment: what lets him in later comes behind
+    /// what was seen of his inbox. Likewise where the first of them stand.
+    async fn look_at_all(
         &self,
         session: &SessionInfo,
         own: &[Position],
     ) -> Result<(Stretch, Vec<(ConversationId, Look)>), Error> {
-        let mine = |states: &[ReaderState]| {
-            let looks = states.iter().filter(|state| state.from.is_some()).map(|state| {
-                let ReaderState { conversation, head, from, .. } = *state;
-                (conversation, Look { head, from, last: Seq::ZERO })
-            });
-            looks.collect::<Vec<_>>()
+        let (after, last) = (ConversationId::default(), Seq::ZERO);
+        let first = self.look_through(session, own, after, Which::All, LOOKED_AT).await?;
+        let looks = if first.next.is_none() {
+            let open = first.states.iter().filter(|state| state.from.is_some());
+            open.map(|state| (state.conversation, Look { head: state.head, from: state.from, last }))
+                .collect()
+        } else {
+            let all = self.store.memberships(session.user).await.map_err(failed)?;
+            let look = |one: Membership| Look { head: one.head, from: Some(one.from), last };
+            all.into_iter().map(|one| (one.conversation, look(one))).collect()
         };
-        let first = self.look_through(session, own, ConversationId::default()).await?;
-        let (mut looks, mut next) = (mine(&first.states), first.next);
-        while let Some(after) = next {
-            let more = self.look_through(session, own, after).await?;
-            looks.extend(mine(&more.states));
-            next = more.next;
-        }
         Ok((first, looks))
     }
 
@@ -129,13 +135,14 @@ impl Service {
         let mut rounds = 0;
         let (first, looks) = loop {
             for conversation in ids {
-                if let Entry::Vacant(fresh) = registered.entry(conversation)
-                    && let Some(registration) = self.hub.register(connection, conversation)
-                {
+                if let Entry::Vacant(fresh) = registered.entry(conversation) {
+                    let Some(registration) = self.hub.register(connection, conversation) else {
+                        return refuse(ErrorCode::Unavailable, "the connection has ended");
+                    };
                     fresh.insert(registration);
                 }
             }
-            let (first, looks) = self.look_through_all(session, own).await?;
+            let (first, looks) = self.look_at_all(session, own).await?;
             rounds += 1;
             if rounds == LOOKS_MAX || looks.iter().all(|(id, _)| registered.contains_key(id)) {
                 break (first, looks);
@@ -148,9 +155,13 @@ impl Service {
             connection.note_deletion(conversation, last);
         }
         let now = self.clock.now();
+        let user = session.user;
         for (conversation, look) in looks {
             if let Some(registration) = registered.remove(&conversation) {
                 self.hub.look(now, connection, conversation, registration, look);
+            } else {
+                // His inbox may have been looked at behind what tells of it.
+                self.hub.invite([Invitation { user, conversation, from: Seq::ZERO }]);
             }
         }
         // Those that he has left meanwhile.
@@ -224,11 +235,16 @@ fn item(state: &ReaderState) -> SyncItem {
     SyncItem { conversation, kind, head, count, offset, read_marker }
 }
 
+fn limit_of(asked: &Sync) -> u32 {
+    if asked.limit == 0 { SYNC_LIMIT_MAX } else { asked.limit.min(SYNC_LIMIT_MAX) }
+}
+
 /// What a page lists of where conversations stand.
 fn page(known: &Stretch, asked: &Sync, epoch: Epoch) -> Synced {
-    let (states, mut next) = (&known.states, known.next);
-    let limit = if asked.limit == 0 { SYNC_LIMIT_MAX } else { asked.limit.min(SYNC_LIMIT_MAX) } as usize;
-    let mut items: Vec<_> = states.iter().filter(|state| state.head > state.offset).map(item).collect();
+    let limit = limit_of(asked) as usize;
+    let mut next = known.next;
+    let moved = known.states.iter().filter(|state| state.head > state.offset);
+    let mut items: Vec<_> = moved.take(limit + 1).map(item).collect();
     if items.len() > limit {
         items.truncate(limit);
         next = items.last().map(|item| item.conversation);
@@ -238,7 +254,7 @@ fn page(known: &Stretch, asked: &Sync, epoch: Epoch) -> Synced {
     if asked.offsets.len() >= limit.min(POSITIONS_MAX)
         && let Some(told) = asked.offsets.iter().map(|own| own.conversation).max()
         && told > asked.after
-        && next.or(states.last().map(|state| state.conversation)) > Some(told)
+        && next.is_none_or(|next| next > told)
     {
         items.retain(|item| item.conversation <= told);
         next = Some(told);
@@ -299,8 +315,8 @@ mod tests {
         assert_eq!(listed(None, &limited(2, &[6, 8])), (vec![2, 4], 4, true), "the limit comes first");
         assert_eq!(
             listed(None, &limited(3, &[2, 6, 8])),
-            (vec![2, 4, 6], 6, false),
-            "nothing is behind them"
+            (vec![2, 4, 6], 8, true),
+            "what is behind was not judged"
         );
         assert_eq!(listed(Some(8), &limited(3, &[2, 6, 8])), (vec![2, 4, 6], 8, true));
         let of_before = Sync { after: ConversationId::new(7), ..limited(2, &[3, 5]) };

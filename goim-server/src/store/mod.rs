@@ -50,7 +50,7 @@ pub use presence::{Presences, Seen};
 pub use profiles::{Profiles, SearchKey, UpdatedProfile, folded};
 pub use search::{Compared, MessageSearch, Search, SearchPlace};
 pub use sequences::Sequences;
-pub use states::{ReaderState, ReaderStates};
+pub use states::{Membership, ReaderState, ReaderStates, Which};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
 pub use types::*;
 pub use uploads::{Keeping, NewUpload, StoredObject, Uploads};

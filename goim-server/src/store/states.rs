@@ -19,10 +19,30 @@ pub struct ReaderState {
     pub count: u64,
     /// The device's offset.
     pub offset: Seq,
-    /// The user's read marker; zero where it was not asked for.
+    /// The user's read marker; of several conversations zero where nothing is past the offset.
     pub read_marker: Seq,
     /// The entry that let him in, if he is a member now.
     pub from: Option<Seq>,
+}
+
+/// A conversation in which a user is a member now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The entry that let him in.
+    pub from: Seq,
+    /// The conversation's head.
+    pub head: Seq,
+}
+
+/// Which of a user's conversations are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those in which he may see something past the device's offset, and all that he is in.
+    All,
+    /// Those in which he may see something past the device's offset.
+    PastOffset,
 }
 
 /// What readers ask for when they come, and afterwards.
@@ -31,16 +51,19 @@ pub trait ReaderStates: Send + Sync {
     /// In which conversations a user is a member now, without a look at them.
     async fn member_of(&self, user: UserId) -> StoreResult<Vec<ConversationId>>;
 
+    /// Where a user is a member now, all from one look.
+    async fn memberships(&self, user: UserId) -> StoreResult<Vec<Membership>>;
+
     /// Where a user's conversations stand for a device of his, `limit` of them behind `after`, by ascending
-    /// id: where he is a member, and those that he has left and may see something in past the offset. `own`
-    /// offsets win over committed ones. The read marker is looked up where there is something past the
-    /// offset.
+    /// id; those that he has left are among them. `own` offsets win over committed ones. The read marker is
+    /// looked up where there is something past the offset.
     async fn reader_states(
         &self,
         user: UserId,
         device: DeviceId,
         own: &[Position],
         after: ConversationId,
+        which: Which,
         limit: u32,
     ) -> StoreResult<Vec<ReaderState>>;
 

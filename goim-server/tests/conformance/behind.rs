@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use goim_core::{ConversationId, DeviceId, Seq, UserId};
-use goim_server::store::{EntryBatch, EntryDraft, Store};
+use goim_server::store::{EntryBatch, EntryDraft, Store, Which};
 
 use crate::backend::Backend;
 use crate::fixtures::{addition, append, batch, group, new_id, removal, text, users};
@@ -18,7 +18,7 @@ async fn read_markers(backend: &Backend) {
     let conversation = come_and_gone(&store, &users).await;
     let marker = async || {
         let after = ConversationId::new(conversation.as_u64() - 1);
-        store.reader_states(users[1], DeviceId::new(1), &[], after, 1).await.expect("states")[0]
+        store.reader_states(users[1], DeviceId::new(1), &[], after, Which::All, 1).await.expect("states")[0]
             .read_marker
             .as_u64()
     };

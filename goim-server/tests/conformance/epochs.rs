@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use goim_core::lane::Offer;
 use goim_core::{ConversationId, DeviceId, Epoch, Seq, UserId};
 use goim_proto::ErrorCode;
-use goim_server::store::{EntryKind, Notice, OffsetCommit, StoreError, StoreResult};
+use goim_server::store::{EntryKind, Notice, OffsetCommit, StoreError, StoreResult, Which};
 use tokio::time::timeout;
 
 use crate::backend::Backend;
@@ -91,7 +91,10 @@ async fn offsets_of_before(backend: &Backend) {
     store.gate().serve(after);
     append_texts(&store, &ledger, conversation, users[0], Seq::new(5), 5).await;
     assert_eq!(commit(9, before).await, [(0, ErrorCode::OtherEpoch)]);
-    let states = store.reader_states(user, device, &[], ConversationId::default(), 10).await.expect("states");
+    let states = store
+        .reader_states(user, device, &[], ConversationId::default(), Which::All, 10)
+        .await
+        .expect("states");
     assert_eq!(states.iter().map(|state| state.offset).collect::<Vec<_>>(), [Seq::new(3)]);
     assert_eq!(commit(9, after).await, []);
 }
@@ -128,7 +131,7 @@ async fn in_another_epoch(backend: &Backend) {
         |answer: StoreResult<()>| assert!(matches!(answer, Err(StoreError::WentBack)), "{answer:?}");
     let (user, device) = (users[0], DeviceId::new(7));
     went_back(store.entries(conversation, Seq::ZERO, 1, 1_000).await.map(drop));
-    went_back(store.member_of(user).await.map(drop));
+    went_back(store.memberships(user).await.map(drop));
     went_back(store.mark_read(user, conversation, Seq::FIRST).await.map(drop));
     went_back(
         store

@@ -3,6 +3,8 @@
 use goim_core::{ConversationId, DeviceId, Seq};
 use goim_proto::{ConversationKind, Position, Start};
 
+use goim_server::store::Which;
+
 use crate::backend::Backend;
 use crate::fixtures::{addition, append, append_texts, batch, group, new_id, now_ms, removal, text, users};
 use crate::ledger::Ledger;
@@ -28,11 +30,12 @@ async fn first_list(backend: &Backend) {
     // Asked again, it changes nothing: the offsets were fixed by the first list.
     store.start_device(bert.user, now, Start::Now).await.expect("started");
     let offsets = async |device| {
-        let states =
-            store.reader_states(bert.user, device, &[], ConversationId::new(0), 10).await.expect("states");
-        let past = states.iter().filter(|state| state.head > state.offset);
+        let states = store
+            .reader_states(bert.user, device, &[], ConversationId::new(0), Which::PastOffset, 10)
+            .await
+            .expect("states");
         let mut offsets: Vec<_> =
-            past.map(|s| (s.conversation, s.offset.as_u64(), s.head.as_u64())).collect();
+            states.iter().map(|s| (s.conversation, s.offset.as_u64(), s.head.as_u64())).collect();
         offsets.sort_unstable();
         offsets
     };
@@ -59,7 +62,10 @@ async fn states(backend: &Backend) {
     store.mark_read(users[1], conversations[3], Seq::new(5)).await.expect("marked");
     let (mut after, mut all) = (ConversationId::new(0), Vec::new());
     loop {
-        let page = store.reader_states(users[1], DeviceId::new(3), &own, after, 2).await.expect("states");
+        let page = store
+            .reader_states(users[1], DeviceId::new(3), &own, after, Which::All, 2)
+            .await
+            .expect("states");
         let Some(last) = page.last() else { break };
         after = last.conversation;
         all.extend(page);
@@ -75,10 +81,16 @@ async fn states(backend: &Backend) {
     let read =
         [(0, 11), (1, 12)].map(|(n, seq)| Position { conversation: conversations[n], seq: Seq::new(seq) });
     let first = ConversationId::new(0);
-    let unread = store.reader_states(users[1], DeviceId::new(3), &read, first, 2).await.expect("states");
+    let unread =
+        store.reader_states(users[1], DeviceId::new(3), &read, first, Which::All, 2).await.expect("states");
     let unread: Vec<_> = unread.iter().map(|state| (state.conversation, state.offset.as_u64())).collect();
     let expected = [(conversations[0], 11), (conversations[2], 0)];
     assert_eq!(unread, expected, "what he has left and read is passed over");
+    let past = Which::PastOffset;
+    let unread =
+        store.reader_states(users[1], DeviceId::new(3), &read, first, past, 2).await.expect("states");
+    let unread: Vec<_> = unread.iter().map(|state| state.conversation).collect();
+    assert_eq!(unread, [conversations[2], conversations[3]], "and so is what he has read");
     let asked = [conversations[0], ConversationId::new(99_999), conversations[4]];
     let of = store.reader_states_of(users[1], DeviceId::new(3), &asked).await.expect("states");
     let of: Vec<_> = of.iter().map(|state| (state.conversation, state.head)).collect();
@@ -86,6 +98,10 @@ async fn states(backend: &Backend) {
     let mut member_of = store.member_of(users[1]).await.expect("ids");
     member_of.sort_unstable();
     assert_eq!(member_of, [0, 2, 3, 4].map(|n| conversations[n]));
+    let memberships = store.memberships(users[1]).await.expect("memberships");
+    let open: Vec<_> =
+        memberships.iter().map(|m| (m.conversation, m.from.as_u64(), m.head.as_u64())).collect();
+    assert_eq!(open, [0, 2, 3, 4].map(|n| (conversations[n], 9, 11)));
     let marked =
         store.reader_states_of(users[1], DeviceId::new(3), &[conversations[3]]).await.expect("states");
     assert_eq!(marked[0].read_marker, Seq::new(5));

@@ -3,7 +3,7 @@
 
 use goim_core::{ConversationId, DeviceId, Seq, UserId};
 use goim_proto::ConversationKind;
-use goim_server::store::{Load, NewConversation, OffsetCommit, StoredEntry, derived_id};
+use goim_server::store::{Load, NewConversation, OffsetCommit, StoredEntry, Which, derived_id};
 use rand::RngExt as _;
 use rand::seq::{IndexedRandom as _, IteratorRandom as _};
 
@@ -158,8 +158,9 @@ impl Run<'_> {
             _ => {
                 let (user, device) = *self.cast.readers.choose(&mut self.rng).expect("some");
                 let after = ConversationId::new(self.cast.group.as_u64() - 1);
-                let call =
-                    async move { Output::States(store.reader_states(user, device, &[], after, 10).await) };
+                let call = async move {
+                    Output::States(store.reader_states(user, device, &[], after, Which::All, 10).await)
+                };
                 self.start(seat, false, Doing::States { user, device }, Box::pin(call));
             }
         }

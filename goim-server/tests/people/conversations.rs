@@ -285,7 +285,37 @@ async fn own_offsets(backend: &Backend) {
     assert_eq!(all, (vec![groups[2]], false, groups[2]), "one is fewer than a page has");
 }
 
+/// Somebody who is in more conversations than are looked at for his first page hears of all of them.
+async fn many(backend: &Backend) {
+    let server = server(backend, |_| {}).await;
+    let mut ada = RawClient::user(server.addr(), "ada").await;
+    let mut ben = RawClient::user(server.addr(), "ben").await;
+    let [ada_id, ben_id] = [&ada, &ben].map(|client| client.session.as_ref().unwrap().user);
+    let raw = backend.raw().await;
+    let ids = 1_000_000..1_004_200_u64;
+    let rows = |row: &dyn Fn(u64) -> String| ids.clone().map(row).collect::<Vec<_>>().join(", ");
+    let groups = rows(&|id| format!("({id}, 2, {ben_id})"));
+    raw.execute(&format!("INSERT INTO conversations (id, kind, creator) VALUES {groups}")).await;
+    for user in [ada_id, ben_id] {
+        let members = rows(&|id| format!("({id}, {user}, 1, 3)"));
+        let columns = "members (conversation, user_id, from_seq, role)";
+        raw.execute(&format!("INSERT INTO {columns} VALUES {members}")).await;
+    }
+    let [first, last] = [ids.start, ids.end - 1].map(ConversationId::new);
+    let page = ada.sync().await;
+    assert!(page.more, "not all was looked at");
+    for group in [first, last] {
+        let sent = ben.text(group, "hello").await.unwrap();
+        ada.announced(group, sent.seq).await;
+    }
+    let sync = Sync { after: page.next, ..Sync::default() };
+    let Reply::Synced(rest) = ada.call(Call::Sync(sync)).await.unwrap() else { panic!("no page") };
+    assert_eq!(rest.items.iter().map(|item| item.conversation).collect::<Vec<_>>(), [last]);
+    assert!(!rest.more);
+}
+
 on_both_stores! {
+    super::many as g8_who_is_in_many_conversations_hears_of_all,
     super::own_offsets as a_sync_ends_where_a_client_s_own_offsets_do,
     super::standing as a_list_says_where_each_conversation_stands,
     super::long_messages as a_list_is_cut_where_last_messages_are_too_long,

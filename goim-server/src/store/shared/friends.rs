@@ -325,7 +325,8 @@ macro_rules! friends {
                     .execute(&mut *transaction)
                     .await?;
                 let blocks = "SELECT count(*) FROM blocks WHERE user_id = $1";
-                if block && Self::count(&mut transaction, blocks, user).await? > blocks_max {
+                let more = block && changed.rows_affected() > 0;
+                if more && Self::count(&mut transaction, blocks, user).await? > blocks_max {
                     return Err($crate::store::StoreError::TooMany);
                 }
                 if changed.rows_affected() > 0

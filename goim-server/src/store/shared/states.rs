@@ -50,7 +50,7 @@ macro_rules! states {
                     "CASE WHEN max(given) >= 0 THEN max(given) ELSE max(handled) END",
                     "",
                     "CASE WHEN g.since > 0 THEN c.head ELSE g.until END > g.handled",
-                    "WHERE g.since > 0 OR g.until > g.handled "
+                    "WHERE CASE WHEN g.since > 0 THEN c.head ELSE g.until END > g.handled OR (g.since > 0 AND $7) "
                 ),
                 " LIMIT $4"
             );
@@ -84,12 +84,34 @@ macro_rules! states {
                 Ok(rows.into_iter().map(|(id,)| goim_core::ConversationId::from_i64(id)).collect())
             }
 
+            async fn memberships(
+                &self,
+                user: goim_core::UserId,
+            ) -> $crate::store::StoreResult<Vec<$crate::store::Membership>> {
+                let mut connection = self.read().await?;
+                let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+                    "SELECT m.conversation, m.from_seq, c.head FROM members m \
+                     JOIN conversations c ON c.id = m.conversation \
+                     WHERE m.user_id = $1 AND m.until_seq IS NULL ORDER BY m.conversation",
+                )
+                .bind(user.as_i64())
+                .fetch_all(&mut *connection)
+                .await?;
+                let membership = |(conversation, from, head)| $crate::store::Membership {
+                    conversation: goim_core::ConversationId::from_i64(conversation),
+                    from: goim_core::Seq::from_i64(from),
+                    head: goim_core::Seq::from_i64(head),
+                };
+                Ok(rows.into_iter().map(membership).collect())
+            }
+
             async fn reader_states(
                 &self,
                 user: goim_core::UserId,
                 device: goim_core::DeviceId,
                 own: &[goim_proto::Position],
                 after: goim_core::ConversationId,
+                which: $crate::store::Which,
                 limit: u32,
             ) -> $crate::store::StoreResult<Vec<$crate::store::ReaderState>> {
                 let within: Vec<i64> = own.iter().map(|own| own.conversation.as_i64()).collect();
@@ -102,6 +124,7 @@ macro_rules! states {
                     .bind(i64::from(limit))
                     .bind($bind(&within))
                     .bind($bind(&at))
+                    .bind(which == $crate::store::Which::All)
                     .fetch_all(&mut *connection)
                     .await?;
                 Ok(rows.into_iter().map($crate::store::shared::rows::state).collect())

@@ -65,7 +65,9 @@ async fn refusal(client: &mut RawClient, name: &str, call: Call) -> Option<Strin
                 return None;
             }
             // Whoever logs out is answered and said good-bye to in either order.
-            ServerFrame::GoAway(away) if away.reason == GoAwayReason::SessionEnded => return None,
+            ServerFrame::GoAway(away) if name == "Logout" && away.reason == GoAwayReason::SessionEnded => {
+                return None;
+            }
             ServerFrame::Notification(_) => {}
             other => panic!("{other:?}"),
         }

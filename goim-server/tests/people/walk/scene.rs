@@ -1,6 +1,6 @@
 //! Who calls, and what they find.
 
-use goim_core::{ConversationId, Seq, UserId};
+use goim_core::{ConversationId, DeviceId, Seq, UserId};
 use goim_proto::{
     Audience, Call, ConversationArgument, CreateBot, GroupChange, GroupInfo, JoinPolicy, Member, Reply,
     RequestFriend, Role, SetRole, SettingsUpdate, UpdateGroup, UserArgument,
@@ -42,7 +42,12 @@ pub(super) struct Scene {
     pub(super) told: Seq,
     /// Of the issuer that the server trusts.
     pub(super) token: String,
+    /// Of none of the callers.
+    pub(super) device: DeviceId,
+    /// The owner's.
+    pub(super) inbox: ConversationId,
 }
+
 /// Everybody who acts: bots, which need no password, all of one factory.
 pub(super) struct Cast<'a> {
     pub(super) server: &'a TestServer,
@@ -146,6 +151,8 @@ impl<'a> Cast<'a> {
             said,
             told,
             token,
+            device: self.factory.session.as_ref().unwrap().device,
+            inbox: self.owner.session.as_ref().unwrap().inbox,
         }
     }
 
