@@ -4,7 +4,6 @@ mod pages;
 mod steps;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use goim_core::{ConversationId, Seq, UserId};
@@ -294,32 +293,39 @@ async fn rivals(backend: &Backend) {
         rooms.push(Room::new(&store, &users).await);
     }
     let conversations: Vec<_> = rooms.iter().map(|room| room.conversation).collect();
-    let (done, raw) = (AtomicBool::new(false), backend.raw().await);
-    let write = async {
+    let raw = backend.raw().await;
+    // Whoever looked without a pause would leave the machine no time for what he looks for.
+    let (said, heard) = tokio::sync::watch::channel(0);
+    let mut nodes = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        // SQLite's is one process' alone.
+        let store = if backend.is_postgres() { backend.open().await } else { Arc::clone(&store) };
+        let (mut heard, conversations) = (heard.clone(), conversations.clone());
+        nodes.spawn(async move {
+            while heard.changed().await.is_ok() {
+                store.index(&conversations).await.expect("an index");
+            }
+            index(&store, &conversations).await;
+        });
+    }
+    let write = async move {
         for n in 0..120 {
             let at = n % rooms.len();
             rooms[at].append((0..20).map(|k| text(&format!("tea {n} {k}")))).await;
+            said.send_replace(n);
         }
-        done.store(true, Ordering::Relaxed);
-    };
-    let node = async || {
-        // SQLite's is one process' alone.
-        let store = if backend.is_postgres() { backend.open().await } else { Arc::clone(&store) };
-        while !done.load(Ordering::Relaxed) {
-            store.index(&conversations).await.expect("an index");
-        }
-        index(&store, &conversations).await;
     };
     let watch = async {
-        let mut last = 0;
-        while !done.load(Ordering::Relaxed) {
+        let (mut last, mut heard) = (0, heard);
+        while heard.changed().await.is_ok() {
             let offsets =
                 raw.number("SELECT CAST(COALESCE(sum(seq), 0) AS bigint) FROM search_offsets").await;
             assert!(offsets >= last, "an offset moved back");
             last = offsets;
         }
     };
-    tokio::join!(write, node(), node(), watch);
+    tokio::join!(write, watch);
+    nodes.join_all().await;
     assert_eq!(raw.number("SELECT count(*) FROM message_words").await, 2_400);
     let behind = "SELECT count(*) FROM conversations c JOIN search_offsets o ON o.conversation = c.id WHERE o.seq <> c.head";
     assert_eq!(raw.number(behind).await, 0);
