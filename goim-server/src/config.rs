@@ -99,7 +99,8 @@ pub struct Limits {
     /// New connections a second from one address, after a burst of eight times as many: a
     /// household or an office behind one address reconnects at once after an outage.
     pub handshakes_per_s: u32,
-    /// Open connections to the HTTP API, which hold 272 KiB each at most.
+    /// Open connections to the HTTP API, which hold 272 KiB each at most; while an event stream begins, about
+    /// 130 bytes for each of its user's conversations.
     pub http_connections_max: usize,
     /// The same from one address. A proxy is one address.
     pub http_connections_per_address_max: usize,

@@ -1,7 +1,8 @@
 //! Who may come in: connections of HTTP, bounded in number, and in what their heads may hold.
 //!
 //! A connection of HTTP/1.1 has one request at a time, so this bounds requests too: at 256 KiB for a body
-//! and 16 KiB for a head, 1,024 of them hold 272 MiB if all do their worst.
+//! and 16 KiB for a head, 1,024 of them hold 272 MiB if all do their worst. (An event stream has no body; while
+//! it begins it holds where its user's conversations stand.)
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
