@@ -12,12 +12,6 @@ use goim_proto::{ConversationKind, Error, ErrorCode, GroupChange, Role};
 use crate::config::Limits;
 use crate::store::{Effect, EntryDraft, EntryKind, Member, MessageAct, Objection, Settings};
 
-/// The content codes that rules tell apart.
-const GROUP_CREATED: EntryKind = EntryKind(32);
-const DIRECT_OPENED: EntryKind = EntryKind(37);
-const MEMBER_JOINED: EntryKind = EntryKind(43);
-const INBOX_BEGIN: EntryKind = EntryKind(64);
-
 /// What an entry holds in memory besides its body and its list of users.
 const ENTRY_BYTES: usize = 96;
 
@@ -137,18 +131,18 @@ impl Rules for ChatRules {
     fn judge(&self, fold: &ChatFold, sender: UserId, entry: &EntryDraft) -> Result<(), Refusal> {
         let inbox = fold.settings.kind == ConversationKind::Inbox;
         // What inboxes are told comes from this server's own worker, and nothing else does.
-        if inbox || entry.kind >= INBOX_BEGIN {
-            let told = inbox && entry.kind >= INBOX_BEGIN && entry.effect == Effect::None;
+        if inbox || entry.kind >= EntryKind::INBOX_BEGIN {
+            let told = inbox && entry.kind >= EntryKind::INBOX_BEGIN && entry.effect == Effect::None;
             return if told { Ok(()) } else { Err(Refusal::Forbidden) };
         }
         if fold.settings.closed_to.contains(&sender) {
             return Err(Refusal::Blocked);
         }
-        if entry.kind == GROUP_CREATED || entry.kind == DIRECT_OPENED {
+        if entry.kind == EntryKind::GROUP_CREATED || entry.kind == EntryKind::DIRECT_OPENED {
             judge_opening(fold, sender, entry)?;
             return group::judge_room(*self, fold, &entry.effect);
         }
-        if entry.kind == MEMBER_JOINED {
+        if entry.kind == EntryKind::MEMBER_JOINED {
             group::judge_joining(fold, sender, &entry.effect)?;
             return group::judge_room(*self, fold, &entry.effect);
         }
@@ -233,8 +227,8 @@ fn judge_opening(fold: &ChatFold, sender: UserId, entry: &EntryDraft) -> Result<
     let Effect::Join { users } = &entry.effect else { return Err(Refusal::Forbidden) };
     // Either side may be the one that opens a direct chat; a group is its creator's.
     let own = match fold.settings.kind {
-        ConversationKind::Direct => entry.kind == DIRECT_OPENED,
-        ConversationKind::Group => entry.kind == GROUP_CREATED && sender == fold.settings.creator,
+        ConversationKind::Direct => entry.kind == EntryKind::DIRECT_OPENED,
+        ConversationKind::Group => entry.kind == EntryKind::GROUP_CREATED && sender == fold.settings.creator,
         ConversationKind::Inbox | _ => false,
     };
     let joins = users.iter().any(|(user, _)| *user == sender);

@@ -7,7 +7,7 @@ use goim_core::hash::IdMap;
 use goim_core::room::{Look, Registration};
 use goim_core::{ConversationId, Epoch, Seq, UserId};
 use goim_proto::limits::{POSITIONS_MAX, SYNC_LIMIT_MAX};
-use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Sync, SyncItem, Synced};
+use goim_proto::{Error, ErrorCode, HeadList, Heads, Position, Reply, SessionInfo, Sync, Synced};
 
 use super::{Answered, Service, failed, refuse};
 use crate::access::{Connection, Invitation};
@@ -82,7 +82,7 @@ impl Service {
                 self.look_through(session, offsets, *after, Which::PastOffset, limit).await?
             }
         };
-        Ok(Reply::Synced(page(&known, &arguments, epoch)))
+        Ok(Reply::Synced(page(known, &arguments, epoch)))
     }
 
     async fn look_through(
@@ -96,7 +96,7 @@ impl Service {
         let (user, device) = (session.user, session.device);
         let states =
             self.store.reader_states(user, device, own, after, which, limit).await.map_err(failed)?;
-        let next = states.get(limit as usize - 1).map(|state| state.conversation);
+        let next = states.get(limit as usize - 1).map(|state| state.item.conversation);
         Ok(Stretch { states, next })
     }
 
@@ -111,8 +111,10 @@ impl Service {
         let first = self.look_through(session, own, after, Which::All, LOOKED_AT).await?;
         let looks = if first.next.is_none() {
             let open = first.states.iter().filter(|state| state.from.is_some());
-            open.map(|state| (state.conversation, Look { head: state.head, from: state.from, last }))
-                .collect()
+            open.map(|ReaderState { item, from }| {
+                (item.conversation, Look { head: item.head, from: *from, last })
+            })
+            .collect()
         } else {
             let all = self.store.memberships(session.user).await.map_err(failed)?;
             let look = |one: Membership| Look { head: one.head, from: Some(one.from), last };
@@ -214,7 +216,7 @@ impl Service {
         }
         let (user, device) = (session.user, session.device);
         let states = self.store.reader_states_of(user, device, &arguments.conversations).await;
-        let items = states.map_err(failed)?.iter().map(item).collect();
+        let items = states.map_err(failed)?.into_iter().map(|state| state.item).collect();
         Ok(Reply::Heads(HeadList { items, epoch }))
     }
 
@@ -230,21 +232,16 @@ impl Service {
     }
 }
 
-fn item(state: &ReaderState) -> SyncItem {
-    let ReaderState { conversation, kind, head, count, offset, read_marker, .. } = *state;
-    SyncItem { conversation, kind, head, count, offset, read_marker }
-}
-
 fn limit_of(asked: &Sync) -> u32 {
     if asked.limit == 0 { SYNC_LIMIT_MAX } else { asked.limit.min(SYNC_LIMIT_MAX) }
 }
 
 /// What a page lists of where conversations stand.
-fn page(known: &Stretch, asked: &Sync, epoch: Epoch) -> Synced {
+fn page(known: Stretch, asked: &Sync, epoch: Epoch) -> Synced {
     let limit = limit_of(asked) as usize;
     let mut next = known.next;
-    let moved = known.states.iter().filter(|state| state.head > state.offset);
-    let mut items: Vec<_> = moved.take(limit + 1).map(item).collect();
+    let items = known.states.into_iter().map(|state| state.item);
+    let mut items: Vec<_> = items.filter(|item| item.head > item.offset).take(limit + 1).collect();
     if items.len() > limit {
         items.truncate(limit);
         next = items.last().map(|item| item.conversation);
@@ -265,27 +262,27 @@ fn page(known: &Stretch, asked: &Sync, epoch: Epoch) -> Synced {
 
 #[cfg(test)]
 mod tests {
-    use goim_proto::ConversationKind;
+    use goim_proto::{ConversationKind, SyncItem};
 
     use super::*;
 
     fn state(id: u64, head: u64) -> ReaderState {
-        ReaderState {
+        let item = SyncItem {
             conversation: ConversationId::new(id),
             kind: ConversationKind::Group,
             head: Seq::new(head),
             count: 0,
             offset: Seq::new(5),
             read_marker: Seq::ZERO,
-            from: Some(Seq::FIRST),
-        }
+        };
+        ReaderState { item, from: Some(Seq::FIRST) }
     }
 
     /// The ids and the end of a page, and whether more follow.
     fn listed(next: Option<u64>, asked: &Sync) -> (Vec<u64>, u64, bool) {
         let states = vec![state(2, 6), state(3, 5), state(4, 9), state(6, 7), state(8, 5)];
         let known = Stretch { states, next: next.map(ConversationId::new) };
-        let Synced { items, more, next, .. } = page(&known, asked, Epoch::default());
+        let Synced { items, more, next, .. } = page(known, asked, Epoch::default());
         (items.iter().map(|item| item.conversation.as_u64()).collect(), next.as_u64(), more)
     }
 
@@ -303,7 +300,7 @@ mod tests {
         assert_eq!(listed(Some(8), &limited(3)), (vec![2, 4, 6], 8, true), "not all was looked through");
         let none = Stretch { states: Vec::new(), next: None };
         let after = Sync { after: ConversationId::new(9), ..Sync::default() };
-        let empty = page(&none, &after, Epoch::default());
+        let empty = page(none, &after, Epoch::default());
         assert_eq!((empty.next, empty.more), (ConversationId::new(9), false));
     }
 

@@ -13,8 +13,9 @@ use super::words::words_of;
 const ENTRIES_MAX: i64 = 64;
 pub(super) const BYTES_MAX: i64 = 64 << 10;
 
-/// An entry that edits a message.
-const EDITED: EntryKind = EntryKind(44);
+/// Entries that are read: messages of which people read something, and edits.
+pub(super) const READ: [EntryKind; 4] =
+    [EntryKind::TEXT, EntryKind::IMAGE, EntryKind::FILE, EntryKind::EDITED];
 
 /// A part of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl Reading {
                 self.over = Some((conversation, seq));
                 return;
             };
-            if EntryKind(kind) != EDITED {
+            if EntryKind(kind) != EntryKind::EDITED {
                 self.read.insert((conversation, seq));
                 self.indexed.extend(Indexed::new(conversation, seq, at, &body));
             } else if let Ok(Content::Edited(edited)) = Content::decode(&body) {
@@ -149,7 +150,7 @@ impl Indexed {
     }
 }
 
-/// What of a content people read.
+/// What of a content people read. Kinds that have something are in [`READ`].
 #[allow(clippy::wildcard_enum_match_arm, reason = "all others are for programs, or say what happened")]
 fn text_of(content: &Content) -> Option<&str> {
     match content {
@@ -162,7 +163,7 @@ fn text_of(content: &Content) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use goim_proto::content::{Edited, EncodedContent};
+    use goim_proto::content::{Edited, EncodedContent, FileContent, ImageContent};
 
     use super::*;
 
@@ -180,6 +181,19 @@ mod tests {
         assert_eq!(left, [1, 3, 4, 6].map(ConversationId::new), "cut, and not claimed");
         let many: Vec<_> = (0..600).map(|id| (id, 0, 9)).collect();
         assert_eq!(parts(&many), (0..64).map(|id| part(id, 0, 1)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_is_read_of_which_people_read_something() {
+        let read = [
+            Content::text("tea"),
+            Content::Image(ImageContent { name: "tea.png".to_owned(), ..ImageContent::default() }),
+            Content::File(FileContent { name: "tea.txt".to_owned(), ..FileContent::default() }),
+        ];
+        for content in &read {
+            assert!(text_of(content).is_some() && READ.contains(&EntryKind::of(content)), "{content:?}");
+        }
+        assert_eq!(EntryKind::of(&edit(1)), EntryKind::EDITED);
     }
 
     fn row(conversation: i64, seq: i64, kind: i16, body: Option<Content>) -> ReadableColumns {
@@ -209,7 +223,7 @@ mod tests {
         let mut reading = Reading::default();
         let new = row(8, 20, 1, Some(Content::text("tea")));
         let edits = [(21, 20), (22, 3), (23, 4), (24, 3), (25, 4), (26, 5)];
-        let edits = edits.map(|(seq, of)| row(8, seq, EDITED.0, Some(edit(of))));
+        let edits = edits.map(|(seq, of)| row(8, seq, EntryKind::EDITED.0, Some(edit(of))));
         reading.take([new].into_iter().chain(edits).collect());
         assert_eq!(
             reading.edited(),

@@ -2,25 +2,15 @@
 
 use async_trait::async_trait;
 use goim_core::{ConversationId, DeviceId, Seq, UserId};
-use goim_proto::{ConversationKind, Position};
+use goim_proto::{Position, SyncItem};
 
 use super::StoreResult;
 
 /// Where a conversation stands, for one reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderState {
-    /// Which.
-    pub conversation: ConversationId,
-    /// Its kind.
-    pub kind: ConversationKind,
-    /// The highest seq that he may see.
-    pub head: Seq,
-    /// The messages up to there.
-    pub count: u64,
-    /// The device's offset.
-    pub offset: Seq,
-    /// The user's read marker; of several conversations zero where nothing is past the offset.
-    pub read_marker: Seq,
+    /// What he is told; of several conversations, with a read marker of zero where nothing is past the offset.
+    pub item: SyncItem,
     /// The entry that let him in, if he is a member now.
     pub from: Option<Seq>,
 }

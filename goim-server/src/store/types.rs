@@ -35,8 +35,24 @@ impl EntryKind {
         Self(i16::try_from(code).unwrap_or(i16::MAX))
     }
 
+    /// A text.
+    pub const TEXT: Self = Self(1);
+    /// A picture, which has a name.
+    pub const IMAGE: Self = Self(3);
+    /// A file, which has a name.
+    pub const FILE: Self = Self(4);
     /// Codes under this one are messages, which people read and count.
     pub const MESSAGES_END: Self = Self(32);
+    /// A group's first entry.
+    pub const GROUP_CREATED: Self = Self(32);
+    /// A direct chat's first entry.
+    pub const DIRECT_OPENED: Self = Self(37);
+    /// Somebody joined by himself.
+    pub const MEMBER_JOINED: Self = Self(43);
+    /// A message was edited.
+    pub const EDITED: Self = Self(44);
+    /// Codes from this one on are found in inboxes alone.
+    pub const INBOX_BEGIN: Self = Self(64);
 
     /// Whether people read such an entry and count it.
     #[must_use]

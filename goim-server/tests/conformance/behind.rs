@@ -19,6 +19,7 @@ async fn read_markers(backend: &Backend) {
     let marker = async || {
         let after = ConversationId::new(conversation.as_u64() - 1);
         store.reader_states(users[1], DeviceId::new(1), &[], after, Which::All, 1).await.expect("states")[0]
+            .item
             .read_marker
             .as_u64()
     };

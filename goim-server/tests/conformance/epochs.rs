@@ -95,7 +95,7 @@ async fn offsets_of_before(backend: &Backend) {
         .reader_states(user, device, &[], ConversationId::default(), Which::All, 10)
         .await
         .expect("states");
-    assert_eq!(states.iter().map(|state| state.offset).collect::<Vec<_>>(), [Seq::new(3)]);
+    assert_eq!(states.iter().map(|state| state.item.offset).collect::<Vec<_>>(), [Seq::new(3)]);
     assert_eq!(commit(9, after).await, []);
 }
 

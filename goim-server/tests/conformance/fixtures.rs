@@ -85,7 +85,8 @@ pub(crate) async fn group_with_roles(
         name: "a group".into(),
         members: users[1..].iter().map(|(user, _)| *user).collect(),
     });
-    let first = EntryDraft { kind: EntryKind(32), body: content.encode(), effect: Effect::Join { users } };
+    let first =
+        EntryDraft { kind: EntryKind::GROUP_CREATED, body: content.encode(), effect: Effect::Join { users } };
     ledger.offered((conversation, owner, client_msg_id), NO_DEVICE, &first.body);
     let batch = batch(conversation, Seq::ZERO, 0, owner, [(client_msg_id, first)]);
     append(store, &batch).await;

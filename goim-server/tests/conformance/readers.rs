@@ -180,7 +180,7 @@ fn commit(user: UserId, device: u64, conversation: ConversationId, seq: u64) -> 
 
 async fn offset_of(store: &Arc<dyn Store>, user: UserId, device: u64, conversation: ConversationId) -> u64 {
     let states = store.reader_states_of(user, DeviceId::new(device), &[conversation]).await.expect("states");
-    states[0].offset.as_u64()
+    states[0].item.offset.as_u64()
 }
 
 async fn offsets(backend: &Backend) {
@@ -316,8 +316,8 @@ async fn due(backend: &Backend) {
     assert_eq!(
         owed,
         [
-            (anna.user, anna.inbox, EntryKind(64), 1),
-            (bert.user, bert.inbox, EntryKind(64), 1),
+            (anna.user, anna.inbox, EntryKind::INBOX_BEGIN, 1),
+            (bert.user, bert.inbox, EntryKind::INBOX_BEGIN, 1),
             (bert.user, bert.inbox, EntryKind(65), 2)
         ]
     );

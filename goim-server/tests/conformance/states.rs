@@ -34,8 +34,10 @@ async fn first_list(backend: &Backend) {
             .reader_states(bert.user, device, &[], ConversationId::new(0), Which::PastOffset, 10)
             .await
             .expect("states");
-        let mut offsets: Vec<_> =
-            states.iter().map(|s| (s.conversation, s.offset.as_u64(), s.head.as_u64())).collect();
+        let mut offsets: Vec<_> = states
+            .iter()
+            .map(|state| (state.item.conversation, state.item.offset.as_u64(), state.item.head.as_u64()))
+            .collect();
         offsets.sort_unstable();
         offsets
     };
@@ -67,15 +69,18 @@ async fn states(backend: &Backend) {
             .await
             .expect("states");
         let Some(last) = page.last() else { break };
-        after = last.conversation;
+        after = last.item.conversation;
         all.extend(page);
     }
-    assert_eq!(all.iter().map(|state| state.conversation).collect::<Vec<_>>(), conversations);
-    let of_out = all[1];
-    assert_eq!((of_out.head, of_out.count), (Seq::new(12), 8), "he sees up to his removal");
-    assert_eq!((all[0].head, all[0].count, all[0].kind), (Seq::new(11), 8, ConversationKind::Group));
-    assert_eq!((all[2].offset, all[3].offset), (Seq::new(4), Seq::ZERO), "his own offsets win");
-    assert_eq!(all.iter().map(|state| state.read_marker.as_u64()).collect::<Vec<_>>(), [0, 0, 0, 5, 0]);
+    assert_eq!(all.iter().map(|state| state.item.conversation).collect::<Vec<_>>(), conversations);
+    let of_out = &all[1];
+    assert_eq!((of_out.item.head, of_out.item.count), (Seq::new(12), 8), "he sees up to his removal");
+    assert_eq!(
+        (all[0].item.head, all[0].item.count, all[0].item.kind),
+        (Seq::new(11), 8, ConversationKind::Group)
+    );
+    assert_eq!((all[2].item.offset, all[3].item.offset), (Seq::new(4), Seq::ZERO), "his own offsets win");
+    assert_eq!(all.iter().map(|state| state.item.read_marker.as_u64()).collect::<Vec<_>>(), [0, 0, 0, 5, 0]);
     let from: Vec<_> = all.iter().map(|state| state.from.map(Seq::as_u64)).collect();
     assert_eq!(from, [Some(9), None, Some(9), Some(9), Some(9)], "where he is a member, and since when");
     let read =
@@ -83,17 +88,18 @@ async fn states(backend: &Backend) {
     let first = ConversationId::new(0);
     let unread =
         store.reader_states(users[1], DeviceId::new(3), &read, first, Which::All, 2).await.expect("states");
-    let unread: Vec<_> = unread.iter().map(|state| (state.conversation, state.offset.as_u64())).collect();
+    let unread: Vec<_> =
+        unread.iter().map(|state| (state.item.conversation, state.item.offset.as_u64())).collect();
     let expected = [(conversations[0], 11), (conversations[2], 0)];
     assert_eq!(unread, expected, "what he has left and read is passed over");
     let past = Which::PastOffset;
     let unread =
         store.reader_states(users[1], DeviceId::new(3), &read, first, past, 2).await.expect("states");
-    let unread: Vec<_> = unread.iter().map(|state| state.conversation).collect();
+    let unread: Vec<_> = unread.iter().map(|state| state.item.conversation).collect();
     assert_eq!(unread, [conversations[2], conversations[3]], "and so is what he has read");
     let asked = [conversations[0], ConversationId::new(99_999), conversations[4]];
     let of = store.reader_states_of(users[1], DeviceId::new(3), &asked).await.expect("states");
-    let of: Vec<_> = of.iter().map(|state| (state.conversation, state.head)).collect();
+    let of: Vec<_> = of.iter().map(|state| (state.item.conversation, state.item.head)).collect();
     assert_eq!(of, [0, 4].map(|n| (conversations[n], Seq::new(11))), "those only that were asked for");
     let mut member_of = store.member_of(users[1]).await.expect("ids");
     member_of.sort_unstable();
@@ -104,7 +110,7 @@ async fn states(backend: &Backend) {
     assert_eq!(open, [0, 2, 3, 4].map(|n| (conversations[n], 9, 11)));
     let marked =
         store.reader_states_of(users[1], DeviceId::new(3), &[conversations[3]]).await.expect("states");
-    assert_eq!(marked[0].read_marker, Seq::new(5));
+    assert_eq!(marked[0].item.read_marker, Seq::new(5));
 }
 
 on_both_stores! {

@@ -51,7 +51,7 @@ fn leaving(user: UserId) -> EntryDraft {
 pub(crate) fn opening(own: UserId, other: UserId) -> EntryDraft {
     let body = Content::DirectOpened(DirectOpened { user: other }).encode();
     let users = vec![(own, Role::Member), (other, Role::Member)];
-    EntryDraft { kind: EntryKind(37), body, effect: Effect::Join { users } }
+    EntryDraft { kind: EntryKind::DIRECT_OPENED, body, effect: Effect::Join { users } }
 }
 
 impl Cast {
@@ -161,7 +161,11 @@ async fn found(raw: &Raw, history: &mut History, conversation: ConversationId, u
     let entries = raw.entries(conversation).await;
     let [first] = &entries[..] else { panic!("one entry") };
     let key = (conversation, first.sender, first.client_msg_id);
-    let entry = EntryDraft { kind: EntryKind(32), body: first.body.clone(), effect: Effect::Join { users } };
+    let entry = EntryDraft {
+        kind: EntryKind::GROUP_CREATED,
+        body: first.body.clone(),
+        effect: Effect::Join { users },
+    };
     history.drafts.insert(key, entry);
     history.answered(0, key, Outcome::Committed { seq: first.seq, count: first.count, at_ms: first.at_ms });
 }

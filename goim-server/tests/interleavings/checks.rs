@@ -125,8 +125,8 @@ fn g1_whoever_looks_sees_what_was_acknowledged(case: &Case<'_>) {
             }
             Seen::States { states, .. } => {
                 for state in states.iter().filter(|state| state.from.is_some()) {
-                    let told = history.told(state.conversation, span.started);
-                    assert!(state.head >= told, "{state:?} instead of {told}, at {span:?}");
+                    let told = history.told(state.item.conversation, span.started);
+                    assert!(state.item.head >= told, "{state:?} instead of {told}, at {span:?}");
                 }
             }
             Seen::Page { .. } => {}
@@ -213,7 +213,7 @@ fn g2_every_read_brings_a_prefix(case: &Case<'_>) {
             }
             Seen::States { states, .. } => {
                 let open = states.iter().filter(|state| state.from.is_some());
-                open.for_each(|state| see(state.conversation, state.head));
+                open.for_each(|state| see(state.item.conversation, state.item.head));
             }
         }
     }

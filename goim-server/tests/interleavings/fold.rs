@@ -21,7 +21,7 @@ pub(crate) struct State {
 impl State {
     /// Whether somebody may append this now.
     pub(crate) fn allows(&self, sender: UserId, draft: &EntryDraft) -> bool {
-        if matches!(draft.kind, EntryKind(32 | 37)) {
+        if matches!(draft.kind, EntryKind::GROUP_CREATED | EntryKind::DIRECT_OPENED) {
             return !self.opened && (self.kind == ConversationKind::Direct || sender == self.creator);
         }
         let Some(role) = self.roles.get(&sender) else { return false };

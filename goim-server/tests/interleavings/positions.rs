@@ -136,11 +136,12 @@ fn may_be_past(case: &Case<'_>, span: Span, epoch: Epoch) -> bool {
 pub(crate) fn g6_lists_show_positions_and_counts(case: &Case<'_>) {
     for (span, seen) in &case.history.reads {
         let Seen::States { user, device, states } = seen else { continue };
-        for state in states.iter().filter(|state| case.logs.contains_key(&state.conversation)) {
-            let log = &case.logs[&state.conversation];
-            assert_eq!(state.count, messages(log, state.head), "the count in {state:?}, at {span:?}");
-            let least = least_offset(case, *span, *device, state.conversation);
-            assert!(state.offset >= least, "{state:?} of {user} below {least}, at {span:?}");
+        let items = states.iter().map(|state| &state.item);
+        for item in items.filter(|item| case.logs.contains_key(&item.conversation)) {
+            let log = &case.logs[&item.conversation];
+            assert_eq!(item.count, messages(log, item.head), "the count in {item:?}, at {span:?}");
+            let least = least_offset(case, *span, *device, item.conversation);
+            assert!(item.offset >= least, "{item:?} of {user} below {least}, at {span:?}");
         }
     }
 }

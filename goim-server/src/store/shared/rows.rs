@@ -7,6 +7,7 @@ use goim_core::{ClientMsgId, ConversationId, Seq, UserId};
 use goim_proto::{
     Application, Audience, ConversationItem, ConversationKind, ConversationPage, ErrorCode, FriendRequest,
     Gender, GroupInfo, HistoryFrom, JoinPolicy, MessageForm, Profile, Reactions, RequestState, Role,
+    SyncItem,
 };
 
 use crate::store::types::{GroupSettings, Member, OffsetRefusal, Range, StoredEntry};
@@ -31,15 +32,15 @@ pub(in crate::store) type StateColumns = (i64, i16, i64, i64, i64, i64, i64);
 
 pub(in crate::store) fn state(columns: StateColumns) -> ReaderState {
     let (conversation, kind_of, head, count, offset, marker, since) = columns;
-    ReaderState {
+    let item = SyncItem {
         conversation: ConversationId::from_i64(conversation),
         kind: kind(kind_of),
         head: Seq::from_i64(head),
         count: number(count),
         offset: Seq::from_i64(offset),
         read_marker: Seq::from_i64(marker),
-        from: (since > 0).then(|| Seq::from_i64(since)),
-    }
+    };
+    ReaderState { item, from: (since > 0).then(|| Seq::from_i64(since)) }
 }
 
 /// What a list of conversations selects; the last column is the seq of the newest message.

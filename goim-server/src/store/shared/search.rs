@@ -26,20 +26,23 @@ macro_rules! search {
                                  WHERE f.conversation = m.conversation AND f.seq = m.seq), length(m.body)) AS own \
                          FROM ",
                 $span_rows!("$1", "$2", "$3"),
-                " WHERE m.kind IN (1, 3, 4, 44)) r) s ORDER BY s.place, s.seq"
+                " WHERE m.kind IN ",
+                $list!("$5"),
+                ") r) s ORDER BY s.place, s.seq"
             );
 
             async fn read_parts(
                 connection: &mut $connection,
                 parts: &[$crate::store::indexing::Part],
             ) -> Result<Vec<$crate::store::indexing::ReadableColumns>, sqlx::Error> {
-                use $crate::store::indexing::{BYTES_MAX, Part};
+                use $crate::store::indexing::{BYTES_MAX, Part, READ};
                 let column = |of: fn(&Part) -> i64| $bind(&parts.iter().map(of).collect::<Vec<_>>());
                 sqlx::query_as(Self::READABLE)
                     .bind(column(|part| part.conversation))
                     .bind(column(|part| part.behind))
                     .bind(column(|part| part.until))
                     .bind(BYTES_MAX)
+                    .bind($bind(&READ.map(|kind| i64::from(kind.0))))
                     .fetch_all(connection)
                     .await
             }
