@@ -19,11 +19,11 @@ const CONNECT_TRIES: u32 = 20;
 /// What can go wrong with the server under load.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CrowdError {
-    #[error("cannot connect: {0}")]
+    #[error("cannot connect")]
     Connect(#[from] goim_client::ConnectError),
-    #[error("a call failed: {0}")]
+    #[error("a call failed")]
     Call(#[from] goim_client::CallError),
-    #[error("a message could not be sent: {0}")]
+    #[error("a message could not be sent")]
     Send(#[from] goim_client::SendError),
 }
 

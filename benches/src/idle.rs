@@ -1,7 +1,7 @@
 //! What a connection costs the server while nothing happens on it.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goim_client::{Client, Transport};
@@ -18,6 +18,7 @@ const AT_ONCE: usize = 16;
 const SETTLED_BYTES: u64 = 64 << 10;
 const SETTLED_LOOKS: u32 = 6;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 
 /// Measures the server's memory for each idle connection: without a session, with one, and with
 /// one whose user is in --conversations groups of ten.
@@ -49,6 +50,8 @@ pub(crate) enum IdleError {
     Crowd(#[from] CrowdError),
     #[error("the server's memory cannot be read: this needs Linux's /proc")]
     NoMemory,
+    #[error("the server's memory changed for {} s on end, with nothing going on", SETTLED_WITHIN.as_secs())]
+    Restless,
 }
 
 /// Bytes.
@@ -67,12 +70,12 @@ pub(crate) struct Idle {
 
 /// Runs all stages.
 pub(crate) async fn run(options: &IdleOptions) -> Result<Idle, IdleError> {
-    let host = Host::start(options.store).await?;
-    let (alone, together) = make(&host, options).await?;
-    let host = host.restart().await?;
-    let measured = measure(&host, options, &alone, &together).await;
-    host.stop().await?;
-    measured
+    Host::with_own(options.store, async |host| {
+        let (alone, together) = make(host, options).await?;
+        host.restart().await?;
+        measure(host, options, &alone, &together).await
+    })
+    .await
 }
 
 /// Users who are in no conversation, and users who are in all that they should be.
@@ -141,7 +144,11 @@ async fn connect(
 /// The server's memory, once it does not change any more.
 async fn settled(host: &Host) -> Result<u64, IdleError> {
     let (mut last, mut same) = (0, 0);
+    let end = Instant::now() + SETTLED_WITHIN;
     while same < SETTLED_LOOKS {
+        if Instant::now() >= end {
+            return Err(IdleError::Restless);
+        }
         tokio::time::sleep(BETWEEN_LOOKS).await;
         let bytes = host.rss_bytes().ok_or(IdleError::NoMemory)?;
         same = if bytes.abs_diff(last) <= SETTLED_BYTES { same + 1 } else { 0 };

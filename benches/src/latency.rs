@@ -33,20 +33,21 @@ impl Latencies {
         }
     }
 
-    pub(crate) fn percentiles(&self) -> Percentiles {
-        let Some(histogram) = &self.0 else { return Percentiles::default() };
+    /// `None` if there are none: nothing took no time.
+    pub(crate) fn percentiles(&self) -> Option<Percentiles> {
+        let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
         let ms = |us: u64| Duration::from_micros(us).as_secs_f64() * 1_000.0;
-        Percentiles {
+        Some(Percentiles {
             p50: ms(histogram.value_at_quantile(0.5)),
             p90: ms(histogram.value_at_quantile(0.9)),
             p99: ms(histogram.value_at_quantile(0.99)),
             max: ms(histogram.max()),
-        }
+        })
     }
 }
 
 /// Milliseconds.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,
     pub(crate) p90: f64,
@@ -65,10 +66,29 @@ impl Percentiles {
     }
 }
 
+/// A row of a table, or that there is nothing to tell.
+pub(crate) fn row_of(percentiles: Option<&Percentiles>) -> String {
+    percentiles.map_or_else(|| "none".to_owned(), Percentiles::row)
+}
+
 /// So many a second.
 pub(crate) fn per_s(count: u64, seconds: f64) -> f64 {
     // Counts of a run stay far below 2⁵³.
     #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
     let count = count as f64;
     if seconds > 0.0 { count / seconds } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_nothing_there_is_no_percentile() {
+        let mut latencies = Latencies::default();
+        assert!(latencies.percentiles().is_none());
+        latencies.record(1_500);
+        let told = latencies.percentiles().unwrap();
+        assert!((1.4..1.6).contains(&told.p50) && (1.4..1.6).contains(&told.max), "{told:?}");
+    }
 }

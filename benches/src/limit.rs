@@ -13,19 +13,17 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Connection};
 use uuid::Uuid;
 
-use crate::host::{HostError, Place, StoreKind};
+use crate::host::{HostError, Place, StoreKind, until_interrupted};
 use crate::latency::{Latencies, Percentiles, per_s};
 
-/// Rows in one commit: what a lane commits at once when it has more to do than it can.
-const ROWS: usize = 512;
 /// Conversations that they are spread over, as those of 200 users in pairs.
 const CONVERSATIONS: usize = 100;
 const BODY_BYTES: usize = 100;
 /// The batches before the clock is started.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// Measures a bare loop of prepared inserts of 512 rows a commit: one connection, flushed, the
-/// server's own schema with its indexes and partitions, 100-byte bodies, UUIDv7 ids.
+/// Measures a bare loop of prepared inserts: one connection, flushed, the server's own schema with its
+/// indexes and partitions, 100-byte bodies, UUIDv7 ids. What it takes to make the rows is not measured.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LimitOptions {
     /// Which store.
@@ -34,6 +32,9 @@ pub(crate) struct LimitOptions {
     /// How long to measure.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
+    /// Rows in one commit. A lane of the server, with more to do than it can, commits 2,048.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    rows: u32,
     /// Prints one JSON object instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -44,10 +45,12 @@ pub(crate) struct LimitOptions {
 pub(crate) enum LimitError {
     #[error(transparent)]
     Host(#[from] HostError),
-    #[error("the store cannot be opened: {0}")]
+    #[error("the store cannot be opened")]
     Open(#[from] store::StoreError),
     #[error("the store refused a statement")]
     Statement(#[from] sqlx::Error),
+    #[error("no commit ended within the measured time")]
+    Nothing,
 }
 
 /// What came of it.
@@ -56,6 +59,8 @@ pub(crate) struct Limit {
     rows_per_s: f64,
     commit_ms: Percentiles,
     rows: u64,
+    rows_a_commit: u32,
+    /// Of commits alone.
     seconds: f64,
     statement: String,
 }
@@ -74,49 +79,52 @@ struct Rows {
 
 /// Runs the loop on an empty store, which is removed afterwards.
 pub(crate) async fn run(options: &LimitOptions) -> Result<Limit, LimitError> {
-    let place = Place::make(options.store).await?;
-    // Makes the schema.
-    drop(store::open(&place.url, store::Options::default()).await?);
-    let mut writer = Writer::connect(options.store, &place.url).await?;
-    let measured = measure(&mut writer, Duration::from_secs(options.seconds)).await;
-    writer.close().await?;
-    place.remove().await?;
-    measured
+    Place::with(options.store, async |place| {
+        until_interrupted(async {
+            // Makes the schema.
+            store::open(&place.url, store::Options::default()).await?.close().await;
+            let mut writer = Writer::connect(options, &place.url).await?;
+            let measured = measure(&mut writer, options).await;
+            let closed = writer.close().await;
+            let measured = measured?;
+            closed?;
+            Ok(measured)
+        })
+        .await
+    })
+    .await
 }
 
-async fn measure(writer: &mut Writer, length: Duration) -> Result<Limit, LimitError> {
+async fn measure(writer: &mut Writer, options: &LimitOptions) -> Result<Limit, LimitError> {
     let body: Vec<u8> = rand::rng().random_iter().take(BODY_BYTES).collect();
     let mut heads = vec![0; CONVERSATIONS];
-    let (mut commits, mut rows, mut began) = (Latencies::default(), 0, None::<Instant>);
+    let (mut commits, mut rows, mut took) = (Latencies::default(), 0, Duration::ZERO);
     let start = Instant::now();
-    loop {
-        let batch = Rows::next(&mut heads, &body);
+    let end = start + WARM_UP + Duration::from_secs(options.seconds);
+    while Instant::now() < end {
+        let batch = Rows::next(&mut heads, &body, options.rows as usize);
         let before = Instant::now();
         writer.commit(batch).await?;
-        match began {
-            None if start.elapsed() >= WARM_UP => began = Some(Instant::now()),
-            None => {}
-            Some(began) => {
-                commits.record(u64::try_from(before.elapsed().as_micros()).unwrap_or(u64::MAX));
-                rows += ROWS as u64;
-                if began.elapsed() >= length {
-                    let seconds = began.elapsed().as_secs_f64();
-                    let (rows_per_s, commit_ms) = (per_s(rows, seconds), commits.percentiles());
-                    let statement = writer.statement();
-                    return Ok(Limit { rows_per_s, commit_ms, rows, seconds, statement });
-                }
-            }
+        if before >= start + WARM_UP {
+            let commit = before.elapsed();
+            commits.record(u64::try_from(commit.as_micros()).unwrap_or(u64::MAX));
+            rows += u64::from(options.rows);
+            took += commit;
         }
     }
+    let commit_ms = commits.percentiles().ok_or(LimitError::Nothing)?;
+    let (seconds, statement) = (took.as_secs_f64(), writer.statement());
+    let rows_a_commit = options.rows;
+    Ok(Limit { rows_per_s: per_s(rows, seconds), commit_ms, rows, rows_a_commit, seconds, statement })
 }
 
 impl Rows {
     /// As many rows as a commit has, in turn for each conversation.
-    fn next(heads: &mut [i64], body: &[u8]) -> Self {
+    fn next(heads: &mut [i64], body: &[u8], rows: usize) -> Self {
         let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(now_ms.as_millis()).unwrap_or(0);
         let mut rng = rand::rng();
-        let places: Vec<usize> = (0..ROWS).map(|row| row % heads.len()).collect();
+        let places: Vec<usize> = (0..rows).map(|row| row % heads.len()).collect();
         let number = |place: &usize| i64::try_from(*place).unwrap_or(0) + 1;
         let next = |place: &usize| {
             heads[*place] += 1;
@@ -130,10 +138,10 @@ impl Rows {
                 .iter()
                 .map(|_| *ClientMsgId::mint(now_ms, &rng.random()).as_uuid())
                 .collect(),
-            kind: vec![1; ROWS],
+            kind: vec![1; rows],
             count: seq.clone(),
-            at: vec![i64::try_from(now_ms).unwrap_or(0); ROWS],
-            body: vec![body.to_vec(); ROWS],
+            at: vec![i64::try_from(now_ms).unwrap_or(0); rows],
+            body: vec![body.to_vec(); rows],
             seq,
         }
     }
@@ -164,19 +172,19 @@ const VALUES: &str = insert!("VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 const ANOTHER_ROW: &str = ", (?, ?, ?, ?, ?, ?, ?, ?)";
 
 impl Writer {
-    async fn connect(store: StoreKind, url: &str) -> Result<Self, LimitError> {
-        match store {
+    async fn connect(options: &LimitOptions, url: &str) -> Result<Self, LimitError> {
+        match options.store {
             StoreKind::Postgres => Ok(Self::Postgres(PgConnectOptions::from_str(url)?.connect().await?)),
             StoreKind::Sqlite => {
                 // As the server opens it: each commit flushed.
-                let options = SqliteConnectOptions::from_str(url)?
+                let as_server = SqliteConnectOptions::from_str(url)?
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .pragma("cache_size", "-16384")
                     .pragma("temp_store", "memory");
                 Ok(Self::Sqlite(
-                    options.connect().await?,
-                    format!("{VALUES}{}", ANOTHER_ROW.repeat(ROWS - 1)),
+                    as_server.connect().await?,
+                    format!("{VALUES}{}", ANOTHER_ROW.repeat(options.rows as usize - 1)),
                 ))
             }
         }
@@ -184,7 +192,7 @@ impl Writer {
 
     fn statement(&self) -> String {
         match self {
-            Self::Sqlite(..) => format!("{VALUES}, … {ROWS} rows"),
+            Self::Sqlite(..) => format!("{VALUES}, …"),
             Self::Postgres(_) => UNNEST.to_owned(),
         }
     }
@@ -234,7 +242,7 @@ impl Writer {
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.statement)?;
+        writeln!(f, "{}; {} rows a commit", self.statement, self.rows_a_commit)?;
         writeln!(f, "{:<22} {} in {:.2} s ({:.0}/s)", "rows", self.rows, self.seconds, self.rows_per_s)?;
         writeln!(f, "{:<22} {}", "", Percentiles::header())?;
         writeln!(f, "{:<22} {}", "commit ms", self.commit_ms.row())

@@ -1,5 +1,4 @@
 //! `goim-bench`: load for goim servers, and checks of what comes of it.
-#![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
 mod api;
 mod chat;
@@ -65,6 +64,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    if !matches!(command, Command::Serve(_) | Command::Logs { .. }) {
+        host::interrupt::listen()?;
+    }
     match command {
         Command::Replay(options) => {
             let report = replay::run(&options).await?;
@@ -90,8 +92,10 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Logs { options, out } => {
             let log = logs::write_log(options);
             match out {
-                Some(path) => std::fs::write(path, log)?,
-                None => std::io::stdout().write_all(&log)?,
+                Some(path) => {
+                    std::fs::write(&path, log).map_err(|source| OutputError::File { path, source })?;
+                }
+                None => std::io::stdout().write_all(&log).map_err(OutputError::Standard)?,
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -103,11 +107,22 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
 }
 
 /// Prints what came of a run, for people or for programs.
-fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), serde_json::Error> {
-    if json {
-        println!("{}", serde_json::to_string(report)?);
-    } else {
-        print!("{report}");
-    }
+fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let text = if json { serde_json::to_string(report)? + "\n" } else { report.to_string() };
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(OutputError::Standard)?;
     Ok(())
+}
+
+/// What came of a run has nowhere to go.
+#[derive(Debug, thiserror::Error)]
+enum OutputError {
+    #[error("standard output takes nothing")]
+    Standard(#[source] std::io::Error),
+    #[error("{path} cannot be written")]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 }

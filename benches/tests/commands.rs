@@ -31,6 +31,13 @@ fn report(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("one JSON object")
 }
 
+/// The report of a rate that any machine can make. One with other work may fail to, and the tool says so.
+fn open_loop(arguments: &[&str]) -> Value {
+    let kept_up = |output: &Output| !String::from_utf8_lossy(&output.stderr).contains("fell behind");
+    let output = (0..TRIES).map(|_| bench(arguments)).find(kept_up).expect("this machine is too busy");
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
 /// What a command says that must fail without a figure.
 fn refusal(arguments: &[&str]) -> String {
     let output = bench(arguments);
@@ -70,10 +77,7 @@ fn chat_measures_both_stores() {
 #[test]
 fn an_open_loop_delivers_what_is_due() {
     let arguments = ["chat", "--users", "10", "--rate", "100", "--seconds", "2", "--json"];
-    // A machine with other work may fail to make even this rate, and the tool says so.
-    let kept_up = |output: &Output| !String::from_utf8_lossy(&output.stderr).contains("fell behind");
-    let output = (0..TRIES).map(|_| bench(&arguments)).find(kept_up).expect("this machine is too busy");
-    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let report = open_loop(&arguments);
     let delivered = report["delivered"].as_f64().unwrap();
     // What is on its way at either end of the time may count or not.
     assert!((150.0..=250.0).contains(&delivered), "{report:#}");
@@ -83,7 +87,7 @@ fn an_open_loop_delivers_what_is_due() {
 fn a_group_s_message_is_delivered_once_for_each_reader() {
     let group =
         ["chat", "--group", "--users", "6", "--readers", "1", "--rate", "60", "--seconds", "2", "--json"];
-    let report = report(&group);
+    let report = open_loop(&group);
     // The one reader gets what the other five send.
     let (acked, delivered) = (report["acked"].as_f64().unwrap(), report["delivered"].as_f64().unwrap());
     assert!(delivered > 0.6 * acked && delivered < acked, "{report:#}");
@@ -122,6 +126,8 @@ fn what_cannot_be_is_refused_with_its_reason() {
         (&["limit", "--seconds", "0"], "0 is not in 1..="),
         (&["api", "--conversations", "1"], "1 is not in 50..="),
         (&["limit", "--store", "oracle"], "invalid value 'oracle'"),
+        (&["limit", "--rows", "0"], "0 is not in 1..="),
+        (&["logs", "--out", "/nowhere/log"], "/nowhere/log cannot be written"),
     ] {
         let said = refusal(arguments);
         assert!(said.contains(words), "{arguments:?}: {said}");
@@ -152,4 +158,22 @@ fn a_store_that_is_not_there_is_named() {
 fn a_rate_that_cannot_be_made_gives_no_figures() {
     let said = refusal(&["chat", "--users", "10", "--rate", "1000000", "--seconds", "1"]);
     assert!(said.contains("fell behind") || said.contains("cannot keep that rate"), "{said}");
+}
+
+#[test]
+fn another_database_is_refused() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_goim-bench"));
+    command.args(["limit", "--store", "postgres"]).env("DATABASE_URL", "sqlite:/secret/goim.sqlite");
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(said.contains("should begin with postgres://") && !said.contains("secret"), "{said}");
+}
+
+#[test]
+fn figures_that_nobody_takes_are_an_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_goim-bench"));
+    let output = command.args(["logs", "--lines", "100"]).stdout(writer).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("standard output takes nothing"), "{said}");
 }

@@ -23,6 +23,8 @@ pub(crate) use report::Report;
 
 /// How often it is looked whether the inboxes have what is due to them.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+/// How long that may take: of the largest data set, some minutes.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(1_800);
 
 /// Measures every call, one after the other, over a real connection, against a store that has a data set:
 /// one user with many conversations among many, and what they have said.
@@ -66,8 +68,10 @@ pub(crate) enum ApiError {
     Unexpected(&'static str),
     #[error("the table makes another call for {0}")]
     OtherCall(&'static str),
-    #[error("{0} is answered with nothing, where there is something")]
+    #[error("{0} is answered with nothing, where there is something, or the other way round")]
     Nothing(&'static str),
+    #[error("the server does not put into inboxes what the data set owes them")]
+    Undelivered,
     #[error("{moved} conversations should be listed, and {items} are")]
     Moved { moved: usize, items: usize },
     #[error("conversation {0} is not listed")]
@@ -79,13 +83,13 @@ pub(crate) enum ApiError {
 /// Writes the data set, and measures.
 pub(crate) async fn run(options: &ApiOptions) -> Result<Report, ApiError> {
     let began = Instant::now();
-    let host = Host::start(options.store).await?;
-    register(&host).await?;
-    let write = async |url: &str| Ok::<_, ApiError>(seed::write(url, options.size, options.seed).await?);
-    let (host, data) = host.restart_after(write).await?;
-    let measured = measure(&host, options, data, began).await;
-    host.stop().await?;
-    measured
+    Host::with_own(options.store, async |host| {
+        register(host).await?;
+        let write = async |url: &str| Ok::<_, ApiError>(seed::write(url, options.size, options.seed).await?);
+        let data = host.restart_after(write).await?;
+        measure(host, options, data, began).await
+    })
+    .await
 }
 
 /// The accounts whose passwords are used: the server hashes them.
@@ -122,7 +126,11 @@ async fn measure(
 /// Waits until the server has put into inboxes what the data set owes them.
 async fn delivered(url: &str) -> Result<(), ApiError> {
     let store = store::open(url, store::Options::default()).await?;
+    let end = Instant::now() + DELIVERED_WITHIN;
     while !store.due(1).await?.is_empty() {
+        if Instant::now() >= end {
+            return Err(ApiError::Undelivered);
+        }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
     store.close().await;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::seed::Size;
-use crate::latency::{Latencies, Percentiles};
+use crate::latency::{Latencies, Percentiles, row_of};
 
 /// The whole run.
 #[derive(Debug, Serialize)]
@@ -25,7 +25,7 @@ pub(super) struct Measured {
     call: &'static str,
     /// With what, and how much of it.
     what: String,
-    ms: Percentiles,
+    ms: Option<Percentiles>,
 }
 
 impl Measured {
@@ -45,7 +45,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "{:<20} {:<42} {}", "ms", "", Percentiles::header())?;
         for Measured { call, what, ms } in &self.calls {
-            writeln!(f, "{call:<20} {what:<42} {}", ms.row())?;
+            writeln!(f, "{call:<20} {what:<42} {}", row_of(ms.as_ref()))?;
         }
         Ok(())
     }

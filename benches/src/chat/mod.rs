@@ -1,5 +1,6 @@
 //! Users who talk in pairs, or all in one group: how many messages go all the way, and how fast.
 
+mod ledger;
 mod pace;
 mod report;
 mod run;
@@ -55,14 +56,22 @@ pub(crate) enum ChatError {
     #[error(transparent)]
     Crowd(#[from] CrowdError),
     #[error(
-        "the generator fell behind: of {due} messages that were due it sent {sent} in time; this machine \
+        "the generator fell behind: of {due} messages that were due it sent {late} too late; this machine \
          cannot make that rate, so there are no figures"
     )]
-    Behind { due: u64, sent: u64 },
+    Behind { due: u64, late: u64 },
     #[error(
-        "{missing} messages were still on their way {patience_s} s after the run: the server cannot keep that rate"
+        "{patience_s} s after the run {unacked} messages were not acknowledged, and {undelivered} deliveries of \
+         others still due: the server cannot keep up"
     )]
-    Unfinished { missing: u64, patience_s: u64 },
+    Unfinished { unacked: u64, undelivered: u64, patience_s: u64 },
+    #[error(
+        "at the end of the run {unacked} messages were due and not acknowledged, and {undelivered} deliveries \
+         of others still due: the server cannot keep that rate"
+    )]
+    Backlog { unacked: u64, undelivered: u64 },
+    #[error("within the measured time no message went all the way: measure longer, or more of them")]
+    Nothing,
     #[error("a reader was handed {got} behind {last}: entries were lost or repeated")]
     OutOfOrder { got: u64, last: u64 },
     #[error("a task of the generator ended early")]

@@ -1,17 +1,17 @@
 //! One run from an empty server to its report.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use goim_client::{Client, ConversationId, Seq, UserId};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
+use super::ledger::{Ledger, Progress, Senders};
 use super::pace::Pacer;
 use super::report::CpuSeconds;
-use super::talk::{Acked, Heard, Listener, Stage, Talker};
+use super::talk::{Listener, Stage, Talker, lock};
 use super::{ChatError, ChatOptions, Report};
 use crate::crowd::{Crowd, CrowdError, User};
 use crate::host::{Host, usage};
@@ -21,16 +21,17 @@ use crate::latency::{Latencies, per_s};
 const WARM_UP: Duration = Duration::from_secs(2);
 /// How long after the run its last messages may arrive.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The share of messages in an open loop that has to be sent in time for its figures to be true.
-const IN_TIME_MIN_PERCENT: u64 = 99;
+/// The share of messages in an open loop that may be sent too late, and its figures be true.
+const LATE_MAX_PERCENT: u64 = 1;
+/// What may be on its way at the end of an open loop: what is due in this part of a second, or what the share
+/// above leaves of the whole.
+const BACKLOG_SHARE_OF_S: u64 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Runs users against a server.
 pub(crate) async fn run(options: &ChatOptions) -> Result<Report, ChatError> {
     options.check()?;
-    let host = Host::open(&options.host).await?;
-    let measured = talk(options, &host).await;
-    host.stop().await?;
-    measured
+    Host::with(&options.host, async |host| talk(options, host).await).await
 }
 
 async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
@@ -44,28 +45,27 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
         measured_until_us: AtomicU64::new(u64::MAX),
         ended: AtomicBool::new(false),
     });
-    let mut play = Play::start(options, &stage, &places);
     let start = Instant::now() + WARM_UP;
-    tokio::time::sleep_until(start.into()).await;
+    let end = start + Duration::from_secs(options.seconds);
+    let mut play = Play::start(options, &stage, &places, end);
+    play.until(start).await?;
     stage.measured_from_us.store(stage.now_us(), Ordering::Relaxed);
     let before = Snapshot::take(host, &play);
-    tokio::time::sleep_until((start + Duration::from_secs(options.seconds)).into()).await;
+    play.until(end).await?;
     stage.measured_until_us.store(stage.now_us(), Ordering::Relaxed);
     let after = Snapshot::take(host, &play);
     stage.ended.store(true, Ordering::Relaxed);
-    let acks = play.finish_senders().await?;
-    let undelivered = play.wait_for_listeners().await;
-    if options.rate.is_some() && undelivered > 0 {
-        return Err(play.unfinished());
-    }
-    let heard = play.finish_listeners().await?;
     let server_rss_bytes = host.rss_bytes();
+    let missing = play.finish().await?;
+    options.judge(after.missing, missing)?;
 
-    let mut delivery = Latencies::default();
-    heard.iter().for_each(|heard| delivery.add(&heard.latencies));
     let seconds = (after.at - before.at).as_secs_f64();
-    let acked = after.acked() - before.acked();
-    let delivered = after.delivered(&play, &heard) - before.delivered(&play, &heard);
+    let (acked, delivered) = (after.acked - before.acked, after.delivered - before.delivered);
+    let ack_ms = play.acks.percentiles().ok_or(ChatError::Nothing)?;
+    let delivery_ms = match missing.undelivered {
+        0 => Some(play.deliveries.percentiles().ok_or(ChatError::Nothing)?),
+        _ => None,
+    };
     for place in places {
         place.user.client.close().await;
     }
@@ -79,12 +79,31 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
         acked_per_s: per_s(acked, seconds),
         delivered,
         delivered_per_s: per_s(delivered, seconds),
-        ack_ms: acks.percentiles(),
-        delivery_ms: (undelivered == 0).then(|| delivery.percentiles()),
-        undelivered,
+        ack_ms,
+        delivery_ms,
+        undelivered: missing.undelivered,
         cpu_s: after.cpu_since(&before),
         server_rss_bytes,
     })
+}
+
+impl ChatOptions {
+    /// Refuses figures of a server that did not keep up: they would say how long it was measured, or of which
+    /// messages nobody knows.
+    fn judge(&self, at_end: Missing, at_last: Missing) -> Result<(), ChatError> {
+        let Missing { unacked, undelivered } = at_last;
+        if unacked > 0 || self.rate.is_some() && undelivered > 0 {
+            return Err(ChatError::Unfinished { unacked, undelivered, patience_s: PATIENCE.as_secs() });
+        }
+        let Some(rate) = self.rate.map(u64::from) else { return Ok(()) };
+        let backlog_max = (rate / BACKLOG_SHARE_OF_S).max(rate * self.seconds * LATE_MAX_PERCENT / 100);
+        let readers = if self.group { self.readers.unwrap_or(self.users) } else { 1 };
+        let Missing { unacked, undelivered } = at_end;
+        if unacked > backlog_max || undelivered > backlog_max * u64::from(readers) {
+            return Err(ChatError::Backlog { unacked, undelivered });
+        }
+        Ok(())
+    }
 }
 
 /// A user, where he talks, and whether he reads.
@@ -117,10 +136,13 @@ async fn seat(options: &ChatOptions, crowd: &Crowd<'_>) -> Result<Vec<Place>, Cr
 
 /// Everybody who is talking.
 struct Play {
-    senders: Vec<JoinHandle<Result<Latencies, ChatError>>>,
-    listeners: Vec<JoinHandle<Result<Heard, ChatError>>>,
+    talkers: JoinSet<Result<Latencies, ChatError>>,
+    listeners: JoinSet<Result<Latencies, ChatError>>,
+    /// Of those who have ended.
+    acks: Latencies,
+    deliveries: Latencies,
     pacer: Option<Pacer>,
-    acked: HashMap<UserId, Arc<Acked>>,
+    senders: Arc<Senders>,
     ears: Vec<Ear>,
     stop: watch::Sender<bool>,
 }
@@ -130,16 +152,20 @@ struct Ear {
     me: UserId,
     client: Client,
     conversation: ConversationId,
-    handled: Arc<AtomicU64>,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 impl Play {
-    fn start(options: &ChatOptions, stage: &Arc<Stage>, places: &[Place]) -> Self {
+    /// Begins to talk, until `end` if it is an open loop.
+    fn start(options: &ChatOptions, stage: &Arc<Stage>, places: &[Place], end: Instant) -> Self {
+        let senders = places.iter().map(|place| (place.user.id, Progress::default()));
         let mut play = Self {
-            senders: Vec::new(),
-            listeners: Vec::new(),
+            talkers: JoinSet::new(),
+            listeners: JoinSet::new(),
+            acks: Latencies::default(),
+            deliveries: Latencies::default(),
             pacer: None,
-            acked: HashMap::new(),
+            senders: Arc::new(senders.collect()),
             ears: Vec::new(),
             stop: watch::Sender::new(false),
         };
@@ -147,128 +173,114 @@ impl Play {
             play.start_listener(stage, place);
         }
         let mut due = Vec::new();
-        for place in places {
-            let acked = Arc::new(Acked::default());
-            play.acked.insert(place.user.id, Arc::clone(&acked));
-            let (client, conversation) = (place.user.client.clone(), place.conversation);
-            let talker = Talker { stage: Arc::clone(stage), client, conversation, acked };
-            play.senders.push(if options.rate.is_some() {
+        for Place { user, conversation, .. } in places {
+            let (me, client, conversation) = (user.id, user.client.clone(), *conversation);
+            let (stage, senders) = (Arc::clone(stage), Arc::clone(&play.senders));
+            let talker = Talker { stage, client, me, conversation, senders };
+            if options.rate.is_some() {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 due.push(sender);
-                tokio::spawn(talker.open_loop(receiver))
+                play.talkers.spawn(talker.open_loop(receiver));
             } else {
-                tokio::spawn(talker.closed_loop(options.window as usize))
-            });
+                play.talkers.spawn(talker.closed_loop(options.window as usize));
+            }
         }
-        play.pacer = options.rate.map(|rate| {
-            let start = Instant::now();
-            let end = start + WARM_UP + Duration::from_secs(options.seconds);
-            Pacer::start(stage.epoch, (start, end), rate, due)
-        });
+        let start = Instant::now();
+        play.pacer = options.rate.map(|rate| Pacer::start(stage.epoch, (start, end), rate, due));
         play
     }
 
     fn start_listener(&mut self, stage: &Arc<Stage>, place: &Place) {
         let (client, me, conversation) = (place.user.client.clone(), place.user.id, place.conversation);
-        let handled = Arc::new(AtomicU64::new(0));
-        self.ears.push(Ear { me, client: client.clone(), conversation, handled: Arc::clone(&handled) });
-        let (stage, stop) = (Arc::clone(stage), self.stop.subscribe());
-        let listener = Listener { stage, client, me, conversation, handled, stop };
-        self.listeners.push(tokio::spawn(listener.listen()));
+        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        self.ears.push(Ear { me, client: client.clone(), conversation, ledger: Arc::clone(&ledger) });
+        let (stage, senders, stop) = (Arc::clone(stage), Arc::clone(&self.senders), self.stop.subscribe());
+        self.listeners.spawn(Listener { stage, client, me, conversation, senders, ledger, stop }.listen());
     }
 
-    async fn finish_senders(&mut self) -> Result<Latencies, ChatError> {
-        if let Some(pacer) = self.pacer.take() {
-            let (due, sent) = pacer.finish().await;
-            if sent * 100 < due * IN_TIME_MIN_PERCENT {
-                return Err(ChatError::Behind { due, sent });
+    /// Lets them talk until then; whoever fails ends the run.
+    async fn until(&mut self, end: Instant) -> Result<(), ChatError> {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(end.into()) => return Ok(()),
+                Some(ended) = self.talkers.join_next() => self.acks.add(&ended??),
+                Some(ended) = self.listeners.join_next() => self.deliveries.add(&ended??),
             }
         }
-        let mut acks = Latencies::default();
-        let all = async {
-            for sender in self.senders.drain(..) {
-                acks.add(&sender.await??);
-            }
-            Ok::<_, ChatError>(())
+    }
+
+    /// Waits for a while until all is acknowledged and handed over; says what is not.
+    async fn finish(&mut self) -> Result<Missing, ChatError> {
+        let due = match self.pacer.take() {
+            Some(pacer) => pacer.finish().await,
+            None => 0,
         };
-        match tokio::time::timeout(PATIENCE, all).await {
-            Ok(ended) => ended.map(|()| acks),
-            Err(_) => Err(self.unfinished()),
+        let end = Instant::now() + PATIENCE;
+        while !self.talkers.is_empty() && Instant::now() < end {
+            self.until(end.min(Instant::now() + BETWEEN_LOOKS)).await?;
         }
-    }
-
-    /// Lets the listeners read on for a while; says how many deliveries are still due then.
-    async fn wait_for_listeners(&self) -> u64 {
-        let deadline = Instant::now() + PATIENCE;
-        while self.missing() > 0 && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        let late = self.sum(|sender| &sender.late);
+        if late * 100 > due * LATE_MAX_PERCENT {
+            return Err(ChatError::Behind { due, late });
         }
-        self.missing()
-    }
-
-    async fn finish_listeners(&mut self) -> Result<Vec<Heard>, ChatError> {
+        while self.missing().undelivered > 0 && Instant::now() < end + PATIENCE {
+            self.until(Instant::now() + BETWEEN_LOOKS).await?;
+        }
+        let missing = self.missing();
         self.stop.send_replace(true);
-        let mut heard = Vec::with_capacity(self.listeners.len());
-        for listener in self.listeners.drain(..) {
-            heard.push(listener.await??);
+        while let Some(ended) = self.listeners.join_next().await {
+            self.deliveries.add(&ended??);
         }
-        Ok(heard)
+        Ok(missing)
     }
 
-    /// Messages that were acknowledged and have not reached all their readers.
-    fn missing(&self) -> u64 {
-        let sent: u64 = self.acked.values().map(|acked| acked.count.load(Ordering::Acquire)).sum();
-        let own = |me: &UserId| self.acked.get(me).map_or(0, |acked| acked.count.load(Ordering::Acquire));
+    /// Messages that were sent, or due, and are not acknowledged; and deliveries of those that are.
+    fn missing(&self) -> Missing {
+        let acked = self.sum(|sender| &sender.acked);
+        let own = |me: &UserId| self.senders.get(me).map_or(0, |own| own.acked.load(Ordering::Acquire));
         let in_one_group = self.ears.windows(2).all(|pair| pair[0].conversation == pair[1].conversation);
         let due: u64 =
-            if in_one_group { self.ears.iter().map(|ear| sent - own(&ear.me)).sum() } else { sent };
-        let handled: u64 = self.ears.iter().map(|ear| ear.handled.load(Ordering::Acquire)).sum();
-        due.saturating_sub(handled)
+            if in_one_group { self.ears.iter().map(|ear| acked - own(&ear.me)).sum() } else { acked };
+        let handled: u64 = self.ears.iter().map(|ear| lock(&ear.ledger).handled).sum();
+        let sent = self.pacer.as_ref().map_or_else(|| self.sum(|sender| &sender.sent), Pacer::due);
+        Missing { unacked: sent.saturating_sub(acked), undelivered: due.saturating_sub(handled) }
     }
 
-    fn unfinished(&self) -> ChatError {
-        ChatError::Unfinished { missing: self.missing(), patience_s: PATIENCE.as_secs() }
+    fn sum(&self, what: impl Fn(&Progress) -> &AtomicU64) -> u64 {
+        self.senders.values().map(|sender| what(sender).load(Ordering::Acquire)).sum()
     }
+}
+
+/// What has not gone all the way.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    unacked: u64,
+    undelivered: u64,
 }
 
 /// Where everything stands at one moment.
 struct Snapshot {
     at: Instant,
-    acked: HashMap<UserId, (u64, Seq)>,
-    /// How far each listener has committed.
-    committed: Vec<Seq>,
+    acked: u64,
+    /// Messages that had gone all the way by then.
+    delivered: u64,
+    missing: Missing,
     cpu: Option<CpuSeconds>,
 }
 
 impl Snapshot {
     fn take(host: &Host, play: &Play) -> Self {
-        let acked = |(user, acked): (&UserId, &Arc<Acked>)| {
-            let through = Seq::new(acked.through.load(Ordering::Acquire));
-            (*user, (acked.count.load(Ordering::Acquire), through))
+        let delivered = |ear: &Ear| {
+            let committed = ear.client.committed_offset(ear.conversation).unwrap_or(Seq::ZERO);
+            lock(&ear.ledger).settle(committed, &play.senders)
         };
-        let committed = |ear: &Ear| ear.client.committed_offset(ear.conversation).unwrap_or(Seq::ZERO);
         Self {
             at: Instant::now(),
-            acked: play.acked.iter().map(acked).collect(),
-            committed: play.ears.iter().map(committed).collect(),
+            acked: play.sum(|sender| &sender.acked),
+            delivered: play.ears.iter().map(delivered).sum(),
+            missing: play.missing(),
             cpu: cpu(host),
         }
-    }
-
-    fn acked(&self) -> u64 {
-        self.acked.values().map(|(count, _)| count).sum()
-    }
-
-    /// Messages that had gone all the way by then.
-    fn delivered(&self, play: &Play, heard: &[Heard]) -> u64 {
-        let readers = play.ears.iter().zip(&self.committed).zip(heard);
-        let whole = readers.map(|((_, committed), heard)| {
-            let done = |(seq, sender): &&(Seq, UserId)| {
-                seq <= committed && self.acked.get(sender).is_some_and(|(_, through)| seq <= through)
-            };
-            heard.messages.iter().filter(done).count() as u64
-        });
-        whole.sum()
     }
 
     fn cpu_since(&self, before: &Self) -> Option<CpuSeconds> {

@@ -1,8 +1,8 @@
 //! What one user does: send, and read.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use futures_util::{FutureExt, StreamExt};
@@ -11,11 +11,18 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::ChatError;
+use super::ledger::{Ledger, Progress, Senders};
 use crate::crowd::CrowdError;
 use crate::latency::Latencies;
 
 /// Bytes of a message's text. It begins with when it was sent or due.
 const TEXT_BYTES: usize = 100;
+
+/// How late a message may be sent and still count as sent in time: an operating system's turn of another
+/// thread.
+const LATE_MAX_US: u64 = 20_000;
+/// A send that takes longer has waited for room, which the server makes.
+const HELD_UP_US: u64 = 1_000;
 
 /// What all users of a run share.
 #[derive(Debug)]
@@ -53,16 +60,9 @@ fn sent_at_us(text: &str) -> Option<u64> {
 pub(super) struct Talker {
     pub(super) stage: Arc<Stage>,
     pub(super) client: Client,
+    pub(super) me: UserId,
     pub(super) conversation: ConversationId,
-    /// How far its messages are acknowledged.
-    pub(super) acked: Arc<Acked>,
-}
-
-/// How far a sender's messages are acknowledged; they are in order.
-#[derive(Debug, Default)]
-pub(super) struct Acked {
-    pub(super) count: AtomicU64,
-    pub(super) through: AtomicU64,
+    pub(super) senders: Arc<Senders>,
 }
 
 impl Talker {
@@ -92,7 +92,7 @@ impl Talker {
     pub(super) async fn open_loop(self, mut due: UnboundedReceiver<u64>) -> Result<Latencies, ChatError> {
         let mut latencies = Latencies::default();
         let mut waiting: VecDeque<(u64, Sending)> = VecDeque::new();
-        let mut open = true;
+        let (mut open, mut held_up_until_us) = (true, 0);
         while open || !waiting.is_empty() {
             let first = async {
                 match waiting.front_mut() {
@@ -104,8 +104,16 @@ impl Talker {
                 fate = first => self.acked(&mut waiting, fate, &mut latencies)?,
                 next = due.recv(), if open => match next {
                     Some(due_us) => {
-                        let sending = self.send(due_us).await?;
-                        waiting.push_back((due_us, sending));
+                        let began_us = self.stage.now_us();
+                        // What waited behind another one's wait for room is not the generator's fault.
+                        if began_us > due_us + LATE_MAX_US && due_us >= held_up_until_us {
+                            self.count(|progress| &progress.late);
+                        }
+                        waiting.push_back((due_us, self.send(due_us).await?));
+                        let now_us = self.stage.now_us();
+                        if now_us > began_us + HELD_UP_US {
+                            held_up_until_us = now_us;
+                        }
                     }
                     None => open = false,
                 },
@@ -115,7 +123,15 @@ impl Talker {
     }
 
     async fn send(&self, at_us: u64) -> Result<Sending, ChatError> {
-        Ok(self.client.send(self.conversation, content(at_us)).await.map_err(CrowdError::from)?)
+        let sending = self.client.send(self.conversation, content(at_us)).await.map_err(CrowdError::from)?;
+        self.count(|progress| &progress.sent);
+        Ok(sending)
+    }
+
+    fn count(&self, what: impl FnOnce(&Progress) -> &AtomicU64) {
+        if let Some(progress) = self.senders.get(&self.me) {
+            what(progress).fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     async fn take_ack(
@@ -136,8 +152,10 @@ impl Talker {
         latencies: &mut Latencies,
     ) -> Result<(), ChatError> {
         let sent = fate.map_err(CrowdError::from)?;
-        self.acked.through.store(sent.seq.as_u64(), Ordering::Release);
-        self.acked.count.fetch_add(1, Ordering::AcqRel);
+        if let Some(progress) = self.senders.get(&self.me) {
+            progress.through.store(sent.seq.as_u64(), Ordering::Release);
+        }
+        self.count(|progress| &progress.acked);
         if let Some((at_us, _)) = waiting.pop_front()
             && self.stage.counts(at_us)
         {
@@ -153,31 +171,23 @@ pub(super) struct Listener {
     pub(super) client: Client,
     pub(super) me: UserId,
     pub(super) conversation: ConversationId,
-    /// How many messages of others were handled.
-    pub(super) handled: Arc<AtomicU64>,
+    pub(super) senders: Arc<Senders>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
     pub(super) stop: watch::Receiver<bool>,
-}
-
-/// What a listener was handed.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    /// The seqs of others' messages, and who sent them.
-    pub(super) messages: Vec<(Seq, UserId)>,
-    pub(super) latencies: Latencies,
 }
 
 impl Listener {
     /// Reads until it is told to stop.
-    pub(super) async fn listen(mut self) -> Result<Heard, ChatError> {
+    pub(super) async fn listen(mut self) -> Result<Latencies, ChatError> {
         let mut messages = self.client.subscribe(self.conversation);
-        let mut heard = Heard::default();
+        let mut latencies = Latencies::default();
         let mut last = None::<Seq>;
         loop {
             let message = tokio::select! {
                 message = messages.next() => message,
                 _ = self.stop.wait_for(|stop| *stop) => None,
             };
-            let Some(message) = message else { return Ok(heard) };
+            let Some(message) = message else { return Ok(latencies) };
             let seq = message.seq();
             if let Some(last) = last.replace(seq)
                 && seq != last.next()
@@ -189,12 +199,21 @@ impl Listener {
             }
             let Some(at_us) = message.text().as_deref().and_then(sent_at_us) else { continue };
             if self.stage.counts(at_us) {
-                heard.latencies.record(self.stage.now_us().saturating_sub(at_us));
+                latencies.record(self.stage.now_us().saturating_sub(at_us));
             }
-            heard.messages.push((seq, message.sender()));
-            self.handled.fetch_add(1, Ordering::AcqRel);
+            let mut ledger = lock(&self.ledger);
+            if ledger.add(seq, message.sender())
+                && let Some(committed) = self.client.committed_offset(self.conversation)
+            {
+                ledger.settle(committed, &self.senders);
+            }
         }
     }
+}
+
+/// Whoever panics with a ledger in hand ends the run.
+pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,61 +1,85 @@
 //! Where a run's store lives: made for the run, and removed with it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use super::{HostError, StoreKind};
+use sqlx::{Connection, PgConnection};
+use tempfile::TempDir;
+
+use super::{HostError, StoreKind, until_interrupted};
 
 /// An empty store, and a folder for what else a server keeps.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// `sqlite:PATH` or `postgres://…`.
     pub(crate) url: String,
-    pub(crate) folder: PathBuf,
+    folder: TempDir,
     /// The database and the schema in it that is this run's own.
     schema: Option<(String, String)>,
 }
 
 impl Place {
-    pub(crate) async fn make(store: StoreKind) -> Result<Self, HostError> {
-        let run = format!("goim_bench_{}_{}", std::process::id(), rand::random::<u32>());
-        let folder = std::env::temp_dir().join(&run);
-        std::fs::create_dir_all(&folder).map_err(HostError::Folder)?;
+    /// Does some work in a place made for it, which is removed however that ends.
+    pub(crate) async fn with<T, E: From<HostError>>(
+        store: StoreKind,
+        work: impl AsyncFnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let place = Self::make(store).await?;
+        let done = work(&place).await;
+        let removed = place.remove().await;
+        // What failed first is why the other did.
+        let done = done?;
+        removed?;
+        Ok(done)
+    }
+
+    async fn make(store: StoreKind) -> Result<Self, HostError> {
+        let folder = tempfile::Builder::new().prefix("goim_bench_").tempdir();
+        let folder = folder.map_err(|source| HostError::Folder { path: std::env::temp_dir(), source })?;
         let (url, schema) = match store {
-            StoreKind::Sqlite => (format!("sqlite:{}", folder.join("goim.sqlite").display()), None),
+            StoreKind::Sqlite => (format!("sqlite:{}", folder.path().join("goim.sqlite").display()), None),
             StoreKind::Postgres => {
-                let base = postgres_url().ok_or(HostError::NoPostgres)?;
-                execute(&base, format!("CREATE SCHEMA {run}")).await?;
+                let base = postgres_url()?;
+                let schema = format!("goim_bench_{}_{}", std::process::id(), rand::random::<u32>());
+                let connect = async { Ok::<_, HostError>(PgConnection::connect(&base).await?) };
+                execute(&mut until_interrupted(connect).await?, format!("CREATE SCHEMA {schema}")).await?;
                 let separator = if base.contains('?') { '&' } else { '?' };
-                (format!("{base}{separator}options[search_path]={run}"), Some((base, run)))
+                (format!("{base}{separator}options[search_path]={schema}"), Some((base, schema)))
             }
         };
         Ok(Self { url, folder, schema })
     }
 
-    /// Removes it with everything in it.
-    pub(crate) async fn remove(self) -> Result<(), HostError> {
-        // What is left in a temporary folder does no harm.
-        let _ = std::fs::remove_dir_all(&self.folder);
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn remove(self) -> Result<(), HostError> {
         if let Some((base, schema)) = &self.schema {
-            execute(base, format!("DROP SCHEMA {schema} CASCADE")).await?;
+            let mut connection = PgConnection::connect(base).await?;
+            execute(&mut connection, format!("DROP SCHEMA {schema} CASCADE")).await?;
         }
-        Ok(())
+        let path = self.folder.path().to_owned();
+        self.folder.close().map_err(|source| HostError::Folder { path, source })
     }
 }
 
-fn postgres_url() -> Option<String> {
-    if let Ok(url) = std::env::var("DATABASE_URL") {
-        return Some(url);
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/postgres.sh");
-    let output = Command::new(script).arg("url").output().ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+fn postgres_url() -> Result<String, HostError> {
+    let url = if let Ok(url) = std::env::var("DATABASE_URL") {
+        url
+    } else {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/postgres.sh");
+        let output = Command::new(script).arg("url").output().ok();
+        let output = output.filter(|output| output.status.success()).ok_or(HostError::NoPostgres)?;
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    // Not the rest of it, which may hold a password.
+    let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    is_postgres.then_some(url).ok_or(HostError::OtherDatabase)
 }
 
-async fn execute(base: &str, sql: String) -> Result<(), HostError> {
-    use sqlx::Connection;
-    let mut connection = sqlx::PgConnection::connect(base).await?;
+async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), HostError> {
     // The name is made here, of letters, digits and underscores.
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())
 }

@@ -1,15 +1,19 @@
 //! A server of our own in a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use goim_server::{Config, Server};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{ChildStdout, Command};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::issuer;
-use super::place::Place;
-use super::{HostError, hex, unhex};
+use super::{HostError, hex, issuer, unhex};
 
 /// Arguments of the hidden `serve`.
 #[derive(Debug, clap::Args)]
@@ -50,7 +54,9 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Box<dyn std::erro
     config.sequence_users = vec![HEAVY.to_owned()];
     config.external_login = issuer::trusted(&config.data_dir)?;
     let server = Server::start(config).await?;
-    println!("{READY}{} {}", server.quic_addr(), hex(&server.fingerprint()));
+    let ready = format!("{READY}{} {}\n", server.quic_addr(), hex(&server.fingerprint()));
+    // If nobody reads it, the run has ended, and so has standard input.
+    let _ = std::io::stdout().write_all(ready.as_bytes());
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -61,54 +67,73 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Box<dyn std::erro
     Ok(())
 }
 
-/// The process, and where its data are.
+/// The longest that a server may take to serve, and to end.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const END_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The process, which ends with this.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
-    place: Place,
+    pub(super) id: u32,
+    end: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
 }
 
 impl Process {
-    /// Starts it; returns it with its address and fingerprint once it serves.
-    pub(super) fn start(place: Place) -> Result<(Self, String, [u8; 32]), HostError> {
+    /// Starts it; what it says on its standard output tells when it serves. `died` is told when it ends
+    /// without being asked to.
+    pub(super) fn start(
+        store: &str,
+        folder: &Path,
+        died: watch::Sender<bool>,
+    ) -> Result<(Self, ChildStdout), HostError> {
         let program = std::env::current_exe().map_err(HostError::Start)?;
-        let mut child = Command::new(program)
-            .args(["serve", "--store", &place.url, "--data"])
-            .arg(&place.folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(HostError::Start)?;
-        let lines = child.stdout.take().map(BufReader::new).ok_or(HostError::Ended)?.lines();
-        for line in lines.map_while(Result::ok) {
-            let parts = line.strip_prefix(READY).and_then(|ready| ready.split_once(' '));
-            if let Some((address, digits)) = parts {
-                let fingerprint = unhex(digits).ok_or(HostError::BadFingerprint)?;
-                return Ok((Self { child, place }, address.to_owned(), fingerprint));
+        let mut command = Command::new(program);
+        command.args(["serve", "--store", store, "--data"]).arg(folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // Whoever interrupts the run ends us, and we end it.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn().map_err(HostError::Start)?;
+        let id = child.id().ok_or(HostError::Ended)?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().ok_or(HostError::Ended)?;
+        let (end, asked) = oneshot::channel();
+        let ended = tokio::spawn(async move {
+            tokio::select! {
+                _ = child.wait() => {
+                    died.send_replace(true);
+                    return;
+                }
+                _ = asked => drop(stdin),
             }
-        }
-        Err(HostError::Ended)
+            if timeout(END_TIMEOUT, child.wait()).await.is_err() {
+                // However it ends, it is gone.
+                let _ = child.kill().await;
+            }
+        });
+        Ok((Self { id, end, ended }, stdout))
     }
 
     /// Ends it; what it served stays.
-    pub(super) async fn end(mut self) -> Place {
-        drop(self.child.stdin.take());
-        let mut child = self.child;
-        // However it ended, it is gone.
-        let _ = tokio::task::spawn_blocking(move || child.wait()).await;
-        self.place
+    pub(super) async fn end(self) {
+        drop(self.end);
+        // It does not panic.
+        let _ = self.ended.await;
     }
+}
 
-    pub(super) fn store_url(&self) -> &str {
-        &self.place.url
+/// Reads what the process says until it serves; returns its address and fingerprint.
+pub(super) async fn serves(stdout: ChildStdout) -> Result<(String, [u8; 32]), HostError> {
+    let mut lines = BufReader::new(stdout).lines();
+    let end = Instant::now() + START_TIMEOUT;
+    while let Some(line) =
+        timeout_at(end, lines.next_line()).await.map_err(|_| HostError::Silent)?.map_err(HostError::Start)?
+    {
+        let parts = line.strip_prefix(READY).and_then(|ready| ready.split_once(' '));
+        if let Some((address, digits)) = parts {
+            return Ok((address.to_owned(), unhex(digits).ok_or(HostError::BadFingerprint)?));
+        }
     }
-
-    pub(super) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Ends it, and removes its data.
-    pub(super) async fn stop(self) -> Result<(), HostError> {
-        self.end().await.remove().await
-    }
+    Err(HostError::Ended)
 }

@@ -34,7 +34,7 @@ pub(crate) struct ReplayOptions {
 /// What can go wrong apart from checks that fail.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReplayError {
-    #[error("cannot read {path}: {source}")]
+    #[error("{path} cannot be read")]
     File {
         path: PathBuf,
         #[source]
@@ -59,18 +59,24 @@ pub(crate) async fn run(options: &ReplayOptions) -> Result<Report, ReplayError> 
         }
         scripts.push((path, script));
     }
-    let host = Host::open(&options.host).await?;
+    Host::with(&options.host, async |host| play(host, options, &scripts).await).await
+}
+
+async fn play(
+    host: &Host,
+    options: &ReplayOptions,
+    scripts: &[(&PathBuf, irc::Script)],
+) -> Result<Report, ReplayError> {
     let bar = progress_bar(scripts.iter().map(|(_, script)| script.steps.len() as u64).sum(), options.json);
     let mut report = Report::default();
     for (place, (path, script)) in scripts.iter().enumerate() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         bar.set_message(name.clone());
-        let done = channel::replay(&host, place, script, options.rate, &bar).await?;
+        let done = channel::replay(host, place, script, options.rate, &bar).await?;
         report.add(&name, done, &script.skipped);
     }
     bar.finish_and_clear();
     report.server_rss_bytes = host.rss_bytes();
-    host.stop().await?;
     Ok(report)
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::channel::Done;
 use crate::irc::Skipped;
-use crate::latency::{Latencies, Percentiles, per_s};
+use crate::latency::{Latencies, Percentiles, per_s, row_of};
 
 /// The whole run.
 #[derive(Debug, Default, Serialize)]
@@ -18,8 +18,9 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     pub(crate) messages_per_s: f64,
     pub(crate) deliveries_per_s: f64,
-    pub(crate) ack_ms: Percentiles,
-    pub(crate) delivery_ms: Percentiles,
+    /// Absent if there was none, like the next one.
+    pub(crate) ack_ms: Option<Percentiles>,
+    pub(crate) delivery_ms: Option<Percentiles>,
     pub(crate) server_rss_bytes: Option<u64>,
     pub(crate) skipped: Skipped,
     pub(crate) failed_checks: u64,
@@ -57,8 +58,8 @@ impl fmt::Display for Report {
         row(f, "deliveries", format!("{} ({:.0}/s)", self.deliveries, self.deliveries_per_s))?;
         row(f, "seconds", format!("{:.2}", self.seconds))?;
         row(f, "", Percentiles::header())?;
-        row(f, "ack ms", self.ack_ms.row())?;
-        row(f, "delivery ms", self.delivery_ms.row())?;
+        row(f, "ack ms", row_of(self.ack_ms.as_ref()))?;
+        row(f, "delivery ms", row_of(self.delivery_ms.as_ref()))?;
         let rss = self.server_rss_bytes.map(|bytes| format!("{} MiB", bytes >> 20));
         row(f, "server memory", rss.unwrap_or_else(|| "not ours to read".to_owned()))?;
         let s = &self.skipped;

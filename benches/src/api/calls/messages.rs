@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
         let text = logs::words(&mut w.random);
         Call::SearchMessages(search(text.split(' ').next().unwrap_or_default()))
     }),
-    plain("SearchMessages", "FoundMessages", "a word that nobody wrote, anywhere", Heavy, |w| Call::SearchMessages(search(&w.name("quux")))),
+    plain("SearchMessages", "FoundMessages", "a word that nobody wrote, anywhere", Heavy, |w| Call::SearchMessages(search(&w.name("quux")))).finding_nothing(),
     plain("Commit", "Committed", "50 offsets; gathered for 20 ms", Heavy, |w| Call::Commit(commit(w))),
     plain("MarkRead", "Done", "", Heavy, |w| Call::MarkRead(position(w))),
     prepared("Edit", "Sent", "", Heavy, |w| Box::pin(async {

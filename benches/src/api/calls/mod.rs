@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) what: &'static str,
     by: Who,
     make: Make,
+    /// An answer that holds nothing is the right one.
+    finds_nothing: bool,
 }
 
 /// How a call is made. What it takes to get there is not measured.
@@ -42,7 +44,7 @@ const fn plain(
     by: Who,
     make: fn(&mut World) -> Call,
 ) -> Row {
-    Row { call, reply, what, by, make: Make::Plain(make) }
+    Row { call, reply, what, by, make: Make::Plain(make), finds_nothing: false }
 }
 
 const fn prepared(
@@ -52,7 +54,7 @@ const fn prepared(
     by: Who,
     make: for<'a> fn(&'a mut World) -> Prepared<'a>,
 ) -> Row {
-    Row { call, reply, what, by, make: Make::Prepared(make) }
+    Row { call, reply, what, by, make: Make::Prepared(make), finds_nothing: false }
 }
 
 /// Every call that is one request and one answer.
@@ -61,6 +63,10 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 impl Row {
+    const fn finding_nothing(self) -> Self {
+        Self { finds_nothing: true, ..self }
+    }
+
     /// Makes the call so often.
     pub(super) async fn measure(&self, world: &mut World, times: u32) -> Result<Latencies, ApiError> {
         let mut latencies = Latencies::default();
@@ -82,7 +88,7 @@ impl Row {
             if name(reply.code(), Reply::<bytes::Bytes>::CODES) != self.reply {
                 return Err(ApiError::Unexpected(self.reply));
             }
-            if is_empty(&reply) {
+            if is_empty(&reply) != self.finds_nothing {
                 return Err(ApiError::Nothing(self.call));
             }
             latencies.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
@@ -108,6 +114,7 @@ fn is_empty(reply: &Reply) -> bool {
         Reply::Members(page) => page.members.is_empty(),
         Reply::Applications(page) => page.applications.is_empty(),
         Reply::Heads(list) => list.items.is_empty(),
+        Reply::FoundMessages(page) => page.messages.is_empty(),
         Reply::Pulled(page) => page.entries.is_empty(),
         Reply::History(page) => page.entries.is_empty(),
         // What is refused is not committed.
