@@ -76,8 +76,8 @@ pub trait Friends: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooMany`](super::StoreError::TooMany) if one of the two would have more friends than
-    /// this.
+    /// [`StoreError::TooMany`](super::StoreError::TooMany) if the two were not friends yet and one of
+    /// them would have more than this.
     async fn answer_friend(
         &self,
         user: UserId,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use goim_core::{ConversationId, UserId};
+use goim_proto::RequestState;
 use goim_server::store::{BotOwner, EntryKind, Notice, OpenLimit, Store, StoreError, StoreResult};
 
 use crate::backend::Backend;
@@ -79,6 +80,25 @@ async fn friends(store: &Arc<dyn Store>) {
     assert!(store.answer_friend(anna, *left, true, &notice(), MOST, 3).await.expect("there is room"));
 }
 
+/// Whoever has more friends than he may by now, for he was allowed more, adds none by accepting one of
+/// them.
+async fn friends_already(backend: &Backend) {
+    let store = backend.open().await;
+    let (anna, others) = people(&store).await;
+    let accept = async |other, most| {
+        store.request_friend(other, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.answer_friend(anna, other, true, &notice(), most, 2).await
+    };
+    for other in &others[..2] {
+        assert!(accept(*other, 2).await.expect("there is room"));
+    }
+    backend.raw().await.execute("UPDATE friend_requests SET state = 1").await;
+    assert!(store.answer_friend(anna, others[0], true, &notice(), 1, 3).await.expect("one more is no more"));
+    assert!(matches!(accept(others[2], 1).await, Err(StoreError::TooMany)));
+    let sent = store.friend_requests(others[0], true, u64::MAX, 10).await.expect("requests");
+    assert_eq!(sent[0].state, RequestState::Accepted);
+}
+
 async fn blocks(store: &Arc<dyn Store>) {
     let (anna, others) = people(store).await;
     let set = |other: UserId, block| {
@@ -136,4 +156,5 @@ async fn limits(backend: &Backend) {
 
 on_both_stores! {
     super::limits as a_user_has_so_much_and_no_more_by_wanting_it_at_once,
+    super::friends_already as who_has_too_many_friends_adds_none_by_accepting_one_of_them,
 }

@@ -53,15 +53,15 @@ macro_rules! friends {
                 Ok(())
             }
 
-            /// Makes two users friends who may be already: the lesser id first, so that two who accept each
-            /// other at once do not wait for each other in a circle.
+            /// Makes two users friends; whether they were not yet. The lesser id comes first, so that two who
+            /// accept each other at once do not wait for each other in a circle.
             async fn befriend(
                 connection: &mut $connection,
                 one: goim_core::UserId,
                 other: goim_core::UserId,
                 now_ms: u64,
-            ) -> Result<(), sqlx::Error> {
-                sqlx::query(
+            ) -> Result<bool, sqlx::Error> {
+                let made = sqlx::query(
                     "INSERT INTO friends (user_id, friend_id, since) VALUES ($1, $2, $3), ($2, $1, $3) \
                      ON CONFLICT (user_id, friend_id) DO NOTHING",
                 )
@@ -70,7 +70,7 @@ macro_rules! friends {
                 .bind($crate::store::shared::rows::column(now_ms))
                 .execute(connection)
                 .await?;
-                Ok(())
+                Ok(made.rows_affected() > 0)
             }
         }
 
@@ -203,8 +203,7 @@ macro_rules! friends {
                 if !answered.contains(&(from.as_i64(),)) {
                     return Ok(false);
                 }
-                if accept {
-                    Self::befriend(&mut transaction, user, from, now_ms).await?;
+                if accept && Self::befriend(&mut transaction, user, from, now_ms).await? {
                     for one in both {
                         let friends = "SELECT count(*) FROM friends WHERE user_id = $1";
                         if Self::count(&mut transaction, friends, one).await? > friends_max {
