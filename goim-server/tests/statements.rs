@@ -129,8 +129,8 @@ async fn friends(backend: &Backend) {
     for n in 0..30 {
         let other = person(&store, &format!("other {n}")).await;
         store.request_friend(other, user, "", None, OpenLimit::NONE, 1).await.unwrap();
-        store.answer_friend(user, other, true, &notice, u64::MAX, 1).await.unwrap();
         store.request_friend(user, other, "", None, OpenLimit::NONE, 1).await.unwrap();
+        store.answer_friend(user, other, true, &notice, u64::MAX, 1).await.unwrap();
         store.set_block(other, user, true, u64::MAX).await.unwrap();
         store.set_block(user, person(&store, &format!("blocked {n}")).await, true, u64::MAX).await.unwrap();
     }

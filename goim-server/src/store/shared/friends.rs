@@ -140,6 +140,7 @@ macro_rules! friends {
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                // Whoever makes the two friends holds this lock too.
                 Self::lock_user(&mut transaction, from).await?;
                 sqlx::query("DELETE FROM friend_requests WHERE from_user = $1 AND to_user = $2 AND state <> 1")
                     .bind(from.as_i64())
@@ -147,7 +148,9 @@ macro_rules! friends {
                     .execute(&mut *transaction)
                     .await?;
                 let kept = sqlx::query(
-                    "INSERT INTO friend_requests (from_user, to_user, greeting, at) VALUES ($1, $2, $3, $4) \
+                    "INSERT INTO friend_requests (from_user, to_user, greeting, at) \
+                     SELECT $1, $2, $3, $4 WHERE NOT EXISTS \
+                         (SELECT 1 FROM friends WHERE user_id = $1 AND friend_id = $2) \
                      ON CONFLICT (from_user, to_user) DO NOTHING",
                 )
                 .bind(from.as_i64())
