@@ -147,6 +147,19 @@ async fn muted_again(backend: &Backend) {
     }
 }
 
+/// Offers an entry to a committer and waits for its fate.
+async fn offer(
+    committer: &Committer,
+    conversation: ConversationId,
+    sender: UserId,
+    entry: EntryDraft,
+) -> Outcome {
+    let (device, client_msg_id) = (DeviceId::new(1), new_id());
+    let (ticket, after, retry, epoch) = ((), None, true, AS_SERVED);
+    let offer = Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry };
+    committer.offer(offer).await.await
+}
+
 /// A committer that knew an application as it was lets nobody in by one that was rejected or is used
 /// up, and knows of the next one.
 async fn admissions(backend: &Backend) {
@@ -157,20 +170,7 @@ async fn admissions(backend: &Backend) {
     let committer = Committer::start(Arc::clone(&store), Faults::NONE);
     let act = async |sender, kind, effect| {
         let entry = EntryDraft { kind: EntryKind(kind), body: Bytes::new(), effect };
-        let (device, client_msg_id) = (DeviceId::new(1), new_id());
-        let (ticket, after, retry) = ((), None, true);
-        let offer = Offer {
-            ticket,
-            conversation,
-            sender,
-            device,
-            client_msg_id,
-            after,
-            retry,
-            epoch: AS_SERVED,
-            entry,
-        };
-        committer.offer(offer).await.await
+        offer(&committer, conversation, sender, entry).await
     };
     let admit = async || act(owner, 33, Effect::Admit { user: applicant }).await;
     // It looks at him, and remembers what it saw.
@@ -210,6 +210,33 @@ async fn admissions(backend: &Backend) {
     assert!(matches!(admit().await, Outcome::Committed { .. }));
     let members = store.group(conversation, owner).await.expect("an answer").expect("a group").members;
     assert_eq!(members, 2);
+    committer.stop().await;
+}
+
+/// Whoever is added while he applies has no application open, whichever comes first; nor has he who was
+/// looked at before that and applies after it.
+async fn applied_while_added(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(2);
+    let [owner, applicant] = users[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &[owner]).await;
+    let committer = Committer::start(Arc::clone(&store), Faults::NONE);
+    let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
+    let apply = async || {
+        let applied = store.apply_to_group(conversation, applicant, "", &notice, OpenLimit::NONE, 1);
+        applied.await.expect("an answer");
+    };
+    let applies = async || store.applies(conversation, applicant).await.expect("an answer");
+    for _ in 0..30 {
+        let ((), added) =
+            tokio::join!(apply(), offer(&committer, conversation, owner, addition(&[applicant])));
+        assert!(matches!(added, Outcome::Committed { .. }), "{added:?}");
+        assert!(!applies().await, "at once");
+        apply().await;
+        assert!(!applies().await, "too late");
+        let removed = offer(&committer, conversation, owner, removal(applicant)).await;
+        assert!(matches!(removed, Outcome::Committed { .. }), "{removed:?}");
+    }
     committer.stop().await;
 }
 
@@ -263,5 +290,6 @@ on_both_stores! {
     super::history as g9_a_history_from_the_start_is_read_up_to_the_removal,
     super::muted_again as g9_a_mute_outlives_leaving_and_coming_back,
     super::admissions as g9_nobody_is_let_in_by_an_application_that_is_not_open,
+    super::applied_while_added as a_member_has_no_application_open_whoever_added_him_meanwhile,
     super::applications as an_application_is_open_once_and_accepted_by_joining,
 }
