@@ -6,10 +6,10 @@ use bytes::Bytes;
 use goim_core::lane::AppendResult;
 use goim_core::{Seq, UserId};
 use goim_proto::{Audience, RequestState, SettingsUpdate};
-use goim_server::store::{EntryKind, Notice, OpenLimit, Store};
+use goim_server::store::{EntryKind, Notice, Store};
 
 use crate::backend::Backend;
-use crate::fixtures::{asked_for, batch, bots_of, new_id, text};
+use crate::fixtures::{ANY_NUMBER, asked_for, batch, bots_of, new_id, text};
 use crate::on_both_stores;
 
 async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
@@ -31,10 +31,7 @@ async fn requests(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
     let ask = async |greeting: &str| {
-        store
-            .request_friend(anna, bert, greeting, Some(&notice(66)), OpenLimit::NONE, 5)
-            .await
-            .expect("asked");
+        store.request_friend(anna, bert, greeting, Some(&notice(66)), ANY_NUMBER, 5).await.expect("asked");
     };
     tokio::join!(ask("hi"), ask("hi"), ask("hi"), ask("hi"));
     assert_eq!(owed(&store).await, [(bert, anna, 66)], "asked at once, it is one request");
@@ -67,8 +64,8 @@ async fn requests(backend: &Backend) {
 async fn crossed(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
-    store.request_friend(anna, bert, "", Some(&notice(66)), OpenLimit::NONE, 1).await.expect("asked");
-    store.request_friend(bert, anna, "", Some(&notice(66)), OpenLimit::NONE, 1).await.expect("asked");
+    store.request_friend(anna, bert, "", Some(&notice(66)), ANY_NUMBER, 1).await.expect("asked");
+    store.request_friend(bert, anna, "", Some(&notice(66)), ANY_NUMBER, 1).await.expect("asked");
     assert!(store.answer_friend(bert, anna, true, &notice(67), u64::MAX, 2).await.expect("an answer"));
     for user in [anna, bert] {
         let sent = store.friend_requests(user, true, u64::MAX, 10).await.expect("requests");
@@ -83,8 +80,8 @@ async fn accepted_at_once(backend: &Backend) {
     for round in 0..30 {
         let (anna, bert) =
             (person(&store, &format!("a{round}")).await, person(&store, &format!("b{round}")).await);
-        store.request_friend(anna, bert, "", None, OpenLimit::NONE, 1).await.expect("asked");
-        store.request_friend(bert, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.request_friend(anna, bert, "", None, ANY_NUMBER, 1).await.expect("asked");
+        store.request_friend(bert, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
         let accept = |user, from| {
             let store = Arc::clone(&store);
             tokio::spawn(async move { store.answer_friend(user, from, true, &notice(67), u64::MAX, 2).await })
@@ -106,7 +103,7 @@ async fn asked_too_late(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
     let ask = async |from, to| {
-        store.request_friend(from, to, "", Some(&notice(66)), OpenLimit::NONE, 1).await.expect("an answer");
+        store.request_friend(from, to, "", Some(&notice(66)), ANY_NUMBER, 1).await.expect("an answer");
     };
     let accept =
         async || store.answer_friend(anna, bert, true, &notice(67), u64::MAX, 2).await.expect("an answer");
@@ -131,10 +128,10 @@ async fn asked_while_accepted(backend: &Backend) {
     for round in 0..30 {
         let (anna, bert) =
             (person(&store, &format!("a{round}")).await, person(&store, &format!("b{round}")).await);
-        store.request_friend(bert, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.request_friend(bert, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
         let ask = |from, to| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.request_friend(from, to, "", None, OpenLimit::NONE, 2).await })
+            tokio::spawn(async move { store.request_friend(from, to, "", None, ANY_NUMBER, 2).await })
         };
         let accept = {
             let store = Arc::clone(&store);
@@ -161,7 +158,7 @@ async fn lists(backend: &Backend) {
     let mut others = Vec::new();
     for n in 0..5 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, anna, &n.to_string(), None, OpenLimit::NONE, n).await.expect("asked");
+        store.request_friend(other, anna, &n.to_string(), None, ANY_NUMBER, n).await.expect("asked");
         others.push(other);
     }
     assert_eq!(owed(&store).await, [], "no notice, nothing owed");
@@ -221,7 +218,7 @@ async fn blocks(backend: &Backend) {
     let mut others = Vec::new();
     for n in 0..4 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.request_friend(other, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
         store.set_block(anna, other, true, u64::MAX).await.expect("blocked");
         others.push(other);
     }
@@ -304,7 +301,7 @@ async fn additions(backend: &Backend) {
         assert!(refused(bert, &[other, user]).await);
     }
     assert!(!refused(anna, &[bot]).await && !refused(bot, &[anna]).await, "owner and bot");
-    store.request_friend(bert, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+    store.request_friend(bert, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
     assert!(store.answer_friend(anna, bert, true, &notice(67), u64::MAX, 1).await.expect("an answer"));
     assert!(!refused(bert, &[anna]).await, "a friend");
     store.set_block(anna, bert, true, u64::MAX).await.expect("blocked");

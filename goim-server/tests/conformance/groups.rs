@@ -7,12 +7,14 @@ use goim_core::lane::{AppendResult, Offer};
 use goim_core::{ConversationId, DeviceId, Seq, UserId};
 use goim_proto::{GroupChange, HistoryFrom, JoinPolicy, RequestState, Role};
 use goim_server::Refusal;
-use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, Notice, OpenLimit, Store};
+use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, Notice, Store};
 
 use crate::backend::Backend;
 use crate::committer::{Committer, Outcome};
 use crate::faults::Faults;
-use crate::fixtures::{AS_SERVED, addition, append, asked_for, batch, group, new_id, removal, text, users};
+use crate::fixtures::{
+    ANY_NUMBER, AS_SERVED, addition, append, asked_for, batch, group, new_id, removal, text, users,
+};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
 
@@ -84,7 +86,7 @@ async fn effects(backend: &Backend) {
     assert!(!store.group(conversation, one).await.expect("an answer").expect("a group").dismissed);
     let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
     let stranger = UserId::new(7);
-    store.apply_to_group(conversation, stranger, "", &notice, OpenLimit::NONE, 1).await.expect("applied");
+    store.apply_to_group(conversation, stranger, "", &notice, ANY_NUMBER, 1).await.expect("applied");
     let last = [Effect::Transfer { to: one }, Effect::Dismiss];
     let entries =
         last.map(|effect| (new_id(), EntryDraft { kind: EntryKind(42), body: Bytes::new(), effect }));
@@ -179,10 +181,7 @@ async fn admissions(backend: &Backend) {
     };
     let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
     let apply = async || {
-        store
-            .apply_to_group(conversation, applicant, "", &notice, OpenLimit::NONE, 1)
-            .await
-            .expect("applied");
+        store.apply_to_group(conversation, applicant, "", &notice, ANY_NUMBER, 1).await.expect("applied");
     };
     let reject = async || {
         store.reject_application(conversation, applicant, owner, &notice, 1).await.expect("an answer")
@@ -223,7 +222,7 @@ async fn applied_while_added(backend: &Backend) {
     let committer = Committer::start(Arc::clone(&store), Faults::NONE);
     let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
     let apply = async || {
-        let applied = store.apply_to_group(conversation, applicant, "", &notice, OpenLimit::NONE, 1);
+        let applied = store.apply_to_group(conversation, applicant, "", &notice, ANY_NUMBER, 1);
         applied.await.expect("an answer");
     };
     let applies = async || store.applies(conversation, applicant).await.expect("an answer");
@@ -255,7 +254,7 @@ async fn applications(backend: &Backend) {
     let notice = |kind| Notice { kind: EntryKind(kind), body: Bytes::from_static(b"notice") };
     let apply = async || {
         store
-            .apply_to_group(conversation, applicant, "please", &notice(68), OpenLimit::NONE, 5)
+            .apply_to_group(conversation, applicant, "please", &notice(68), ANY_NUMBER, 5)
             .await
             .expect("applied");
     };

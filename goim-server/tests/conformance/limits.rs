@@ -8,7 +8,7 @@ use goim_proto::RequestState;
 use goim_server::store::{BotOwner, EntryKind, Notice, OpenLimit, Store, StoreError, StoreResult};
 
 use crate::backend::Backend;
-use crate::fixtures::new_id;
+use crate::fixtures::{ANY_NUMBER, new_id};
 use crate::on_both_stores;
 
 /// So much may be had.
@@ -62,7 +62,7 @@ async fn friends(store: &Arc<dyn Store>) {
     let (anna, others) = people(store).await;
     for other in &others {
         for (from, to) in [(anna, *other), (*other, anna)] {
-            store.request_friend(from, to, "", None, OpenLimit::NONE, 1).await.expect("asked");
+            store.request_friend(from, to, "", None, ANY_NUMBER, 1).await.expect("asked");
         }
     }
     // She accepts some, some accept her.
@@ -86,7 +86,7 @@ async fn friends_already(backend: &Backend) {
     let store = backend.open().await;
     let (anna, others) = people(&store).await;
     let accept = async |other, most| {
-        store.request_friend(other, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.request_friend(other, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
         store.answer_friend(anna, other, true, &notice(), most, 2).await
     };
     for other in &others[..2] {
