@@ -134,7 +134,8 @@ pub struct Limits {
     pub msg_box_bytes_max: usize,
     /// Members of a group.
     pub group_members_max: usize,
-    /// Conversations that one user is a member of, whoever let him in; his inbox is one.
+    /// Conversations that one user is a member of, whoever let him in; his inbox is one. It is looked at
+    /// before he is let in: those who do that at the same moment may pass it by as many as they are.
     pub conversations_per_user_max: usize,
     /// Friends of one user, and likewise users whom he blocks.
     pub friends_max: u64,

@@ -29,6 +29,8 @@ use tracing::{Event, Metadata, Subscriber, span};
 
 /// Where sqlx tells of each statement.
 const STATEMENTS: &str = "sqlx::query";
+/// As many open requests and applications as one likes.
+const ANY_NUMBER: OpenLimit = OpenLimit { most: u64::MAX, after_ms: 0 };
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts statements.
@@ -128,9 +130,9 @@ async fn friends(backend: &Backend) {
     let notice = Notice { kind: EntryKind(66), body: bytes::Bytes::new() };
     for n in 0..30 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, user, "", None, OpenLimit::NONE, 1).await.unwrap();
+        store.request_friend(other, user, "", None, ANY_NUMBER, 1).await.unwrap();
+        store.request_friend(user, other, "", None, ANY_NUMBER, 1).await.unwrap();
         store.answer_friend(user, other, true, &notice, u64::MAX, 1).await.unwrap();
-        store.request_friend(user, other, "", None, OpenLimit::NONE, 1).await.unwrap();
         store.set_block(other, user, true, u64::MAX).await.unwrap();
         store.set_block(user, person(&store, &format!("blocked {n}")).await, true, u64::MAX).await.unwrap();
     }
@@ -322,11 +324,8 @@ async fn applications(backend: &Backend) {
     let (group, notice) = (ConversationId::new(7), Notice { kind: EntryKind(68), body: bytes::Bytes::new() });
     let user = person(&store, "user").await;
     for n in 0..30 {
-        store.apply_to_group(group, UserId::new(1_000 + n), "", &notice, OpenLimit::NONE, 1).await.unwrap();
-        store
-            .apply_to_group(ConversationId::new(100 + n), user, "", &notice, OpenLimit::NONE, 1)
-            .await
-            .unwrap();
+        store.apply_to_group(group, UserId::new(1_000 + n), "", &notice, ANY_NUMBER, 1).await.unwrap();
+        store.apply_to_group(ConversationId::new(100 + n), user, "", &notice, ANY_NUMBER, 1).await.unwrap();
     }
     for which in [Applications::To(group), Applications::Of(user)] {
         assert_constant!(
@@ -346,7 +345,7 @@ async fn presence(backend: &Backend) {
     let (mut friends, mut devices) = (Vec::new(), Vec::new());
     for n in 0..30 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, user, "", None, OpenLimit::NONE, 1).await.unwrap();
+        store.request_friend(other, user, "", None, ANY_NUMBER, 1).await.unwrap();
         store.answer_friend(user, other, true, &notice, u64::MAX, 1).await.unwrap();
         devices.push(store.create_device(other, "phone", 1).await.unwrap());
         friends.push(other);

@@ -56,7 +56,8 @@ pub trait Friends: Send + Sync {
     /// audience that he chose for it.
     async fn keeps_out_of_groups(&self, user: UserId, added: &[UserId]) -> StoreResult<bool>;
 
-    /// Keeps a request unless one is open, and owes the notice to `to`, if there is one.
+    /// Keeps a request unless one is open or the two are friends, and owes the notice to `to`, if there is
+    /// one.
     ///
     /// # Errors
     ///
@@ -76,8 +77,8 @@ pub trait Friends: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooMany`](super::StoreError::TooMany) if one of the two would have more friends than
-    /// this.
+    /// [`StoreError::TooMany`](super::StoreError::TooMany) if the two were not friends yet and one of
+    /// them would have more than this.
     async fn answer_friend(
         &self,
         user: UserId,

@@ -21,8 +21,3 @@ pub struct OpenLimit {
     /// What was sent up to this time, in milliseconds since the Unix epoch, does not count.
     pub after_ms: u64,
 }
-
-impl OpenLimit {
-    /// No limit.
-    pub const NONE: Self = Self { most: u64::MAX, after_ms: 0 };
-}

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use goim_core::lane::{AppendResult, Batch, Expect, Lane, LaneLimits, Offer, Row};
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Epoch, Seq, Time, UserId};
 use goim_proto::{Content, ConversationKind, Role};
-use goim_server::store::{BotOwner, Effect, EntryBatch, EntryDraft, EntryKind, Load, NewConversation, Store};
+use goim_server::store::{
+    BotOwner, Effect, EntryBatch, EntryDraft, EntryKind, Load, NewConversation, OpenLimit, Store,
+};
 use goim_server::{ChatRules, Limits};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -28,6 +30,9 @@ pub(crate) fn new_id() -> ClientMsgId {
 pub(crate) fn bots_of(user: UserId) -> BotOwner {
     BotOwner { user, bots_max: u64::MAX }
 }
+
+/// As many open requests and applications as one likes.
+pub(crate) const ANY_NUMBER: OpenLimit = OpenLimit { most: u64::MAX, after_ms: 0 };
 
 pub(crate) fn text(text: &str) -> EntryDraft {
     EntryDraft { kind: EntryKind(1), body: Content::text(text).encode(), effect: Effect::None }

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use goim_core::lane::AppendResult;
 use goim_core::{Seq, UserId};
 use goim_proto::{Audience, RequestState, SettingsUpdate};
-use goim_server::store::{EntryKind, Notice, OpenLimit, Store};
+use goim_server::store::{EntryKind, Notice, Store};
 
 use crate::backend::Backend;
-use crate::fixtures::{asked_for, batch, bots_of, new_id, text};
+use crate::fixtures::{ANY_NUMBER, asked_for, batch, bots_of, new_id, text};
 use crate::on_both_stores;
 
 async fn person(store: &Arc<dyn Store>, name: &str) -> UserId {
@@ -31,10 +31,7 @@ async fn requests(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
     let ask = async |greeting: &str| {
-        store
-            .request_friend(anna, bert, greeting, Some(&notice(66)), OpenLimit::NONE, 5)
-            .await
-            .expect("asked");
+        store.request_friend(anna, bert, greeting, Some(&notice(66)), ANY_NUMBER, 5).await.expect("asked");
     };
     tokio::join!(ask("hi"), ask("hi"), ask("hi"), ask("hi"));
     assert_eq!(owed(&store).await, [(bert, anna, 66)], "asked at once, it is one request");
@@ -67,8 +64,8 @@ async fn requests(backend: &Backend) {
 async fn crossed(backend: &Backend) {
     let store = backend.open().await;
     let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
-    store.request_friend(anna, bert, "", Some(&notice(66)), OpenLimit::NONE, 1).await.expect("asked");
-    store.request_friend(bert, anna, "", Some(&notice(66)), OpenLimit::NONE, 1).await.expect("asked");
+    store.request_friend(anna, bert, "", Some(&notice(66)), ANY_NUMBER, 1).await.expect("asked");
+    store.request_friend(bert, anna, "", Some(&notice(66)), ANY_NUMBER, 1).await.expect("asked");
     assert!(store.answer_friend(bert, anna, true, &notice(67), u64::MAX, 2).await.expect("an answer"));
     for user in [anna, bert] {
         let sent = store.friend_requests(user, true, u64::MAX, 10).await.expect("requests");
@@ -83,8 +80,8 @@ async fn accepted_at_once(backend: &Backend) {
     for round in 0..30 {
         let (anna, bert) =
             (person(&store, &format!("a{round}")).await, person(&store, &format!("b{round}")).await);
-        store.request_friend(anna, bert, "", None, OpenLimit::NONE, 1).await.expect("asked");
-        store.request_friend(bert, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.request_friend(anna, bert, "", None, ANY_NUMBER, 1).await.expect("asked");
+        store.request_friend(bert, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
         let accept = |user, from| {
             let store = Arc::clone(&store);
             tokio::spawn(async move { store.answer_friend(user, from, true, &notice(67), u64::MAX, 2).await })
@@ -101,13 +98,67 @@ async fn accepted_at_once(backend: &Backend) {
     }
 }
 
+/// A request of somebody who was no friend yet when he was looked at.
+async fn asked_too_late(backend: &Backend) {
+    let store = backend.open().await;
+    let (anna, bert) = (person(&store, "anna").await, person(&store, "bert").await);
+    let ask = async |from, to| {
+        store.request_friend(from, to, "", Some(&notice(66)), ANY_NUMBER, 1).await.expect("an answer");
+    };
+    let accept =
+        async || store.answer_friend(anna, bert, true, &notice(67), u64::MAX, 2).await.expect("an answer");
+    ask(bert, anna).await;
+    assert!(accept().await);
+    let told = owed(&store).await;
+    for (from, to) in [(anna, bert), (bert, anna)] {
+        ask(from, to).await;
+        nothing_open(&store, from, to).await;
+    }
+    assert_eq!(owed(&store).await, told);
+    let sent = store.friend_requests(bert, true, u64::MAX, 10).await.expect("requests");
+    assert_eq!(sent[0].state, RequestState::Accepted, "what came of his first one is kept");
+    assert!(store.delete_friend(anna, bert).await.expect("an answer"));
+    ask(bert, anna).await;
+    assert!(accept().await, "they may be friends again");
+}
+
+/// Who accepts while both of the two ask once more leaves no request between friends.
+async fn asked_while_accepted(backend: &Backend) {
+    let store = backend.open().await;
+    for round in 0..30 {
+        let (anna, bert) =
+            (person(&store, &format!("a{round}")).await, person(&store, &format!("b{round}")).await);
+        store.request_friend(bert, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
+        let ask = |from, to| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.request_friend(from, to, "", None, ANY_NUMBER, 2).await })
+        };
+        let accept = {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.answer_friend(anna, bert, true, &notice(67), u64::MAX, 3).await })
+        };
+        let (one, other) = (ask(anna, bert), ask(bert, anna));
+        assert!(accept.await.expect("an end").expect("no deadlock"));
+        for asked in [one, other] {
+            asked.await.expect("an end").expect("no deadlock");
+        }
+        nothing_open(&store, anna, bert).await;
+    }
+}
+
+/// Two are friends, and no request of one to the other is open.
+async fn nothing_open(store: &Arc<dyn Store>, one: UserId, other: UserId) {
+    let relation = store.relation(one, other).await.expect("an answer").expect("a user");
+    assert!(relation.friends && !relation.asked && !relation.is_asked, "{relation:?}");
+}
+
 async fn lists(backend: &Backend) {
     let store = backend.open().await;
     let anna = person(&store, "anna").await;
     let mut others = Vec::new();
     for n in 0..5 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, anna, &n.to_string(), None, OpenLimit::NONE, n).await.expect("asked");
+        store.request_friend(other, anna, &n.to_string(), None, ANY_NUMBER, n).await.expect("asked");
         others.push(other);
     }
     assert_eq!(owed(&store).await, [], "no notice, nothing owed");
@@ -167,7 +218,7 @@ async fn blocks(backend: &Backend) {
     let mut others = Vec::new();
     for n in 0..4 {
         let other = person(&store, &format!("other {n}")).await;
-        store.request_friend(other, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+        store.request_friend(other, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
         store.set_block(anna, other, true, u64::MAX).await.expect("blocked");
         others.push(other);
     }
@@ -250,7 +301,7 @@ async fn additions(backend: &Backend) {
         assert!(refused(bert, &[other, user]).await);
     }
     assert!(!refused(anna, &[bot]).await && !refused(bot, &[anna]).await, "owner and bot");
-    store.request_friend(bert, anna, "", None, OpenLimit::NONE, 1).await.expect("asked");
+    store.request_friend(bert, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
     assert!(store.answer_friend(anna, bert, true, &notice(67), u64::MAX, 1).await.expect("an answer"));
     assert!(!refused(bert, &[anna]).await, "a friend");
     store.set_block(anna, bert, true, u64::MAX).await.expect("blocked");
@@ -262,6 +313,8 @@ on_both_stores! {
     super::requests as a_request_is_open_once_and_answered_once,
     super::crossed as requests_that_cross_are_settled_together,
     super::accepted_at_once as who_accept_each_other_at_once_are_friends,
+    super::asked_too_late as friends_have_no_request_open_between_them,
+    super::asked_while_accepted as who_asks_while_he_is_accepted_leaves_no_request_open,
     super::lists as friends_and_requests_come_in_pages,
     super::blocks as g9_a_block_makes_the_lane_s_belief_stale,
     super::additions as an_account_says_who_may_add_to_groups_and_a_block_holds_there_too,

@@ -7,12 +7,14 @@ use goim_core::lane::{AppendResult, Offer};
 use goim_core::{ConversationId, DeviceId, Seq, UserId};
 use goim_proto::{GroupChange, HistoryFrom, JoinPolicy, RequestState, Role};
 use goim_server::Refusal;
-use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, Notice, OpenLimit, Store};
+use goim_server::store::{Applications, Effect, EntryDraft, EntryKind, Member, Notice, Store};
 
 use crate::backend::Backend;
 use crate::committer::{Committer, Outcome};
 use crate::faults::Faults;
-use crate::fixtures::{AS_SERVED, addition, append, asked_for, batch, group, new_id, removal, text, users};
+use crate::fixtures::{
+    ANY_NUMBER, AS_SERVED, addition, append, asked_for, batch, group, new_id, removal, text, users,
+};
 use crate::ledger::Ledger;
 use crate::on_both_stores;
 
@@ -84,7 +86,7 @@ async fn effects(backend: &Backend) {
     assert!(!store.group(conversation, one).await.expect("an answer").expect("a group").dismissed);
     let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
     let stranger = UserId::new(7);
-    store.apply_to_group(conversation, stranger, "", &notice, OpenLimit::NONE, 1).await.expect("applied");
+    store.apply_to_group(conversation, stranger, "", &notice, ANY_NUMBER, 1).await.expect("applied");
     let last = [Effect::Transfer { to: one }, Effect::Dismiss];
     let entries =
         last.map(|effect| (new_id(), EntryDraft { kind: EntryKind(42), body: Bytes::new(), effect }));
@@ -147,6 +149,19 @@ async fn muted_again(backend: &Backend) {
     }
 }
 
+/// Offers an entry to a committer and waits for its fate.
+async fn offer(
+    committer: &Committer,
+    conversation: ConversationId,
+    sender: UserId,
+    entry: EntryDraft,
+) -> Outcome {
+    let (device, client_msg_id) = (DeviceId::new(1), new_id());
+    let (ticket, after, retry, epoch) = ((), None, true, AS_SERVED);
+    let offer = Offer { ticket, conversation, sender, device, client_msg_id, after, retry, epoch, entry };
+    committer.offer(offer).await.await
+}
+
 /// A committer that knew an application as it was lets nobody in by one that was rejected or is used
 /// up, and knows of the next one.
 async fn admissions(backend: &Backend) {
@@ -157,20 +172,7 @@ async fn admissions(backend: &Backend) {
     let committer = Committer::start(Arc::clone(&store), Faults::NONE);
     let act = async |sender, kind, effect| {
         let entry = EntryDraft { kind: EntryKind(kind), body: Bytes::new(), effect };
-        let (device, client_msg_id) = (DeviceId::new(1), new_id());
-        let (ticket, after, retry) = ((), None, true);
-        let offer = Offer {
-            ticket,
-            conversation,
-            sender,
-            device,
-            client_msg_id,
-            after,
-            retry,
-            epoch: AS_SERVED,
-            entry,
-        };
-        committer.offer(offer).await.await
+        offer(&committer, conversation, sender, entry).await
     };
     let admit = async || act(owner, 33, Effect::Admit { user: applicant }).await;
     // It looks at him, and remembers what it saw.
@@ -179,10 +181,7 @@ async fn admissions(backend: &Backend) {
     };
     let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
     let apply = async || {
-        store
-            .apply_to_group(conversation, applicant, "", &notice, OpenLimit::NONE, 1)
-            .await
-            .expect("applied");
+        store.apply_to_group(conversation, applicant, "", &notice, ANY_NUMBER, 1).await.expect("applied");
     };
     let reject = async || {
         store.reject_application(conversation, applicant, owner, &notice, 1).await.expect("an answer")
@@ -213,6 +212,33 @@ async fn admissions(backend: &Backend) {
     committer.stop().await;
 }
 
+/// Whoever is added while he applies has no application open, whichever comes first; nor has he who was
+/// looked at before that and applies after it.
+async fn applied_while_added(backend: &Backend) {
+    let store = backend.open().await;
+    let users = users(2);
+    let [owner, applicant] = users[..] else { unreachable!() };
+    let conversation = group(&store, &Ledger::default(), &[owner]).await;
+    let committer = Committer::start(Arc::clone(&store), Faults::NONE);
+    let notice = Notice { kind: EntryKind(68), body: Bytes::new() };
+    let apply = async || {
+        let applied = store.apply_to_group(conversation, applicant, "", &notice, ANY_NUMBER, 1);
+        applied.await.expect("an answer");
+    };
+    let applies = async || store.applies(conversation, applicant).await.expect("an answer");
+    for _ in 0..30 {
+        let ((), added) =
+            tokio::join!(apply(), offer(&committer, conversation, owner, addition(&[applicant])));
+        assert!(matches!(added, Outcome::Committed { .. }), "{added:?}");
+        assert!(!applies().await, "at once");
+        apply().await;
+        assert!(!applies().await, "too late");
+        let removed = offer(&committer, conversation, owner, removal(applicant)).await;
+        assert!(matches!(removed, Outcome::Committed { .. }), "{removed:?}");
+    }
+    committer.stop().await;
+}
+
 async fn applications(backend: &Backend) {
     let store = backend.open().await;
     let mut people = Vec::new();
@@ -228,7 +254,7 @@ async fn applications(backend: &Backend) {
     let notice = |kind| Notice { kind: EntryKind(kind), body: Bytes::from_static(b"notice") };
     let apply = async || {
         store
-            .apply_to_group(conversation, applicant, "please", &notice(68), OpenLimit::NONE, 5)
+            .apply_to_group(conversation, applicant, "please", &notice(68), ANY_NUMBER, 5)
             .await
             .expect("applied");
     };
@@ -263,5 +289,6 @@ on_both_stores! {
     super::history as g9_a_history_from_the_start_is_read_up_to_the_removal,
     super::muted_again as g9_a_mute_outlives_leaving_and_coming_back,
     super::admissions as g9_nobody_is_let_in_by_an_application_that_is_not_open,
+    super::applied_while_added as a_member_has_no_application_open_whoever_added_him_meanwhile,
     super::applications as an_application_is_open_once_and_accepted_by_joining,
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use goim_core::{ConversationId, UserId};
+use goim_proto::RequestState;
 use goim_server::store::{BotOwner, EntryKind, Notice, OpenLimit, Store, StoreError, StoreResult};
 
 use crate::backend::Backend;
-use crate::fixtures::new_id;
+use crate::fixtures::{ANY_NUMBER, new_id};
 use crate::on_both_stores;
 
 /// So much may be had.
@@ -61,7 +62,7 @@ async fn friends(store: &Arc<dyn Store>) {
     let (anna, others) = people(store).await;
     for other in &others {
         for (from, to) in [(anna, *other), (*other, anna)] {
-            store.request_friend(from, to, "", None, OpenLimit::NONE, 1).await.expect("asked");
+            store.request_friend(from, to, "", None, ANY_NUMBER, 1).await.expect("asked");
         }
     }
     // She accepts some, some accept her.
@@ -77,6 +78,25 @@ async fn friends(store: &Arc<dyn Store>) {
     let left = others.iter().find(|other| friends.iter().all(|friend| friend.user != **other)).unwrap();
     assert!(store.delete_friend(anna, friends[0].user).await.expect("an answer"));
     assert!(store.answer_friend(anna, *left, true, &notice(), MOST, 3).await.expect("there is room"));
+}
+
+/// Whoever has more friends than he may by now, for he was allowed more, adds none by accepting one of
+/// them.
+async fn friends_already(backend: &Backend) {
+    let store = backend.open().await;
+    let (anna, others) = people(&store).await;
+    let accept = async |other, most| {
+        store.request_friend(other, anna, "", None, ANY_NUMBER, 1).await.expect("asked");
+        store.answer_friend(anna, other, true, &notice(), most, 2).await
+    };
+    for other in &others[..2] {
+        assert!(accept(*other, 2).await.expect("there is room"));
+    }
+    backend.raw().await.execute("UPDATE friend_requests SET state = 1").await;
+    assert!(store.answer_friend(anna, others[0], true, &notice(), 1, 3).await.expect("one more is no more"));
+    assert!(matches!(accept(others[2], 1).await, Err(StoreError::TooMany)));
+    let sent = store.friend_requests(others[0], true, u64::MAX, 10).await.expect("requests");
+    assert_eq!(sent[0].state, RequestState::Accepted);
 }
 
 async fn blocks(store: &Arc<dyn Store>) {
@@ -136,4 +156,5 @@ async fn limits(backend: &Backend) {
 
 on_both_stores! {
     super::limits as a_user_has_so_much_and_no_more_by_wanting_it_at_once,
+    super::friends_already as who_has_too_many_friends_adds_none_by_accepting_one_of_them,
 }

@@ -8,12 +8,12 @@ use goim_client::{
 };
 use goim_proto::Content;
 use goim_proto::content::{ApplicationMade, DirectOpened, GroupCreated};
-use goim_server::store::{Effect, NewConversation, Notice, OffsetCommit, OpenLimit};
+use goim_server::store::{Effect, NewConversation, Notice, OffsetCommit};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::stream::Writer;
-use super::{People, SeedError, Shared, Size, any, each, some};
+use super::{ANY_NUMBER, People, SeedError, Shared, Size, any, each, some};
 
 /// Of the heavy user's conversations so many in a hundred are direct chats.
 const DIRECT_PERCENT: usize = 40;
@@ -266,7 +266,7 @@ pub(super) async fn afterwards(
         let comment = "a friend told me of you";
         let made = ApplicationMade { conversation, comment: comment.to_owned() };
         let notice = Notice::of(&Content::ApplicationMade(made));
-        store.apply_to_group(conversation, user, comment, &notice, OpenLimit::NONE, now_ms).await
+        store.apply_to_group(conversation, user, comment, &notice, ANY_NUMBER, now_ms).await
     })
     .await?;
     Ok(())

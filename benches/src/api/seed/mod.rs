@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream as futures};
 use goim_client::UserId;
 use goim_core::lane::AppendResult;
-use goim_server::store::{self, Store, StoreError, StoreResult};
+use goim_server::store::{self, OpenLimit, Store, StoreError, StoreResult};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
@@ -27,6 +27,9 @@ const AT_ONCE: usize = 8;
 const INDEXED_AT_ONCE: usize = 64;
 /// From the data set's first entry to now.
 const PAST_MS: u64 = 30 * 24 * 3_600 * 1_000;
+
+/// Requests and applications are as many as the data set shall have.
+const ANY_NUMBER: OpenLimit = OpenLimit { most: u64::MAX, after_ms: 0 };
 
 /// How much.
 #[derive(Debug, Clone, Copy, Serialize, clap::Args)]

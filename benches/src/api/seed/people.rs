@@ -3,12 +3,12 @@
 use futures_util::{StreamExt, TryStreamExt};
 use goim_client::{Content, DeviceId, ProfileUpdate, UserId};
 use goim_proto::content::{FriendAnswered, FriendRequested};
-use goim_server::store::{Notice, OpenLimit, StoreResult};
+use goim_server::store::{Notice, StoreResult};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::super::world::PEER;
-use super::{AT_ONCE, SeedError, Shared, Size, any, each, futures, some};
+use super::{ANY_NUMBER, AT_ONCE, SeedError, Shared, Size, any, each, futures, some};
 use crate::host::HEAVY;
 
 /// Friends of the heavy user; every tenth user at most.
@@ -111,5 +111,5 @@ async fn befriend(store: &Shared, pairs: Vec<(UserId, UserId)>, at_ms: u64) -> S
 async fn request(store: &Shared, from: UserId, to: UserId, at_ms: u64) -> StoreResult<()> {
     let greeting = "hello, we met the other day";
     let notice = Notice::of(&Content::FriendRequested(FriendRequested { greeting: greeting.to_owned() }));
-    store.request_friend(from, to, greeting, Some(&notice), OpenLimit::NONE, at_ms).await
+    store.request_friend(from, to, greeting, Some(&notice), ANY_NUMBER, at_ms).await
 }

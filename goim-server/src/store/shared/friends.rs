@@ -53,15 +53,15 @@ macro_rules! friends {
                 Ok(())
             }
 
-            /// Makes two users friends who may be already: the lesser id first, so that two who accept each
-            /// other at once do not wait for each other in a circle.
+            /// Makes two users friends; whether they were not yet. The lesser id comes first, so that two who
+            /// accept each other at once do not wait for each other in a circle.
             async fn befriend(
                 connection: &mut $connection,
                 one: goim_core::UserId,
                 other: goim_core::UserId,
                 now_ms: u64,
-            ) -> Result<(), sqlx::Error> {
-                sqlx::query(
+            ) -> Result<bool, sqlx::Error> {
+                let made = sqlx::query(
                     "INSERT INTO friends (user_id, friend_id, since) VALUES ($1, $2, $3), ($2, $1, $3) \
                      ON CONFLICT (user_id, friend_id) DO NOTHING",
                 )
@@ -70,7 +70,7 @@ macro_rules! friends {
                 .bind($crate::store::shared::rows::column(now_ms))
                 .execute(connection)
                 .await?;
-                Ok(())
+                Ok(made.rows_affected() > 0)
             }
         }
 
@@ -140,6 +140,7 @@ macro_rules! friends {
             ) -> $crate::store::StoreResult<()> {
                 let mut connection = self.write().await?;
                 let mut transaction = Self::begin(&mut connection).await?;
+                // Whoever makes the two friends holds this lock too.
                 Self::lock_user(&mut transaction, from).await?;
                 sqlx::query("DELETE FROM friend_requests WHERE from_user = $1 AND to_user = $2 AND state <> 1")
                     .bind(from.as_i64())
@@ -147,7 +148,9 @@ macro_rules! friends {
                     .execute(&mut *transaction)
                     .await?;
                 let kept = sqlx::query(
-                    "INSERT INTO friend_requests (from_user, to_user, greeting, at) VALUES ($1, $2, $3, $4) \
+                    "INSERT INTO friend_requests (from_user, to_user, greeting, at) \
+                     SELECT $1, $2, $3, $4 WHERE NOT EXISTS \
+                         (SELECT 1 FROM friends WHERE user_id = $1 AND friend_id = $2) \
                      ON CONFLICT (from_user, to_user) DO NOTHING",
                 )
                 .bind(from.as_i64())
@@ -203,8 +206,7 @@ macro_rules! friends {
                 if !answered.contains(&(from.as_i64(),)) {
                     return Ok(false);
                 }
-                if accept {
-                    Self::befriend(&mut transaction, user, from, now_ms).await?;
+                if accept && Self::befriend(&mut transaction, user, from, now_ms).await? {
                     for one in both {
                         let friends = "SELECT count(*) FROM friends WHERE user_id = $1";
                         if Self::count(&mut transaction, friends, one).await? > friends_max {
