@@ -11,7 +11,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-5}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { sed -n '2,/^set/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//' >&2; exit 2; }
 
-scripts/postgres.sh url >/dev/null 2>&1 || scripts/postgres.sh start
+started=no
+if ! scripts/postgres.sh url >/dev/null 2>&1; then
+    scripts/postgres.sh start
+    started=yes
+fi
+finish() { [[ $started == no ]] || scripts/postgres.sh stop || true; }
+trap finish EXIT
 DATABASE_URL=$(scripts/postgres.sh url)
 export DATABASE_URL
 cargo build --release -p goim-bench --quiet
@@ -42,6 +48,9 @@ for store in postgres sqlite; do
     limit=$(figure "$report" rows_per_s)
     printf '\n%-34s %10s  %5s  %22s  %27s\n' "$store" "a second" "ratio" "p50     p99" "p50     p99"
     printf '%-34s %10.0f  %5s\n' "limit: bare inserts" "$limit" 1.00
+    report=$("$bench" limit --store "$store" --seconds "$seconds" --rows 2048 --json)
+    rate=$(figure "$report" rows_per_s)
+    printf '%-34s %10.0f  %5s\n' "… of 2,048 rows a commit" "$rate" "$(times "$rate" "$limit")"
     row "200 users in pairs, window 32" "$store"
     row "2 users, window 256" "$store" --users 2 --window 256
     row "group: 64 senders, 1 reader" "$store" --group --users 65 --readers 1

@@ -9,7 +9,7 @@ use goim_server::store;
 use rand::RngExt;
 use serde::Serialize;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection};
 use uuid::Uuid;
 
@@ -176,14 +176,9 @@ impl Writer {
         match options.store {
             StoreKind::Postgres => Ok(Self::Postgres(PgConnectOptions::from_str(url)?.connect().await?)),
             StoreKind::Sqlite => {
-                // As the server opens it: each commit flushed.
-                let as_server = SqliteConnectOptions::from_str(url)?
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .pragma("cache_size", "-16384")
-                    .pragma("temp_store", "memory");
+                let path = url.strip_prefix("sqlite:").unwrap_or(url);
                 Ok(Self::Sqlite(
-                    as_server.connect().await?,
+                    store::sqlite_options(path).connect().await?,
                     format!("{VALUES}{}", ANOTHER_ROW.repeat(options.rows as usize - 1)),
                 ))
             }

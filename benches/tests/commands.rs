@@ -157,7 +157,7 @@ fn a_store_that_is_not_there_is_named() {
 #[test]
 fn a_rate_that_cannot_be_made_gives_no_figures() {
     let said = refusal(&["chat", "--users", "10", "--rate", "1000000", "--seconds", "1"]);
-    assert!(said.contains("fell behind") || said.contains("cannot keep that rate"), "{said}");
+    assert!(said.contains("fell behind") || said.contains("cannot keep"), "{said}");
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub use presence::{Presences, Seen};
 pub use profiles::{Profiles, SearchKey, UpdatedProfile, folded};
 pub use search::{Compared, MessageSearch, Search, SearchPlace};
 pub use sequences::Sequences;
+#[doc(hidden)]
+pub use sqlite::sqlite_options;
 pub use states::{Membership, ReaderState, ReaderStates, Which};
 pub use traits::{Accounts, LaneConnection, LaneStore, Log, Readers, Store, derived_id};
 pub use types::*;

@@ -5,6 +5,8 @@ mod open;
 mod search;
 mod writer;
 
+pub use open::sqlite_options;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

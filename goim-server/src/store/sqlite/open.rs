@@ -22,17 +22,7 @@ pub(super) const NEW_EPOCH: &str = "UPDATE meta SET epoch = max(epoch + 1, unixe
 
 impl SqliteStore {
     pub(in crate::store) async fn open(path: &str, options: Options) -> StoreResult<Self> {
-        let mut connect = SqliteConnectOptions::new()
-            .filename(Path::new(path))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // In WAL mode only FULL flushes the log at each commit.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-16384")
-            // A statement of many rows keeps what it may have to undo; not in a file.
-            .pragma("temp_store", "memory");
+        let mut connect = sqlite_options(path);
         if let Some(pages) = options.sqlite_pages_max {
             connect = connect.pragma("max_page_count", pages.to_string());
         }
@@ -47,6 +37,23 @@ impl SqliteStore {
         let searcher = Searcher::open(read_only, &gate, options.search_timeout).await?;
         Ok(Self { writer: Writer::new(writer, connect, Arc::clone(&gate)), readers, searcher, gate })
     }
+}
+
+/// How the store opens its file for writing; for programs that measure what a store can do.
+#[doc(hidden)]
+#[must_use]
+pub fn sqlite_options(path: &str) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(Path::new(path))
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In WAL mode only FULL flushes the log at each commit.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", "-16384")
+        // A statement of many rows keeps what it may have to undo; not in a file.
+        .pragma("temp_store", "memory")
 }
 
 /// Connections that look at the epoch before they are used.
