@@ -108,6 +108,10 @@ scenario! {
     outbox_in_flight,
     /// Conversations of which a rival remembers the head.
     rival_conversations,
+    /// So many conversations of a user are more than one statement of a sync tells of.
+    sync_positions,
+    /// How often a sync registers for what it sees.
+    sync_looks,
 
     /// How long things go wrong.
     safety_ms,
@@ -249,6 +253,8 @@ impl Scenario {
         self.lane_recent = rng.tiny_or(1, 1_024);
         self.outbox_in_flight = rng.tiny_or(1, 1 << 16);
         self.rival_conversations = rng.tiny_or(1, 16);
+        self.sync_positions = rng.tiny_or(1, 64);
+        self.sync_looks = rng.between(1, 2);
     }
 
     /// Whether some limit lets through only one entry, or a few, in a round trip.

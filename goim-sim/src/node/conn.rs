@@ -155,8 +155,10 @@ impl Node {
         }
     }
 
+    /// From where on a connection reads; none that ends, which may be of another epoch.
     pub(super) fn reading_from(&self, conn: ConnId, conversation: ConversationId) -> Option<Seq> {
-        Some(self.conns.get(&conn)?.subscriptions.get(&conversation)?.from)
+        let open = self.conns.get(&conn).filter(|open| !open.ended)?;
+        Some(open.subscriptions.get(&conversation)?.from)
     }
 
     pub(super) fn unsubscribe(&mut self, conn: ConnId, conversation: ConversationId) {

@@ -104,10 +104,7 @@ impl Node {
                     self.begin_behind(conversation, seq);
                 }
                 Step::Look(conn, user) => self.look_again(cx, conn, user, conversation),
-                Step::Invite(user, to, from) => {
-                    self.invitations.push((user, to, from));
-                    self.after(cx, Duration::ZERO, NodeEvent::Invitations);
-                }
+                Step::Invite(user, to, from) => self.invite(cx, user, to, from),
             }
         }
     }

@@ -5,6 +5,7 @@ mod hub;
 mod lanes;
 mod rival;
 mod serve;
+mod sync;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -17,12 +18,13 @@ use goim_core::{ConversationId, Duration, Epoch, MsgBox, Room, Seq, SeqRange, Ti
 use conn::Conn;
 use lanes::LaneRunner;
 use rival::Rival;
+use sync::Syncing;
 
 use crate::cx::Cx;
 use crate::entry::Kept;
 use crate::event::{ConnId, Event, NodeEvent, Why};
 use crate::marks::Mark;
-use crate::store::{Ask, Caller, Membership, StoreEvent, Told};
+use crate::store::{Ask, Caller, StoreEvent, Told};
 
 /// Who on this node waits for an answer of the store.
 #[derive(Debug)]
@@ -37,14 +39,9 @@ enum Waiter {
         lane: usize,
         request: LoadRequest,
     },
-    /// The list of memberships, read until it grows no more.
-    SyncList {
-        conn: ConnId,
-        own: Vec<goim_core::OffsetMove>,
-        registered: Vec<(Membership, Registration)>,
-        looks: u32,
-    },
-    SyncPositions {
+    Sync(Syncing),
+    SyncGone(Syncing),
+    SyncPage {
         conn: ConnId,
     },
     Pull {
@@ -255,13 +252,13 @@ impl Node {
 
     /// Asks the store; the answer comes to [`Node::told`], one way or another.
     fn ask(&mut self, cx: &mut Cx, waiter: Waiter, ask: Ask) {
+        // A store that went back has lost all its connections. So whoever looks at the epoch first
+        // through each new one serves nothing of the new log as if it were of the old.
+        let looks = matches!(waiter, Waiter::Compare) || bug!("the epoch is looked at now and then");
         self.last_call += 1;
         let call = self.last_call;
         self.calls.insert(call, waiter);
         let life = cx.node_lives[self.id];
-        // A store that went back has lost all its connections. So whoever looks at the epoch first
-        // through each new one serves nothing of the new log as if it were of the old.
-        let looks = matches!(ask, Ask::Heads(_)) || bug!("the epoch is looked at now and then");
         if !cx.store_reachable(self.id) || (self.store_is_new && !looks) {
             let down = match ask {
                 Ask::Append(_) => Told::Appended(goim_core::lane::AppendResult::Down),
@@ -282,10 +279,9 @@ impl Node {
             Waiter::Connect { lane } => self.lane_connected(cx, lane, &told),
             Waiter::Append { lane } => self.appended(cx, lane, told),
             Waiter::Load { lane, request } => self.loaded(cx, lane, &request, told),
-            Waiter::SyncList { conn, own, registered, looks } => {
-                self.sync_list(cx, conn, own, registered, looks, told);
-            }
-            Waiter::SyncPositions { conn } => self.sync_positions(cx, conn, told),
+            Waiter::Sync(sync) => self.sync_looked(cx, sync, told),
+            Waiter::SyncGone(sync) => self.sync_gone(cx, sync, told),
+            Waiter::SyncPage { conn } => self.sync_page(cx, conn, told),
             Waiter::Pull { conn, conversation } => self.pulled(cx, conn, conversation, told),
             Waiter::Heads { conn, why, asked } => self.located(cx, conn, why, asked, told),
             Waiter::Commit { conn } => self.committed_offsets(cx, conn, &told),

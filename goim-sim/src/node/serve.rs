@@ -1,10 +1,8 @@
 //! What devices ask, and how they are answered.
 
-use goim_core::hash::{IdMap, IdSet};
 use goim_core::lane::Offer;
 use goim_core::outbox::{OutboxSend, SendAnswer};
-use goim_core::room::{Look, Registration};
-use goim_core::{ConversationId, Entry, OffsetMove, PullRequest, Seq, UserId};
+use goim_core::{ConversationId, Entry, PullRequest, Seq, UserId};
 
 use super::conn::Conn;
 use super::lanes::Ticket;
@@ -14,10 +12,8 @@ use crate::cx::Cx;
 use crate::entry::{Body, Content};
 use crate::event::{Answer, ConnId, Down, Up, Why};
 use crate::marks::Mark;
-use crate::store::{Ask, Membership, Page, Row, Told};
+use crate::store::{Ask, Page, Row, Told};
 
-/// How often the list of memberships is read again because it grew meanwhile.
-const LOOKS_MAX: u32 = 3;
 /// How far ahead of the server's clock an id may be.
 const ID_AHEAD_MAX_MS: u64 = 300_000;
 
@@ -28,8 +24,7 @@ impl Node {
         match frame {
             Up::Sync(own) => {
                 open.listens = true;
-                let waiter = Waiter::SyncList { conn, own, registered: Vec::new(), looks: LOOKS_MAX };
-                self.ask(cx, waiter, Ask::Memberships(user));
+                self.sync(cx, conn, (user, device), own);
             }
             Up::Send(send) => self.send(cx, conn, &send),
             Up::Pull(pull) => self.pull(cx, conn, user, pull),
@@ -128,53 +123,6 @@ impl Node {
         let entries = rows.iter().map(Row::entry).collect();
         let epoch = self.epoch;
         cx.down(conn, Down::Pulled { conversation, entries, through, head, epoch });
-    }
-
-    /// Registers, then looks: reads the list until it grows no more, each time registering for what
-    /// is new in it; then the last list says where everything stands.
-    pub(super) fn sync_list(
-        &mut self,
-        cx: &mut Cx,
-        conn: ConnId,
-        own: Vec<OffsetMove>,
-        mut registered: Vec<(Membership, Registration)>,
-        looks: u32,
-        told: Told,
-    ) {
-        let Some(open) = self.conns.get(&conn) else { return };
-        let user = open.user;
-        let Told::Memberships(list) = told else { return cx.down(conn, Down::SyncFailed) };
-        let known: IdSet<_> = registered.iter().map(|(membership, _)| membership.conversation).collect();
-        let fresh = list.iter().filter(|membership| !known.contains(&membership.conversation));
-        let fresh: Vec<_> = fresh.copied().collect();
-        if looks > 0 && !fresh.is_empty() {
-            for membership in fresh {
-                let registration = self.register(conn, user, membership.conversation);
-                registered.extend(registration.map(|registration| (membership, registration)));
-            }
-            let waiter = Waiter::SyncList { conn, own, registered, looks: looks - 1 };
-            return self.ask(cx, waiter, Ask::Memberships(user));
-        }
-        let listed: IdMap<_, _> =
-            list.iter().map(|membership| (membership.conversation, membership)).collect();
-        for (Membership { conversation, head, .. }, registration) in registered {
-            let gone = Look { head, from: None, last: Seq::ZERO };
-            let look = listed.get(&conversation).map_or(gone, |membership| Look {
-                head: membership.head,
-                from: Some(membership.from),
-                last: Seq::ZERO,
-            });
-            self.look(cx, conn, user, conversation, (registration, look), look.head);
-        }
-        let Some(open) = self.conns.get(&conn) else { return };
-        let ask = Ask::Positions { user, device: open.device, own };
-        self.ask(cx, Waiter::SyncPositions { conn }, ask);
-    }
-
-    pub(super) fn sync_positions(&mut self, cx: &mut Cx, conn: ConnId, told: Told) {
-        let Told::Positions(positions) = told else { return cx.down(conn, Down::SyncFailed) };
-        let positions = positions.into_iter().filter(|position| position.head > position.offset).collect();
-        cx.down(conn, Down::Synced { positions, epoch: self.epoch });
     }
 
     pub(super) fn located(

@@ -1,7 +1,7 @@
 //! What a node does unasked: fills gaps, compares heads, follows invitations, pays inboxes.
 
 use goim_core::lane::Offer;
-use goim_core::room::{Look, Registration};
+use goim_core::room::Registration;
 use goim_core::{ClientMsgId, ConversationId, DeviceId, Duration, Epoch, Seq, SeqRange, UserId};
 
 use super::lanes::Ticket;
@@ -136,6 +136,13 @@ impl Node {
         self.end_all(cx);
     }
 
+    /// Has an invitation followed up, by an entry of the conversation; zero to look only for those
+    /// connections of the user that are not known to read there.
+    pub(super) fn invite(&mut self, cx: &mut Cx, user: UserId, conversation: ConversationId, from: Seq) {
+        self.invitations.push((user, conversation, from));
+        self.after(cx, Duration::ZERO, NodeEvent::Invitations);
+    }
+
     pub(super) fn follow_invitations(&mut self, cx: &mut Cx) {
         for (user, conversation, from) in std::mem::take(&mut self.invitations) {
             for conn in self.users.get(&user).cloned().unwrap_or_default() {
@@ -167,11 +174,10 @@ impl Node {
         registration: Registration,
         told: &Told,
     ) {
-        let Told::Look { head, from, last } = *told else {
+        let Told::Look(look) = told else {
             return self.after(cx, INVITE_AGAIN, NodeEvent::LookAgain(conn, user, conversation));
         };
-        let look = Look { head, from, last };
-        self.look(cx, conn, user, conversation, (registration, look), Seq::ZERO);
+        self.look(cx, conn, user, conversation, (registration, *look), Seq::ZERO);
     }
 
     pub(super) fn look_for_due(&mut self, cx: &mut Cx) {

@@ -126,6 +126,8 @@ impl Scenario {
             | "lane_recent"
             | "outbox_in_flight"
             | "rival_conversations"
+            | "sync_positions"
+            | "sync_looks"
             | "handle_us"
             | "commit_after_ms"
             | "statement_us"

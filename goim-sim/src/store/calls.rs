@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use goim_core::lane::{AppendResult, Batch, LoadRequest, Loaded};
+use goim_core::room::Look;
 use goim_core::{ConversationId, DeviceId, Epoch, OffsetMove, Seq, UserId};
 
 use super::state::{Due, Row};
@@ -21,7 +22,7 @@ pub(crate) enum Ask {
     Stand(ConversationId),
     /// Where a user is a member.
     Memberships(UserId),
-    /// Where a device stands in all conversations that its user may see; its own offsets win.
+    /// The same, and where a device stands in all conversations that its user may see; its own offsets win.
     Positions { user: UserId, device: DeviceId, own: Vec<OffsetMove> },
     /// The same of these alone, by what the store has.
     PositionsIn { user: UserId, device: DeviceId, conversations: Vec<ConversationId> },
@@ -50,6 +51,8 @@ pub(crate) struct Position {
     pub(crate) head: Seq,
     pub(crate) offset: Seq,
     pub(crate) marker: Seq,
+    /// The entry that let its user in, if he is a member now.
+    pub(crate) from: Option<Seq>,
 }
 
 /// Entries that a reader may see.
@@ -57,14 +60,6 @@ pub(crate) struct Position {
 pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
     pub(crate) through: Seq,
-    pub(crate) head: Seq,
-}
-
-/// Where a user is a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Membership {
-    pub(crate) conversation: ConversationId,
-    pub(crate) from: Seq,
     pub(crate) head: Seq,
 }
 
@@ -79,14 +74,9 @@ pub(crate) enum Told {
         count: u64,
         rev: u64,
     },
-    Memberships(Vec<Membership>),
+    Memberships(Vec<(ConversationId, Look)>),
     Positions(Vec<Position>),
-    /// The head, the first seq of the range that is open, the last of the one that is closed.
-    Look {
-        head: Seq,
-        from: Option<Seq>,
-        last: Seq,
-    },
+    Look(Look),
     Page(Page),
     NotMember,
     Entries(Vec<Row>),

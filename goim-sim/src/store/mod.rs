@@ -17,7 +17,7 @@ use goim_core::hash::IdMap;
 use goim_core::lane::AppendResult;
 use goim_core::{ConversationId, Duration, Epoch, Time};
 
-pub(crate) use calls::{Ask, Membership, Page, Position, Told};
+pub(crate) use calls::{Ask, Page, Position, Told};
 pub(crate) use state::{Change, Due, Log, Range, Row, State, index};
 use write::{Append, Flush};
 
@@ -148,18 +148,16 @@ impl Store {
             }
             Ask::Memberships(user) => Told::Memberships(self.state.memberships(user)),
             Ask::Positions { user, device, own } => {
-                let positions = self.state.positions(user, device, &own);
-                Told::Positions(positions)
+                let before =
+                    if bug!("memberships are listed before the heads") { &self.replica } else { &self.state };
+                Told::Positions(self.state.positions(user, device, &own, before))
             }
             Ask::PositionsIn { user, device, conversations } => {
                 let of = |conversation| self.state.position(user, device, conversation);
                 let positions = conversations.into_iter().filter_map(of).collect();
                 Told::Positions(positions)
             }
-            Ask::Look { user, conversation } => {
-                let (head, from, last) = self.state.look(user, conversation);
-                Told::Look { head, from, last }
-            }
+            Ask::Look { user, conversation } => Told::Look(self.state.look(user, conversation)),
             Ask::Entries { conversation, after } => Told::Entries(self.state.entries(conversation, after)),
             Ask::Heads(conversations) => {
                 Told::Heads { heads: self.state.heads(&conversations), epoch: self.state.epoch }

@@ -2,9 +2,10 @@
 
 use goim_core::hash::IdMap;
 use goim_core::lane::{Found, LoadRequest, Loaded};
+use goim_core::room::Look;
 use goim_core::{ConversationId, DeviceId, OffsetMove, Seq, UserId};
 
-use super::calls::{Membership, Page, Position};
+use super::calls::{Page, Position};
 use super::state::{Log, Range, Row, State};
 use crate::entry::Settings;
 
@@ -35,20 +36,24 @@ impl State {
         }
     }
 
-    pub(crate) fn memberships(&self, user: UserId) -> Vec<Membership> {
-        let conversations = self.conversations().filter_map(|conversation| {
-            let log = self.log(conversation);
-            let from = log.ranges_of(user).last().filter(|range| range.until.is_none())?.from;
-            Some(Membership { conversation, from, head: log.head })
-        });
-        conversations.collect()
+    pub(crate) fn memberships(&self, user: UserId) -> Vec<(ConversationId, Look)> {
+        let looks = self.conversations().map(|conversation| (conversation, self.look(user, conversation)));
+        looks.filter(|(_, look)| look.from.is_some()).collect()
     }
 
-    pub(crate) fn positions(&self, user: UserId, device: DeviceId, own: &[OffsetMove]) -> Vec<Position> {
+    /// `listed` is where memberships are listed: in the same snapshot.
+    pub(crate) fn positions(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        own: &[OffsetMove],
+        listed: &Self,
+    ) -> Vec<Position> {
         let own: IdMap<_, _> = own.iter().map(|own| (own.conversation, own.offset)).collect();
         let all = self.conversations().filter_map(|conversation| {
             let mut position = self.position(user, device, conversation)?;
             position.offset = own.get(&conversation).copied().unwrap_or(position.offset);
+            position.from = position.from.filter(|_| listed.log(conversation).is_member(user));
             Some(position)
         });
         all.collect()
@@ -66,15 +71,17 @@ impl State {
             head: log.readable_head(user),
             offset: self.offset(device, conversation),
             marker: self.marker(user, conversation),
+            from: self.look(user, conversation).from,
         })
     }
 
-    /// The head, the first seq of the range that is open, the last one of the range that is closed.
-    pub(crate) fn look(&self, user: UserId, conversation: ConversationId) -> (Seq, Option<Seq>, Seq) {
+    /// A conversation's head, and a user's newest range there.
+    pub(crate) fn look(&self, user: UserId, conversation: ConversationId) -> Look {
         let log = self.log(conversation);
         let newest = log.ranges_of(user).last();
         let from = newest.filter(|range| range.until.is_none()).map(|range| range.from);
-        (log.head, from, newest.and_then(|range| range.until).unwrap_or(Seq::ZERO))
+        let last = newest.and_then(|range| range.until).unwrap_or(Seq::ZERO);
+        Look { head: log.head, from, last }
     }
 
     /// `None` for who never was a member.
