@@ -31,8 +31,8 @@ pub(crate) struct Stretch {
 }
 
 impl Service {
-    /// Registers a connection for all conversations of the user, before the first page lists them; where the
-    /// first of them stood then.
+    /// Registers a connection for all conversations of the user, before the first page lists them; where they
+    /// stood then, unless they are too many.
     pub(crate) async fn listen(
         &self,
         connection: &Arc<Connection>,
@@ -40,7 +40,7 @@ impl Service {
         arguments: &Sync,
     ) -> Result<Option<Stretch>, Error> {
         if self.begin(session, arguments).await? {
-            return Ok(Some(self.subscribe_all(connection, session, &arguments.offsets).await?));
+            return self.subscribe_all(connection, session, &arguments.offsets).await;
         }
         Ok(None)
     }
@@ -101,26 +101,26 @@ impl Service {
     }
 
     /// Looks at all conversations that the user is in, from one moment: what lets him in later comes behind
-    /// what was seen of his inbox. Likewise where the first of them stand.
+    /// what was seen of his inbox. Likewise where they stand, for a page; none if they are too many: the page is
+    /// read behind the look then, for of what is seen here the client will be told by nobody else.
     async fn look_at_all(
         &self,
         session: &SessionInfo,
         own: &[Position],
-    ) -> Result<(Stretch, Vec<(ConversationId, Look)>), Error> {
+    ) -> Result<(Option<Stretch>, Vec<(ConversationId, Look)>), Error> {
         let (after, last) = (ConversationId::default(), Seq::ZERO);
-        let first = self.look_through(session, own, after, Which::All, LOOKED_AT).await?;
-        let looks = if first.next.is_none() {
-            let open = first.states.iter().filter(|state| state.from.is_some());
-            open.map(|ReaderState { item, from }| {
+        let all = self.look_through(session, own, after, Which::All, LOOKED_AT).await?;
+        if all.next.is_none() {
+            let open = all.states.iter().filter(|state| state.from.is_some());
+            let look = |ReaderState { item, from }: &ReaderState| {
                 (item.conversation, Look { head: item.head, from: *from, last })
-            })
-            .collect()
-        } else {
-            let all = self.store.memberships(session.user).await.map_err(failed)?;
-            let look = |one: Membership| Look { head: one.head, from: Some(one.from), last };
-            all.into_iter().map(|one| (one.conversation, look(one))).collect()
-        };
-        Ok((first, looks))
+            };
+            let looks = open.map(look).collect();
+            return Ok((Some(all), looks));
+        }
+        let all = self.store.memberships(session.user).await.map_err(failed)?;
+        let look = |one: Membership| (one.conversation, Look { head: one.head, from: Some(one.from), last });
+        Ok((None, all.into_iter().map(look).collect()))
     }
 
     /// Registers, then looks.
@@ -129,13 +129,13 @@ impl Service {
         connection: &Arc<Connection>,
         session: &SessionInfo,
         own: &[Position],
-    ) -> Result<Stretch, Error> {
+    ) -> Result<Option<Stretch>, Error> {
         connection.listen();
         let mut registered: IdMap<ConversationId, Registration> = IdMap::default();
         let mut ids = self.store.member_of(session.user).await.map_err(failed)?;
         connection.expect_subscriptions(ids.len());
         let mut rounds = 0;
-        let (first, looks) = loop {
+        let (stretch, looks) = loop {
             for conversation in ids {
                 if let Entry::Vacant(fresh) = registered.entry(conversation) {
                     let Some(registration) = self.hub.register(connection, conversation) else {
@@ -144,10 +144,10 @@ impl Service {
                     fresh.insert(registration);
                 }
             }
-            let (first, looks) = self.look_at_all(session, own).await?;
+            let (stretch, looks) = self.look_at_all(session, own).await?;
             rounds += 1;
             if rounds == LOOKS_MAX || looks.iter().all(|(id, _)| registered.contains_key(id)) {
-                break (first, looks);
+                break (stretch, looks);
             }
             ids = looks.into_iter().map(|(conversation, _)| conversation).collect();
         };
@@ -176,7 +176,7 @@ impl Service {
                 }
             }
         }
-        Ok(first)
+        Ok(stretch)
     }
 
     /// Lets a user's connection into a conversation that his inbox told of, or looks again whether
