@@ -9,6 +9,7 @@
 pub mod client_frame;
 pub mod content;
 pub mod frame_reader;
+pub mod json;
 mod round_trip;
 pub mod seeds;
 pub mod server_frame;
@@ -23,6 +24,7 @@ const DECODERS: &[Target] = &[
     Target { name: "client_frame", run: client_frame::run },
     Target { name: "content", run: content::run },
     Target { name: "frame_reader", run: frame_reader::run },
+    Target { name: "json", run: json::run },
     Target { name: "server_frame", run: server_frame::run },
 ];
 

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, Seq, UserId};
 use goim_core_models::input::split_mix;
+use goim_proto::content::{Edited, EncodedContent};
 use goim_proto::{
     Ack, Authenticate, Call, ClientFrame, Content, CustomContent, Decode, Encode, Error, ErrorCode, Hello,
     Notification, Pulled, Reply, ReplyTo, Request, Send, ServerFrame, decode,
@@ -23,6 +24,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "server_frame" => server_frames(),
         "content" => contents(),
         "frame_reader" => streams(),
+        "json" => jsons(),
         // The lane's operations do little each.
         "lane" => operations(&[500, 2_000, 4_000]),
         _ => operations(&[60, 250, 700, 1_500]),
@@ -40,14 +42,17 @@ fn operations(lengths: &[usize]) -> Vec<Seed> {
 }
 
 /// One of each variant. With an empty array as payload every field is absent, and takes its default.
-fn variants<T: for<'a> Decode<'a> + Encode>(around: &[u8], codes: &[(u64, &str)]) -> Vec<Seed> {
-    let variant = |(code, name): &(u64, &str)| {
+fn each<T: for<'a> Decode<'a>>(around: &[u8], codes: &[(u64, &'static str)]) -> Vec<(&'static str, T)> {
+    let variant = |(code, name): &(u64, &'static str)| {
         let code = u8::try_from(*code).expect("codes are small so far");
         let bytes = [around, &[0x92, code, 0x90]].concat();
-        let value: T = decode(&bytes).expect("it is well-formed");
-        (name.to_string(), encoded(&value).to_vec())
+        (*name, decode(&bytes).expect("it is well-formed"))
     };
     codes.iter().map(variant).collect()
+}
+
+fn variants<T: for<'a> Decode<'a> + Encode>(around: &[u8], codes: &[(u64, &'static str)]) -> Vec<Seed> {
+    each::<T>(around, codes).iter().map(|(name, value)| seed(name, value)).collect()
 }
 
 fn seed<T: Encode>(name: &str, value: &T) -> Seed {
@@ -123,10 +128,13 @@ fn server_frames() -> Vec<Seed> {
 
 fn contents() -> Vec<Seed> {
     let mut seeds = variants::<Content>(&[], Content::CODES);
+    let edit = |body| Content::Edited(Edited { seq: Seq::new(5), body: EncodedContent(body) });
+    let edits = (0..50).fold(Content::text("bye").encode(), |body, _| edit(body).encode());
     let custom = CustomContent { kind: "poll".to_owned(), data: Bytes::from_static(b"\x01\x02") };
     seeds.extend([
         seed("text-not-ascii", &Content::text("grüß Gott")),
         seed("custom-poll", &Content::Custom(custom)),
+        ("edits-of-edits".to_owned(), edits.to_vec()),
         ("not-utf8".to_owned(), vec![0x92, 1, 0x91, 0xa2, 0xff, 0xfe]),
         ("custom-data-as-a-string".to_owned(), b"\x92\x02\x92\xa1k\xa2hi".to_vec()),
         ("text-as-bytes".to_owned(), b"\x92\x01\x91\xc4\x02hi".to_vec()),
@@ -147,4 +155,40 @@ fn streams() -> Vec<Seed> {
         ("longest".to_owned(), vec![0, 7, 1]),
         ("one-over".to_owned(), vec![0, 7, 2]),
     ]
+}
+
+/// All that is read or written over HTTP, and what people get wrong.
+fn jsons() -> Vec<Seed> {
+    let mut seeds = json_variants::<Content>("content", Content::CODES);
+    seeds.extend(json_variants::<Call<Content>>("call", <Call>::CODES));
+    seeds.extend(json_variants::<Reply<Content>>("reply", <Reply>::CODES));
+    let id = id(1);
+    let send = format!(
+        r#"{{"conversation":"7","client_msg_id":"{id}","after":null,"retry":true,"body":{{"Text":{{
+        "text":"gr\u00fc\u00df \ud83d\udc4b","references":{{"reply_to":"5","mentions":["70000"]}}}}}}}}"#
+    );
+    let by_hand = [
+        ("send", format!(r#"{{"Send":{send}}}"#)),
+        ("sends", format!(r#"[{send},{{}},{{"body":{{"Custom":{{"kind":"poll","data":"AQI="}}}}}}]"#)),
+        ("body-in-base64", r#"{"Send":{"conversation":"7","body":"kgGRomhp"}}"#.to_owned()),
+        ("edited", r#"{"Edited":{"seq":"5","body":{"Text":{"text":"bye"}}}}"#.to_owned()),
+        ("edited-twice", r#"{"Edited":{"body":{"Edited":{"body":{"Text":{}}}}}}"#.to_owned()),
+        ("unknown", r#"{"Unknown":99}"#.to_owned()),
+        ("unknown-and-known", r#"{"Unknown":1}"#.to_owned()),
+        ("a-code-as-a-number", r#"{"SetRole":{"conversation":"7","user":"9","role":2}}"#.to_owned()),
+        ("one-more-field", r#"{"Rename":{"later":[{"a":[-1.5e9,true]}],"name":"tea"}}"#.to_owned()),
+        ("two-variants", r#"{"MemberLeft":{},"MemberJoined":{}}"#.to_owned()),
+        ("an-id-too-long", r#"{"Pull":{"conversation":"99999999999999999999"}}"#.to_owned()),
+    ];
+    seeds.extend(by_hand.map(|(name, json)| (name.to_owned(), json.into_bytes())));
+    seeds
+}
+
+fn json_variants<T: for<'a> Decode<'a> + Encode>(kind: &str, codes: &[(u64, &'static str)]) -> Vec<Seed> {
+    let seed = |(name, value): &(&str, T)| {
+        let mut json = Vec::new();
+        value.encode(&mut serde_json::Serializer::new(&mut json)).expect("JSON has all of it");
+        (format!("{kind}-{name}"), json)
+    };
+    each::<T>(&[], codes).iter().map(seed).collect()
 }

@@ -226,7 +226,12 @@ macro_rules! wire_enum {
                         };
                         let value = match variant.as_str() {
                             $( stringify!($variant) => wire_enum!(@variant one $name $variant $($payload)?), )*
-                            "Unknown" => $name::Unknown($crate::json::field(&mut one)?),
+                            // To whoever wrote it; what it means is as in MessagePack, which has codes alone.
+                            "Unknown" => match $crate::json::field::<u64, A>(&mut one)? {
+                                $( $code => $name::$variant
+                                    $( (<$payload as $crate::wire::Decode<'de>>::absent()) )?, )*
+                                code => $name::Unknown(code),
+                            },
                             other => return Err(serde::de::Error::unknown_variant(other, NAMES)),
                         };
                         match one.next_key::<String>()? {
