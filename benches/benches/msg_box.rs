@@ -1,8 +1,8 @@
 //! `MsgBox` and `MsgList` against what one would write without them: a queue of entries per
 //! conversation in a concurrent map, or in maps behind 64 mutexes.
 //!
-//! The alternatives know no gaps, no readers and no bound over all; they use the same hasher and
-//! keep the same number of entries of a conversation.
+//! The alternatives know no gaps, no readers and no bound over all; they use the same hasher, have as
+//! many shards and keep the same number of entries of a conversation.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that fails has nothing to measure")]
@@ -138,7 +138,10 @@ fn limits(entries_max: usize) -> BoxLimits {
 fn alternatives() -> [(&'static str, Box<dyn Entries>); 3] {
     [
         ("MsgBox", Box::new(MsgBox::new(limits(KEPT)))),
-        ("DashMap of VecDeque", Box::new(Concurrent::default())),
+        (
+            "DashMap of VecDeque",
+            Box::new(Concurrent::with_hasher_and_shard_amount(Hasher::default(), SHARDS)),
+        ),
         ("64 x Mutex of HashMap of VecDeque", Box::new(Sharded::new())),
     ]
 }
@@ -166,7 +169,7 @@ fn append(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("append, {threads} threads"));
         group.throughput(Throughput::Elements(1));
         for (name, entries) in alternatives() {
-            // Each conversation has one publisher, as in life.
+            // Each conversation has one publisher, as in life: so each thread has 1,000 of its own.
             let heads: Vec<Mutex<Vec<u64>>> = (0..threads).map(|_| Mutex::new(vec![0; 1_000])).collect();
             group.bench_function(name, |b| {
                 b.iter_custom(|iterations| {
@@ -214,9 +217,8 @@ fn read_newest(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("read the newest 10, {threads} threads"));
         group.throughput(Throughput::Elements(1));
         for (name, entries) in alternatives() {
-            for id in 1..=CONVERSATIONS {
-                let all: Vec<_> = (1..=100).map(entry).collect();
-                entries.append_all(ConversationId::new(id), &all);
+            for seq in 1..=KEPT as u64 {
+                (1..=CONVERSATIONS).for_each(|id| entries.append(ConversationId::new(id), entry(seq)));
             }
             group.bench_function(name, |b| {
                 b.iter_custom(|iterations| {

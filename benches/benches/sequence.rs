@@ -1,67 +1,60 @@
-//! The allocators against counters in a concurrent map, or in maps behind 64 mutexes.
+//! The allocators against counters: in a map, in 64 maps behind mutexes, and as atomics in a concurrent
+//! map.
 //!
 //! The alternatives are never bounded, forget nothing, and know of no range in flight and of no
-//! restart.
+//! restart. All use the same hasher, and what is shared has as many shards.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that fails has nothing to measure")]
 
-use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::hint::black_box;
 use std::num::NonZeroU64;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use dashmap::DashMap;
-use goim_core::hash::{IdHasher, spread};
+use goim_core::hash::{IdHasher, IdMap, spread};
 use goim_core::sequence::{Ceiling, Next, Reserve, SegmentConfig};
 use goim_core::{ConversationId, SegmentAllocator, Seq, SequenceAllocator};
-
-type Hasher = BuildHasherDefault<IdHasher>;
 
 const CONVERSATIONS: u64 = 10_000;
 const SHARDS: usize = 64;
 
-trait Numbers: Sync {
-    fn next(&self, key: u64) -> u64;
-}
-
-fn shard<T>(shards: &[Mutex<T>], key: u64) -> &Mutex<T> {
-    &shards[usize::try_from(spread(key) >> 40).unwrap() % SHARDS]
+/// The numbers of many keys, for one thread.
+trait Counters: Send {
+    fn next(&mut self, key: u64) -> u64;
 }
 
 /// Reserved and confirmed, as a committer whose every append succeeds does.
-struct Dense(Vec<Mutex<SequenceAllocator>>);
-
-impl Numbers for Dense {
-    fn next(&self, key: u64) -> u64 {
-        let mut allocator = shard(&self.0, key).lock().unwrap();
+impl Counters for SequenceAllocator {
+    fn next(&mut self, key: u64) -> u64 {
         let conversation = ConversationId::new(key);
-        if allocator.head(conversation).is_none() {
-            allocator.learn(conversation, Seq::ZERO);
+        loop {
+            match self.reserve(conversation, NonZeroU64::MIN) {
+                Reserve::Range(range) => {
+                    assert!(self.confirm(conversation, range));
+                    return range.first.as_u64();
+                }
+                Reserve::Unknown => assert!(self.learn(conversation, Seq::ZERO)),
+                Reserve::Busy | Reserve::Exhausted => panic!("idle, and numbers to spare"),
+            }
         }
-        let Reserve::Range(range) = allocator.reserve(conversation, NonZeroU64::MIN) else {
-            panic!("known and idle");
-        };
-        allocator.confirm(conversation, range);
-        range.first.as_u64()
     }
 }
 
 /// With a store that keeps every ceiling at once.
-struct Segments(Vec<Mutex<SegmentAllocator>>);
-
-impl Numbers for Segments {
-    fn next(&self, key: u64) -> u64 {
-        let mut allocator = shard(&self.0, key).lock().unwrap();
+impl Counters for SegmentAllocator {
+    fn next(&mut self, key: u64) -> u64 {
         loop {
-            let next = allocator.next(key, NonZeroU64::MIN);
-            while let Some(ceiling) = allocator.poll_ceiling() {
+            let next = SegmentAllocator::next(self, key, NonZeroU64::MIN);
+            while let Some(ceiling) = self.poll_ceiling() {
                 match ceiling {
-                    Ceiling::Load(section) => allocator.handle_loaded(section, 0),
-                    Ceiling::Raise { section, to, .. } => allocator.handle_raised(section, to),
+                    Ceiling::Load(section) => self.handle_loaded(section, 0),
+                    Ceiling::Raise { section, to, .. } => self.handle_raised(section, to),
                 }
             }
             match next {
@@ -73,48 +66,99 @@ impl Numbers for Segments {
     }
 }
 
-impl Numbers for DashMap<u64, u64, Hasher> {
-    fn next(&self, key: u64) -> u64 {
-        let mut number = self.entry(key).or_default();
+impl Counters for IdMap<u64, u64> {
+    fn next(&mut self, key: u64) -> u64 {
+        let number = self.entry(key).or_default();
         *number += 1;
         *number
     }
 }
 
-struct Sharded(Vec<Mutex<HashMap<u64, u64, Hasher>>>);
+/// The same, for many threads.
+trait Shared: Sync {
+    fn next(&self, key: u64) -> u64;
+}
 
-impl Numbers for Sharded {
-    fn next(&self, key: u64) -> u64 {
-        let mut shard = shard(&self.0, key).lock().unwrap();
-        let number = shard.entry(key).or_default();
-        *number += 1;
-        *number
+struct Sharded<T>(Vec<Mutex<T>>);
+
+impl<T> Sharded<T> {
+    fn boxed(make: impl Fn() -> T) -> Box<Self> {
+        Box::new(Self((0..SHARDS).map(|_| Mutex::new(make())).collect()))
     }
 }
 
-fn shards<T>(make: impl Fn() -> T) -> Vec<Mutex<T>> {
-    (0..SHARDS).map(|_| Mutex::new(make())).collect()
+impl<T: Counters> Shared for Sharded<T> {
+    fn next(&self, key: u64) -> u64 {
+        let shard = &self.0[usize::try_from(spread(key) >> 40).unwrap() % SHARDS];
+        shard.lock().unwrap().next(key)
+    }
 }
 
-fn alternatives() -> [(&'static str, Box<dyn Numbers>); 4] {
-    let config = SegmentConfig { sections: 1, ..SegmentConfig::default() };
+type Atomics = DashMap<u64, AtomicU64, BuildHasherDefault<IdHasher>>;
+
+/// A key that is there is only read, so that threads may share a shard.
+impl Shared for Atomics {
+    fn next(&self, key: u64) -> u64 {
+        let last = match self.get(&key) {
+            Some(number) => number.fetch_add(1, Ordering::Relaxed),
+            None => self.entry(key).or_default().fetch_add(1, Ordering::Relaxed),
+        };
+        last + 1
+    }
+}
+
+fn dense() -> SequenceAllocator {
+    SequenceAllocator::new(usize::try_from(CONVERSATIONS).unwrap())
+}
+
+fn segments() -> SegmentAllocator {
+    SegmentAllocator::new(SegmentConfig { sections: 1, ..SegmentConfig::default() })
+}
+
+fn shared() -> [(&'static str, Box<dyn Shared>); 4] {
     [
-        ("64 x Mutex of SequenceAllocator", Box::new(Dense(shards(|| SequenceAllocator::new(1_000))))),
-        ("64 x Mutex of SegmentAllocator", Box::new(Segments(shards(|| SegmentAllocator::new(config))))),
-        ("DashMap of numbers", Box::new(DashMap::<u64, u64, Hasher>::default())),
-        ("64 x Mutex of HashMap of numbers", Box::new(Sharded(shards(HashMap::default)))),
+        ("64 x Mutex of SequenceAllocator", Sharded::boxed(dense)),
+        ("64 x Mutex of SegmentAllocator", Sharded::boxed(segments)),
+        (
+            "DashMap of atomics",
+            Box::new(Atomics::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS)),
+        ),
+        ("64 x Mutex of HashMap", Sharded::boxed(IdMap::<u64, u64>::default)),
     ]
 }
 
-fn next(c: &mut Criterion) {
+/// Every key once, in an order that no prefetcher guesses.
+fn nth_key(n: u64) -> u64 {
+    n.wrapping_mul(617) % CONVERSATIONS + 1
+}
+
+fn next_alone(c: &mut Criterion) {
+    fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut counters: impl Counters) {
+        let mut n = 0;
+        let mut next = || {
+            n += 1;
+            counters.next(nth_key(n))
+        };
+        for _ in 0..CONVERSATIONS {
+            black_box(next());
+        }
+        group.bench_function(name, |b| b.iter(&mut next));
+    }
+    let mut group = c.benchmark_group("next number, alone");
+    group.throughput(Throughput::Elements(1));
+    bench(&mut group, "SequenceAllocator", dense());
+    bench(&mut group, "SegmentAllocator", segments());
+    bench(&mut group, "HashMap", IdMap::<u64, u64>::default());
+}
+
+fn next_shared(c: &mut Criterion) {
     for threads in [1, 2] {
         let mut group = c.benchmark_group(format!("next number, {threads} threads"));
         group.throughput(Throughput::Elements(1));
-        for (name, numbers) in alternatives() {
+        for (name, numbers) in shared() {
             let work = |thread: u64, iterations: u64| {
                 for n in 0..iterations {
-                    let key = (n + thread * 4_999).wrapping_mul(617) % CONVERSATIONS + 1;
-                    black_box(numbers.next(key));
+                    black_box(numbers.next(nth_key(n + thread * 4_999)));
                 }
             };
             work(0, CONVERSATIONS);
@@ -139,6 +183,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(3));
-    targets = next
+    targets = next_alone, next_shared
 }
 criterion_main!(benches);
