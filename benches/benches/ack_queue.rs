@@ -2,18 +2,20 @@
 //! would otherwise reach for, tokio-util's `DelayQueue` with a map and a map with a heap that is cleaned
 //! lazily.
 //!
-//! All use the same hasher and are told the time. The alternatives measure no round trip, send nothing
-//! again and have no bound.
+//! All are told the time. The alternatives measure no round trip, send nothing again and have no bound; they
+//! have the standard library's hasher, as one would write them, and a fast one. `AckQueue` hashes nothing.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that fails has nothing to measure")]
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use goim_core::hash::IdMap;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use goim_core::hash::IdHasher;
 use goim_core::{AckId, AckQueue, AckQueueConfig, Duration, RttConfig, Time};
 use tokio::time::Instant;
 use tokio_util::time::{DelayQueue, delay_queue};
@@ -54,13 +56,13 @@ impl Window for AckQueue<u64> {
 
 /// Items by id, and deadlines, the earliest of which is always that of an item that is there.
 #[derive(Default)]
-struct MapAndHeap {
-    items: IdMap<u64, u64>,
+struct MapAndHeap<S> {
+    items: HashMap<u64, u64, S>,
     deadlines: BinaryHeap<Reverse<(u64, u64)>>,
     pushes: u64,
 }
 
-impl Window for MapAndHeap {
+impl<S: BuildHasher> Window for MapAndHeap<S> {
     type Id = u64;
 
     fn push(&mut self, now: Time, item: u64) -> u64 {
@@ -90,22 +92,22 @@ impl Window for MapAndHeap {
 }
 
 /// Items in the queue, and by id where they are in it.
-struct MapAndDelayQueue {
-    keys: IdMap<u64, delay_queue::Key>,
+struct MapAndDelayQueue<S> {
+    keys: HashMap<u64, delay_queue::Key, S>,
     queue: DelayQueue<u64>,
     /// Of the next item: all others are told the time as a number that is ready too.
     deadline: Instant,
     pushes: u64,
 }
 
-impl MapAndDelayQueue {
+impl<S: Default> MapAndDelayQueue<S> {
     fn new() -> Self {
         let (queue, deadline) = (DelayQueue::new(), Instant::now() + TIMEOUT);
-        Self { keys: IdMap::default(), queue, deadline, pushes: 0 }
+        Self { keys: HashMap::default(), queue, deadline, pushes: 0 }
     }
 }
 
-impl Window for MapAndDelayQueue {
+impl<S: BuildHasher> Window for MapAndDelayQueue<S> {
     type Id = u64;
 
     fn push(&mut self, _: Time, item: u64) -> u64 {
@@ -161,6 +163,15 @@ fn ack_queue(size: usize) -> AckQueue<u64> {
     AckQueue::new(AckQueueConfig { window: size, retries_max: 3, rtt })
 }
 
+fn alternatives<S: BuildHasher + Default>(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, with: &str) {
+    let mut rounds = InFlight::new(MapAndHeap::<S>::default(), size);
+    let name = BenchmarkId::new(format!("HashMap+BinaryHeap{with}"), size);
+    group.bench_function(name, |b| b.iter(|| rounds.round()));
+    let mut rounds = InFlight::new(MapAndDelayQueue::<S>::new(), size);
+    let name = BenchmarkId::new(format!("HashMap+DelayQueue{with}"), size);
+    group.bench_function(name, |b| b.iter(|| rounds.round()));
+}
+
 fn push_ack(criterion: &mut Criterion) {
     // For DelayQueue's timer.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -169,10 +180,8 @@ fn push_ack(criterion: &mut Criterion) {
     for size in SIZES {
         let mut rounds = InFlight::new(ack_queue(size), size);
         group.bench_function(BenchmarkId::new("AckQueue", size), |b| b.iter(|| rounds.round()));
-        let mut rounds = InFlight::new(MapAndHeap::default(), size);
-        group.bench_function(BenchmarkId::new("HashMap+BinaryHeap", size), |b| b.iter(|| rounds.round()));
-        let mut rounds = InFlight::new(MapAndDelayQueue::new(), size);
-        group.bench_function(BenchmarkId::new("HashMap+DelayQueue", size), |b| b.iter(|| rounds.round()));
+        alternatives::<RandomState>(&mut group, size, "");
+        alternatives::<BuildHasherDefault<IdHasher>>(&mut group, size, ", fast hasher");
     }
     group.finish();
 }
