@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that has to hold before a change lands: formatting, lints, all tests, the fuzz targets
-# for a second each, the HTTP API against its description, the simulation and its test of itself,
-# documentation, and replays of channel logs on both stores. Sets up what it needs.
+# Everything that has to hold before a change lands: formatting, lints, all tests, each bench once, the
+# fuzz targets for a second each, the HTTP API against its description, the simulation and its test of
+# itself, documentation, and replays of channel logs on both stores. Sets up what it needs.
 #
 #   scripts/test.sh            the short form, for every change
 #   scripts/test.sh --long     long tests, fuzz targets for 20 s each, a billion events of the
@@ -64,6 +64,11 @@ cargo clippy -p goim-client --no-default-features --all-targets -- -D warnings
 
 step "Tests"
 cargo test --workspace --no-fail-fast
+
+step "Benches, each once"
+# Not to measure, but so that none is broken when somebody does. All of the workspace, for then nothing
+# is built but the benches themselves.
+cargo test --workspace --bench '*'
 
 step "Tests of goim-core as the optimiser leaves it"
 # That is what servers run; a compiler's fault once showed here alone.
