@@ -34,14 +34,14 @@ fn names(folder: &Path) -> BTreeSet<String> {
     entries.map(name).collect()
 }
 
-fn corpus(target: Target) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = home().join("corpus").join(target.name);
+/// The seeds of a target, each with its file.
+fn corpus(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let read = |name: String| {
         let path = folder.join(name);
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         (path, bytes)
     };
-    let files: Vec<_> = names(&folder).into_iter().map(read).collect();
+    let files: Vec<_> = names(folder).into_iter().map(read).collect();
     assert!(!files.is_empty(), "{} has no seed: cargo run --bin seeds", folder.display());
     files
 }
@@ -92,6 +92,13 @@ fn run(target: Target, bytes: &[u8], again: impl Fn() -> String) {
     }
 }
 
+/// Runs the seeds of a target as they are.
+fn run_seeds(target: Target, corpus: &[(PathBuf, Vec<u8>)]) {
+    for (path, bytes) in corpus {
+        run(target, bytes, || format!("scripts/fuzz.sh {} {}", target.name, path.display()));
+    }
+}
+
 #[test]
 fn every_target_holds_over_its_corpus_and_inputs_made_from_it() {
     let time = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
@@ -102,10 +109,8 @@ fn every_target_holds_over_its_corpus_and_inputs_made_from_it() {
         targets().filter(|target| only.as_ref().is_none_or(|only| only == target.name)).collect();
     assert!(!chosen.is_empty(), "GOIM_FUZZ_TARGET names no target");
     for target in chosen {
-        let corpus = corpus(target);
-        for (path, bytes) in &corpus {
-            run(target, bytes, || format!("scripts/fuzz.sh {} {}", target.name, path.display()));
-        }
+        let corpus = corpus(&home().join("corpus").join(target.name));
+        run_seeds(target, &corpus);
         let until = Instant::now() + seconds;
         let mut seed = first;
         while Instant::now() < until {
@@ -140,4 +145,33 @@ fn targets_binaries_and_folders_are_the_same() {
         let source = std::fs::read_to_string(home().join("fuzz_targets").join(format!("{name}.rs"))).unwrap();
         assert!(source.contains(&format!("goim_fuzz::{name}::run")), "{name}.rs runs another target");
     }
+}
+
+/// A folder of this test's own, without anything in it.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// How a function says that it cannot go on.
+fn refusal(function: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(function)).expect_err("it went on");
+    *panic.downcast().expect("it is a text")
+}
+
+#[test]
+fn a_seed_that_cannot_be_read_or_that_a_target_fails_on_is_named() {
+    let folder = folder("bad-seeds");
+    assert!(refusal(|| drop(corpus(&folder))).contains("bad-seeds has no seed"));
+    let (corrupt, unreadable) = (folder.join("corrupt"), folder.join("unreadable"));
+    std::fs::write(&corrupt, [0xff]).unwrap();
+    let strict = Target { name: "strict", run: |data| assert_ne!(data, [0xff]) };
+    let said = refusal(|| run_seeds(strict, &corpus(&folder)));
+    let again = format!("on 1 bytes; again: scripts/fuzz.sh strict {}", corrupt.display());
+    assert!(said.ends_with(&again), "{said}");
+    std::fs::create_dir(&unreadable).unwrap();
+    let said = refusal(|| drop(corpus(&folder)));
+    assert!(said.starts_with(&format!("{}: ", unreadable.display())), "{said}");
 }
