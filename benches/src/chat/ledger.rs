@@ -1,9 +1,10 @@
 //! How far messages are: sent, acknowledged, handed over, committed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use goim_client::{Seq, UserId};
+use goim_core::hash::IdMap;
 
 /// How far a sender's messages are; they are in order.
 #[derive(Debug, Default)]
@@ -17,7 +18,7 @@ pub(super) struct Progress {
 }
 
 /// Of everybody who sends.
-pub(super) type Senders = HashMap<UserId, Progress>;
+pub(super) type Senders = IdMap<UserId, Progress>;
 
 /// What a reader was handed. Only what has not gone all the way yet is kept.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ mod tests {
     #[test]
     fn what_is_acknowledged_and_committed_has_gone_all_the_way_once() {
         let (one, other) = (UserId::new(1), UserId::new(2));
-        let senders: Senders = [(one, Progress::default()), (other, Progress::default())].into();
+        let senders: Senders = [one, other].map(|user| (user, Progress::default())).into_iter().collect();
         let acked = |sender: UserId, seq| senders[&sender].through.store(seq, Ordering::Release);
         let mut ledger = Ledger::default();
         for (seq, sender) in [(1, one), (2, other), (3, one), (4, other)] {

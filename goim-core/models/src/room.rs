@@ -2,12 +2,15 @@
 //! entries, looks of which several are under way, and the glue by which a node follows the room's
 //! steps. The log is truncated at times, so some entries never come.
 
+mod log;
+
 use std::collections::BTreeSet;
 
 use goim_core::room::{Change, Look, Looked, Registration, Step, WAITING_MAX};
-use goim_core::{Msg, Room, Seq, SeqRange, UserId};
+use goim_core::{Room, Seq, SeqRange, UserId};
 
 use crate::Input;
+use log::{Line, Log};
 
 /// Runs a list of operations; then what is known at last comes through, and whoever is in reads.
 ///
@@ -30,8 +33,6 @@ const USERS: usize = 2;
 const CONNECTIONS: usize = USERS + 1;
 /// Fetches under way at once.
 const FETCHES: usize = 4;
-/// Entries that one fetch brings.
-const FETCHED: usize = 3;
 
 const fn user_of(connection: usize) -> usize {
     connection % USERS
@@ -39,23 +40,6 @@ const fn user_of(connection: usize) -> usize {
 
 fn user_id(user: usize) -> UserId {
     UserId::new(user as u64 + 1)
-}
-
-/// An entry: which user it lets in or puts out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Line {
-    seq: Seq,
-    toggles: Option<(usize, bool)>,
-}
-
-impl Msg for Line {
-    fn seq(&self) -> Seq {
-        self.seq
-    }
-
-    fn bytes(&self) -> usize {
-        0
-    }
 }
 
 /// A look under way: first it sees the head, then where the user stands.
@@ -75,9 +59,7 @@ enum Subscribed {
 }
 
 struct World {
-    log: Vec<Line>,
-    /// Entries up to here are gone from the store.
-    truncated: usize,
+    log: Log,
     bus: Vec<Line>,
     room: Option<Room<usize, Line>>,
     open: [bool; CONNECTIONS],
@@ -97,8 +79,7 @@ struct World {
 impl World {
     fn new(input: &mut Input<'_>) -> Self {
         let mut world = Self {
-            log: Vec::new(),
-            truncated: 0,
+            log: Log::default(),
             bus: Vec::new(),
             room: None,
             open: [false; CONNECTIONS],
@@ -116,24 +97,6 @@ impl World {
         world
     }
 
-    /// Since when a user is in as of a head; the last that he may see, if he is out.
-    fn truth(&self, user: usize, head: Seq) -> Result<Seq, Seq> {
-        let through = usize::try_from(head.as_u64()).unwrap();
-        let mut of_him = self.log[..through].iter().rev();
-        let last = of_him.find_map(|line| {
-            line.toggles.filter(|(whom, _)| *whom == user).map(|(_, is_in)| (line.seq, is_in))
-        });
-        match last {
-            Some((seq, true)) => Ok(seq),
-            Some((seq, false)) => Err(seq),
-            None => Err(Seq::ZERO),
-        }
-    }
-
-    fn head(&self) -> Seq {
-        Seq::new(self.log.len() as u64)
-    }
-
     fn step(&mut self, dice: usize, input: &mut Input<'_>) {
         match dice {
             0..=1 => self.append(None),
@@ -144,25 +107,22 @@ impl World {
             18 if input.percent(50) => self.fetch(),
             18 => self.fetched(),
             19 => {
-                let head = self.head();
+                let head = self.log.head();
                 if let Some(room) = &mut self.room {
                     room.saw(head);
                 }
             }
-            20 => self.truncated = self.log.len().min(self.truncated + input.below(4)),
+            20 => self.log.truncate(input.below(4)),
             21 => self.leave(input.below(CONNECTIONS)),
             _ => self.come(input.below(CONNECTIONS)),
         }
     }
 
     fn append(&mut self, toggled: Option<usize>) {
-        let seq = self.head().next();
-        let toggles = toggled.map(|user| (user, self.truth(user, self.head()).is_err()));
-        let line = Line { seq, toggles };
-        self.log.push(line);
+        let line = self.log.append(toggled);
         self.bus.push(line);
-        if let Some((user, true)) = toggles {
-            self.invitations.push((user, seq));
+        if let Some((user, true)) = line.toggles {
+            self.invitations.push((user, line.seq));
         }
     }
 
@@ -216,7 +176,7 @@ impl World {
         for step in steps.drain(..) {
             match step {
                 Step::Keep(line) => {
-                    assert_eq!(line, self.log[usize::try_from(line.seq.as_u64()).unwrap() - 1]);
+                    assert_eq!(line, self.log.line(line.seq));
                     assert!(self.passed.is_none_or(|passed| passed.next() == line.seq), "out of order");
                     self.passed = Some(line.seq);
                 }
@@ -241,7 +201,7 @@ impl World {
                     self.invitations.push((user_of(connection), Seq::ZERO));
                 }
                 Step::Stop(connection, seq) => {
-                    assert_eq!(self.truth(user_of(connection), seq), Err(seq), "he is in");
+                    assert_eq!(self.log.truth(user_of(connection), seq), Err(seq), "he is in");
                     self.subscribed[connection] = None;
                 }
                 Step::Invite(..) => unreachable!("it is no inbox"),
@@ -260,7 +220,7 @@ impl World {
             let Some(Subscribed::From(from)) = self.subscribed[connection] else {
                 panic!("{connection} is told and reads nothing");
             };
-            let truth = self.truth(user_of(connection), head);
+            let truth = self.log.truth(user_of(connection), head);
             assert!(head < from || truth == Ok(from), "{connection} reads from {from}: {truth:?} at {head}");
         }
     }
@@ -275,7 +235,7 @@ impl World {
     /// A connection opens or lists anew: it is registered if its user is in.
     fn come(&mut self, connection: usize) {
         self.open[connection] = true;
-        if self.truth(user_of(connection), self.head()).is_ok() {
+        if self.log.truth(user_of(connection), self.log.head()).is_ok() {
             self.register(connection);
         }
     }
@@ -320,9 +280,9 @@ impl World {
         let at = input.below(self.looks.len());
         let Looking { connection, registration, head, look } = self.looks[at];
         match (head, look) {
-            (None, _) => self.looks[at].head = Some(self.head()),
+            (None, _) => self.looks[at].head = Some(self.log.head()),
             (Some(head), None) => {
-                let truth = self.truth(user_of(connection), self.head());
+                let truth = self.log.truth(user_of(connection), self.log.head());
                 let look = Look { head, from: truth.ok(), last: truth.err().unwrap_or_default() };
                 self.looks[at].look = Some(look);
             }
@@ -355,9 +315,7 @@ impl World {
         if self.fetches.len() >= FETCHES {
             return;
         }
-        let first = usize::try_from(gap.first.prev().as_u64()).unwrap().max(self.truncated);
-        let lines = self.log[first..].iter().take(FETCHED).copied().collect();
-        self.fetches.push((gap, lines));
+        self.fetches.push((gap, self.log.fetch(gap)));
     }
 
     /// Takes what was fetched; what had been truncated is passed over, if nothing passed meanwhile.
@@ -406,7 +364,7 @@ impl World {
     /// Nothing comes on the bus any more, all looks end, and the heads are compared.
     fn settle(&mut self) {
         self.bus.clear();
-        let head = self.head();
+        let head = self.log.head();
         let mut zeros = Input::new(&[]);
         for _ in 0..10_000 {
             if let Some(room) = &mut self.room {
@@ -423,7 +381,7 @@ impl World {
             }
         }
         for connection in (0..CONNECTIONS).filter(|connection| self.open[*connection]) {
-            let truth = self.truth(user_of(connection), head).ok();
+            let truth = self.log.truth(user_of(connection), head).ok();
             let reads = self.subscribed[connection];
             assert_eq!(reads, truth.map(Subscribed::From), "connection {connection} in the end");
         }
