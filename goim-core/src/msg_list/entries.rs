@@ -2,6 +2,9 @@
 
 use std::collections::{VecDeque, vec_deque};
 
+/// Iterates over [`Entries`]. The standard library's own: what is collected from it is copied at once.
+pub type Iter<'a, M> = vec_deque::Iter<'a, M>;
+
 /// Neighbouring entries of a [`MsgList`](super::MsgList), oldest first; used like a slice.
 #[derive(Debug)]
 pub struct Entries<'a, M> {
@@ -60,7 +63,7 @@ impl<'a, M> Entries<'a, M> {
     /// All of them, oldest first.
     #[must_use]
     pub fn iter(&self) -> Iter<'a, M> {
-        Iter { entries: self.window.range(self.from..self.to) }
+        self.window.range(self.from..self.to)
     }
 }
 
@@ -72,33 +75,3 @@ impl<'a, M> IntoIterator for Entries<'a, M> {
         self.iter()
     }
 }
-
-/// Iterates over [`Entries`].
-#[derive(Debug)]
-pub struct Iter<'a, M> {
-    entries: vec_deque::Iter<'a, M>,
-}
-
-impl<'a, M> Iterator for Iter<'a, M> {
-    type Item = &'a M;
-
-    fn next(&mut self) -> Option<&'a M> {
-        self.entries.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.entries.size_hint()
-    }
-
-    fn fold<B, F: FnMut(B, &'a M) -> B>(self, init: B, f: F) -> B {
-        self.entries.fold(init, f)
-    }
-}
-
-impl<M> DoubleEndedIterator for Iter<'_, M> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.entries.next_back()
-    }
-}
-
-impl<M> ExactSizeIterator for Iter<'_, M> {}
