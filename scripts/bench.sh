@@ -11,15 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-5}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { sed -n '2,/^set/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//' >&2; exit 2; }
 
-started=no
-if ! scripts/postgres.sh url >/dev/null 2>&1; then
-    scripts/postgres.sh start
-    started=yes
-fi
-finish() { [[ $started == no ]] || scripts/postgres.sh stop || true; }
-trap finish EXIT
-DATABASE_URL=$(scripts/postgres.sh url)
-export DATABASE_URL
+source scripts/with-postgres.sh
 cargo build --release -p goim-bench --quiet
 bench=${CARGO_TARGET_DIR:-target}/release/goim-bench
 

@@ -30,15 +30,7 @@ die() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
 command -v cargo >/dev/null || die "no cargo: install Rust first, https://rustup.rs"
 
 step "Postgres"
-started=no
-if ! scripts/postgres.sh url >/dev/null 2>&1; then
-    scripts/postgres.sh start
-    started=yes
-fi
-finish() { [[ $started == no ]] || scripts/postgres.sh stop || true; }
-trap finish EXIT
-DATABASE_URL=$(scripts/postgres.sh url)
-export DATABASE_URL
+source scripts/with-postgres.sh
 
 step "Formatting"
 cargo fmt --all --check
@@ -114,7 +106,7 @@ step "Replays"
 cargo build --release -p goim-bench --quiet
 bench=${CARGO_TARGET_DIR:-target}/release/goim-bench
 logs=$(mktemp -d)
-trap 'rm -rf "$logs"; finish' EXIT
+trap 'rm -rf "$logs"; stop_postgres' EXIT
 for seed in 1 2 3; do
     "$bench" logs --seed "$seed" --people 60 --lines 1500 --out "$logs/seed-$seed.txt"
 done
