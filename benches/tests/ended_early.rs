@@ -61,8 +61,8 @@ fn failure(run: Child) -> String {
 #[test]
 fn nothing_stays_of_a_run_that_is_interrupted() {
     let (limit, chat) = (["limit", "--store", "sqlite"], ["chat", "--users", "2"]);
-    let servers = [&limit[..], &chat].into_iter().flat_map(|run| ["-INT", "-TERM"].map(|with| (run, with)));
-    for (arguments, with) in servers {
+    let runs = [&limit[..], &chat].into_iter().flat_map(|run| ["-INT", "-TERM"].map(|with| (run, with)));
+    for (arguments, with) in runs {
         for at_once in [true, false] {
             let folder = tempfile::tempdir().unwrap();
             let run = start(arguments, folder.path());

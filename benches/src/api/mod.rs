@@ -68,8 +68,10 @@ pub(crate) enum ApiError {
     Unexpected(&'static str),
     #[error("the table makes another call for {0}")]
     OtherCall(&'static str),
-    #[error("{0} is answered with nothing, where there is something, or the other way round")]
+    #[error("{0} is answered with nothing, where there is something")]
     Nothing(&'static str),
+    #[error("{0} is answered with something, where there is nothing")]
+    Something(&'static str),
     #[error("the server does not put into inboxes what the data set owes them")]
     Undelivered,
     #[error("{moved} conversations should be listed, and {items} are")]

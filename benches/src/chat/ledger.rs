@@ -40,20 +40,25 @@ impl Ledger {
         self.open.len().is_multiple_of(SETTLE_EVERY)
     }
 
-    /// How many have gone all the way, with the reader's offset committed up to there.
-    pub(super) fn settle(&mut self, committed: Seq, senders: &Senders) -> u64 {
-        let whole = |(seq, sender): &(Seq, UserId)| {
-            let through = senders.get(sender).map(|sender| sender.through.load(Ordering::Acquire));
-            *seq <= committed && through.is_some_and(|through| seq.as_u64() <= through)
-        };
-        while self.open.front().is_some_and(whole) {
+    /// Forgets the first of what has gone all the way, with the reader's offset committed up to there.
+    pub(super) fn settle(&mut self, committed: Seq, senders: &Senders) {
+        while self.open.front().is_some_and(|one| is_whole(one, committed, senders)) {
             self.open.pop_front();
             self.settled += 1;
         }
-        // In a group one sender's acknowledgement may come after those of others behind him.
-        let among = self.open.iter().take_while(|(seq, _)| *seq <= committed);
-        self.settled + among.filter(|one| whole(one)).count() as u64
     }
+
+    /// How many have gone all the way: in a group one sender's acknowledgement may come after those of
+    /// others behind him.
+    pub(super) fn delivered(&self, committed: Seq, senders: &Senders) -> u64 {
+        let whole = self.open.iter().filter(|one| is_whole(one, committed, senders));
+        self.settled + whole.count() as u64
+    }
+}
+
+fn is_whole((seq, sender): &(Seq, UserId), committed: Seq, senders: &Senders) -> bool {
+    let through = senders.get(sender).map(|sender| sender.through.load(Ordering::Acquire));
+    *seq <= committed && through.is_some_and(|through| seq.as_u64() <= through)
 }
 
 #[cfg(test)]
@@ -66,17 +71,23 @@ mod tests {
         let senders: Senders = [one, other].map(|user| (user, Progress::default())).into_iter().collect();
         let acked = |sender: UserId, seq| senders[&sender].through.store(seq, Ordering::Release);
         let mut ledger = Ledger::default();
+        let delivered = |ledger: &mut Ledger, committed| {
+            let before = ledger.delivered(Seq::new(committed), &senders);
+            ledger.settle(Seq::new(committed), &senders);
+            assert_eq!(ledger.delivered(Seq::new(committed), &senders), before, "what is forgotten counts");
+            before
+        };
         for (seq, sender) in [(1, one), (2, other), (3, one), (4, other)] {
             ledger.add(Seq::new(seq), sender);
         }
-        assert_eq!(ledger.settle(Seq::new(4), &senders), 0, "nothing is acknowledged");
+        assert_eq!(delivered(&mut ledger, 4), 0, "nothing is acknowledged");
         acked(other, 4);
-        assert_eq!(ledger.settle(Seq::new(3), &senders), 1, "one behind what is not");
+        assert_eq!(delivered(&mut ledger, 3), 1, "one behind what is not");
         acked(one, 1);
-        assert_eq!(ledger.settle(Seq::new(3), &senders), 2);
-        assert_eq!(ledger.settle(Seq::new(4), &senders), 3);
+        assert_eq!(delivered(&mut ledger, 3), 2);
+        assert_eq!(delivered(&mut ledger, 4), 3);
         acked(one, 3);
-        assert_eq!(ledger.settle(Seq::new(4), &senders), 4);
+        assert_eq!(delivered(&mut ledger, 4), 4);
         assert_eq!((ledger.handled, ledger.open.len()), (4, 0), "nothing is kept");
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use goim_client::{Client, ConversationId, Seq, UserId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout_at;
 
 use super::ledger::{Ledger, Progress, Senders};
 use super::pace::Pacer;
@@ -216,8 +217,8 @@ impl Play {
             None => 0,
         };
         let end = Instant::now() + PATIENCE;
-        while !self.talkers.is_empty() && Instant::now() < end {
-            self.until(end.min(Instant::now() + BETWEEN_LOOKS)).await?;
+        while let Ok(Some(ended)) = timeout_at(end.into(), self.talkers.join_next()).await {
+            self.acks.add(&ended??);
         }
         let late = self.sum(|sender| &sender.late);
         if late * 100 > due * LATE_MAX_PERCENT {
@@ -272,7 +273,7 @@ impl Snapshot {
     fn take(host: &Host, play: &Play) -> Self {
         let delivered = |ear: &Ear| {
             let committed = ear.client.committed_offset(ear.conversation).unwrap_or(Seq::ZERO);
-            lock(&ear.ledger).settle(committed, &play.senders)
+            lock(&ear.ledger).delivered(committed, &play.senders)
         };
         Self {
             at: Instant::now(),

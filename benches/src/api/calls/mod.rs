@@ -88,8 +88,10 @@ impl Row {
             if name(reply.code(), Reply::<bytes::Bytes>::CODES) != self.reply {
                 return Err(ApiError::Unexpected(self.reply));
             }
-            if is_empty(&reply) != self.finds_nothing {
-                return Err(ApiError::Nothing(self.call));
+            match (is_empty(&reply), self.finds_nothing) {
+                (true, false) => return Err(ApiError::Nothing(self.call)),
+                (false, true) => return Err(ApiError::Something(self.call)),
+                _ => {}
             }
             latencies.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
             if let Reply::Session(session) = reply {
