@@ -187,10 +187,7 @@ impl<T> AckQueue<T> {
     /// The list whose first item expires first, and when.
     fn earliest(&self) -> Option<(u8, u64)> {
         let mut earliest: Option<(u8, u64)> = None;
-        for list in FIRST_TIMED..ORDERED {
-            if u32::from(list) > self.retries_max {
-                break;
-            }
+        for list in self.slab.timed_lists() {
             let Some(sent_us) = self.slab.first_sent(list) else { continue };
             let deadline_us = sent_us.saturating_add(self.rtt.timeout_micros(u32::from(list)));
             if earliest.is_none_or(|(_, best)| deadline_us < best) {

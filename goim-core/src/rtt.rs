@@ -38,9 +38,8 @@ pub struct Rtt {
     smoothed_x8: u64,
     /// Four times the mean deviation, in microseconds.
     deviation_x4: u64,
+    /// What the last sample gave, or more if an ambiguous answer since asked for it; within the cap.
     timeout_us: u64,
-    /// The timeout that ambiguous answers ask for, until the next sample.
-    held_us: u64,
     floor_us: u64,
     cap_us: u64,
 }
@@ -54,7 +53,6 @@ impl Rtt {
             smoothed_x8: 0,
             deviation_x4: 0,
             timeout_us: micros(config.initial).max(floor_us).min(cap_us),
-            held_us: 0,
             floor_us,
             cap_us,
         }
@@ -80,7 +78,6 @@ impl Rtt {
         }
         let timeout = (self.smoothed_x8 >> 3).saturating_add(self.deviation_x4);
         self.timeout_us = timeout.max(self.floor_us).min(self.cap_us);
-        self.held_us = 0;
     }
 
     /// Takes the time from the *first* sending to the answer of something that was sent more than
@@ -91,8 +88,8 @@ impl Rtt {
     }
 
     pub(crate) fn ambiguous_micros(&mut self, since_first_sending_us: u64) {
-        let held = since_first_sending_us.saturating_mul(2).min(self.cap_us);
-        self.held_us = self.held_us.max(held);
+        let twice = since_first_sending_us.saturating_mul(2).min(self.cap_us);
+        self.timeout_us = self.timeout_us.max(twice);
     }
 
     /// The timeout of what was sent once.
@@ -109,9 +106,8 @@ impl Rtt {
 
     #[inline]
     pub(crate) const fn timeout_micros(&self, retries: u32) -> u64 {
-        let base = if self.held_us > self.timeout_us { self.held_us } else { self.timeout_us };
         let factor = if retries < 32 { 1u64 << retries } else { u64::MAX };
-        let backed_off = base.saturating_mul(factor);
+        let backed_off = self.timeout_us.saturating_mul(factor);
         if backed_off < self.cap_us { backed_off } else { self.cap_us }
     }
 

@@ -1,5 +1,7 @@
 //! The slots of an [`AckQueue`](super::AckQueue) and the lists that run through them.
 
+use core::ops::Range;
+
 /// The most retransmissions that a queue can be told to make: one list for each.
 pub const RETRIES_MAX: u32 = 7;
 /// The most items that a queue can be told to hold: 2^20 slot numbers less the list heads.
@@ -46,7 +48,13 @@ pub(super) struct Slab<T> {
     slots: Vec<Slot<T>>,
     vacant: u32,
     len: usize,
+    /// How many were sent again: mostly none, and then nobody looks at their lists.
+    retried: u32,
     pushes: u64,
+}
+
+const fn is_retried(list: u8) -> bool {
+    list != FIRST_TIMED && list != ORDERED
 }
 
 impl<T> Slab<T> {
@@ -59,11 +67,16 @@ impl<T> Slab<T> {
             list,
             item: None,
         };
-        Self { slots: (0..LISTS).map(head).collect(), vacant: NO_SLOT, len: 0, pushes: 0 }
+        Self { slots: (0..LISTS).map(head).collect(), vacant: NO_SLOT, len: 0, retried: 0, pushes: 0 }
     }
 
     pub(super) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// The lists with a timer that may hold something.
+    pub(super) const fn timed_lists(&self) -> Range<u8> {
+        FIRST_TIMED..if self.retried == 0 { FIRST_TIMED + 1 } else { ORDERED }
     }
 
     /// The caller has checked that fewer than [`WINDOW_MAX`] items are there.
@@ -116,13 +129,17 @@ impl<T> Slab<T> {
         self.slots[prev as usize].next = next;
         self.slots[next as usize].prev = prev;
         self.len -= 1;
+        self.retried -= u32::from(is_retried(list));
         Some((item, list, sent_us))
     }
 
     /// Moves an item to the end of a list.
     pub(super) fn relink(&mut self, id: AckId, list: u8, now_us: u64) {
         let slot = id.slot();
-        let Some((prev, next)) = self.entry(id).map(|entry| (entry.prev, entry.next)) else { return };
+        let Some((prev, next, old)) = self.entry(id).map(|entry| (entry.prev, entry.next, entry.list)) else {
+            return;
+        };
+        self.retried = self.retried + u32::from(is_retried(list)) - u32::from(is_retried(old));
         self.slots[prev as usize].next = next;
         self.slots[next as usize].prev = prev;
         let (prev, sent_us) = self.append_after_last(list, slot, now_us);
