@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What docs/BENCHMARKS.md tables: each store's limit, what goim delivers beside it, and what every call takes
-# against a data set, in one run.
+# What docs/BENCHMARKS.md tables: each store's limit, what goim delivers beside it, what an idle connection
+# costs, and what every call takes against a data set, in one run.
 #
 #   scripts/bench.sh [SECONDS]   of each measurement; 5 without it
 #
@@ -45,7 +45,7 @@ for store in postgres sqlite; do
     printf '%-34s %10.0f  %5s\n' "… of 2,048 rows a commit" "$rate" "$(times "$rate" "$limit")"
     row "200 users in pairs, window 32" "$store"
     row "2 users, window 256" "$store" --users 2 --window 256
-    row "group: 64 senders, 1 reader" "$store" --group --users 65 --readers 1
+    row "group: 64 senders, one reads" "$store" --group --users 64 --readers 1
     row "200 users, 2,000 a second" "$store" --rate 2000
 done
 printf '\nidle connections\n'

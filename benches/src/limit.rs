@@ -32,8 +32,9 @@ pub(crate) struct LimitOptions {
     /// How long to measure.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
-    /// Rows in one commit. A lane of the server, with more to do than it can, commits 2,048.
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    /// Rows in one commit. A lane of the server, with more to do than it can, commits 2,048; SQLite takes a
+    /// statement of 4,095 at most.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=4_095))]
     rows: u32,
     /// Prints one JSON object instead of a table.
     #[arg(long)]

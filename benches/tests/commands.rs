@@ -1,7 +1,9 @@
 //! The short forms of the commands that measure, and what they say of input that cannot be.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
@@ -29,6 +31,19 @@ fn report(arguments: &[&str]) -> Value {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {errors}");
     serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// A server that runs already: where it is, and its certificate's fingerprint. It ends with its standard input.
+fn serve(folder: &Path) -> (Child, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_goim-bench"));
+    let store = format!("sqlite:{}", folder.join("goim.sqlite").display());
+    command.args(["serve", "--store", &store, "--data"]).arg(folder);
+    let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut words = line.split_whitespace().map(str::to_owned);
+    assert_eq!(words.next().as_deref(), Some("READY"), "{line}");
+    (server, words.next().unwrap(), words.next().unwrap())
 }
 
 /// The report of a rate that any machine can make. One with other work may fail to, and the tool says so.
@@ -72,6 +87,21 @@ fn chat_measures_both_stores() {
         }
         assert_eq!(report["conversations"], 5, "{report:#}");
     }
+}
+
+#[test]
+fn a_server_that_runs_already_is_measured_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, address, fingerprint) = serve(folder.path());
+    for _ in 0..2 {
+        let connect = ["chat", "--users", "4", "--seconds", "1", "--json", "--connect", &address];
+        let report = report(&[&connect[..], &["--fingerprint", &fingerprint]].concat());
+        positive(&report, "/delivered_per_s");
+        positive(&report, "/cpu_s/clients");
+        assert!(report["cpu_s"]["server"].is_null() && report["server_rss_bytes"].is_null(), "{report:#}");
+    }
+    drop(server.stdin.take());
+    assert!(server.wait().unwrap().success());
 }
 
 #[test]
@@ -127,6 +157,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         (&["api", "--conversations", "1"], "1 is not in 50..="),
         (&["limit", "--store", "oracle"], "invalid value 'oracle'"),
         (&["limit", "--rows", "0"], "0 is not in 1..="),
+        (&["limit", "--rows", "4096"], "4096 is not in 1..="),
         (&["logs", "--out", "/nowhere/log"], "/nowhere/log cannot be written"),
     ] {
         let said = refusal(arguments);

@@ -24,8 +24,8 @@ pub(crate) struct ChatOptions {
     /// How many users; in pairs an even number.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     users: u32,
-    /// Messages that a user may have unacknowledged.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    /// Messages that a user may have unacknowledged; so many fit into an outbox.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=16_384))]
     window: u32,
     /// How long to measure.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
@@ -36,7 +36,7 @@ pub(crate) struct ChatOptions {
     /// One group of all users instead of pairs.
     #[arg(long)]
     group: bool,
-    /// How many of the group's members read; the others only send. Without it, all.
+    /// How many of the group's members read; all of them send. Without it, all.
     #[arg(long, requires = "group", value_parser = clap::value_parser!(u32).range(1..))]
     readers: Option<u32>,
     /// Prints one JSON object instead of a table.

@@ -27,18 +27,18 @@ pub(crate) struct Report {
     pub(crate) delivery_ms: Option<Percentiles>,
     /// Deliveries that were still due some seconds after the run.
     pub(crate) undelivered: u64,
+    pub(crate) cpu_s: CpuSeconds,
     /// Absent where it is not ours to read.
-    pub(crate) cpu_s: Option<CpuSeconds>,
     pub(crate) server_rss_bytes: Option<u64>,
 }
 
-/// Seconds of CPU time in the measured time.
+/// Seconds of CPU time in the measured time; absent where they are not ours to read.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct CpuSeconds {
-    pub(crate) server: f64,
-    pub(crate) clients: f64,
+    pub(crate) server: Option<f64>,
+    pub(crate) clients: Option<f64>,
     /// The database, if it is a process of its own, and whatever else ran.
-    pub(crate) rest: f64,
+    pub(crate) rest: Option<f64>,
 }
 
 impl fmt::Display for Report {
@@ -53,10 +53,10 @@ impl fmt::Display for Report {
         let behind = || format!("readers fell behind: {} deliveries were still due", self.undelivered);
         row(f, "delivery ms", self.delivery_ms.as_ref().map_or_else(behind, Percentiles::row))?;
         let not_ours = || "not ours to read".to_owned();
-        let cpu = self.cpu_s.map_or_else(not_ours, |cpu| {
-            format!("server {:.1}, clients {:.1}, rest {:.1}", cpu.server, cpu.clients, cpu.rest)
-        });
-        row(f, "cpu seconds", cpu)?;
+        let cpu = |seconds: Option<f64>| seconds.map_or_else(not_ours, |seconds| format!("{seconds:.1}"));
+        row(f, "cpu s of the server", cpu(self.cpu_s.server))?;
+        row(f, "… of the clients", cpu(self.cpu_s.clients))?;
+        row(f, "… of the rest", cpu(self.cpu_s.rest))?;
         let rss = self.server_rss_bytes.map_or_else(not_ours, |bytes| format!("{} MiB", bytes >> 20));
         row(f, "server memory", rss)
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use goim_client::{Client, ConversationId, Seq, UserId};
+use goim_proto::limits::USERS_MAX;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -20,13 +21,13 @@ use crate::latency::{Latencies, per_s};
 
 /// Before the clock is started: connections find their pace, the database its plans.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long after the run its last messages may arrive.
+/// How long after the run its last messages may be acknowledged and arrive.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The share of messages in an open loop that may be sent too late, and its figures be true.
 const LATE_MAX_PERCENT: u64 = 1;
-/// What may be on its way at the end of an open loop: what is due in this part of a second, or what the share
-/// above leaves of the whole.
-const BACKLOG_SHARE_OF_S: u64 = 10;
+/// What may be on its way at the end of an open loop, however long it was: what is due in this part of a
+/// second.
+const BACKLOG_SHARE_OF_S: u64 = 4;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Runs users against a server.
@@ -55,15 +56,16 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
     play.until(end).await?;
     stage.measured_until_us.store(stage.now_us(), Ordering::Relaxed);
     let after = Snapshot::take(host, &play);
+    let at_end = play.missing();
     stage.ended.store(true, Ordering::Relaxed);
     let server_rss_bytes = host.rss_bytes();
-    let missing = play.finish().await?;
-    options.judge(after.missing, missing)?;
+    let (due, at_last) = play.finish().await?;
+    options.judge(at_end, due, at_last)?;
 
     let seconds = (after.at - before.at).as_secs_f64();
     let (acked, delivered) = (after.acked - before.acked, after.delivered - before.delivered);
     let ack_ms = play.acks.percentiles().ok_or(ChatError::Nothing)?;
-    let delivery_ms = match missing.undelivered {
+    let delivery_ms = match at_last.undelivered {
         0 => Some(play.deliveries.percentiles().ok_or(ChatError::Nothing)?),
         _ => None,
     };
@@ -82,7 +84,7 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
         delivered_per_s: per_s(delivered, seconds),
         ack_ms,
         delivery_ms,
-        undelivered: missing.undelivered,
+        undelivered: at_last.undelivered,
         cpu_s: after.cpu_since(&before),
         server_rss_bytes,
     })
@@ -90,18 +92,24 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
 
 impl ChatOptions {
     /// Refuses figures of a server that did not keep up: they would say how long it was measured, or of which
-    /// messages nobody knows.
-    fn judge(&self, at_end: Missing, at_last: Missing) -> Result<(), ChatError> {
+    /// messages nobody knows. And those of a generator that did not: first the server, because who waits for
+    /// it sends late, too.
+    fn judge(&self, at_end: Missing, due: Due, at_last: Missing) -> Result<(), ChatError> {
+        if let Some(rate) = self.rate.map(u64::from) {
+            let backlog_max = rate.div_ceil(BACKLOG_SHARE_OF_S);
+            let readers = if self.group { self.readers.unwrap_or(self.users) } else { 1 };
+            let Missing { unacked, undelivered } = at_end;
+            if unacked > backlog_max || undelivered > backlog_max * u64::from(readers) {
+                return Err(ChatError::Backlog { unacked, undelivered });
+            }
+        }
+        let Due { due, late } = due;
+        if late * 100 > due * LATE_MAX_PERCENT {
+            return Err(ChatError::Behind { due, late });
+        }
         let Missing { unacked, undelivered } = at_last;
         if unacked > 0 || self.rate.is_some() && undelivered > 0 {
             return Err(ChatError::Unfinished { unacked, undelivered, patience_s: PATIENCE.as_secs() });
-        }
-        let Some(rate) = self.rate.map(u64::from) else { return Ok(()) };
-        let backlog_max = (rate / BACKLOG_SHARE_OF_S).max(rate * self.seconds * LATE_MAX_PERCENT / 100);
-        let readers = if self.group { self.readers.unwrap_or(self.users) } else { 1 };
-        let Missing { unacked, undelivered } = at_end;
-        if unacked > backlog_max || undelivered > backlog_max * u64::from(readers) {
-            return Err(ChatError::Backlog { unacked, undelivered });
         }
         Ok(())
     }
@@ -130,7 +138,11 @@ async fn seat(options: &ChatOptions, crowd: &Crowd<'_>) -> Result<Vec<Place>, Cr
     let mut users = crowd.users(readers, |builder| builder).await?;
     users.extend(crowd.users(count - readers, goim_client::ClientBuilder::send_only).await?);
     let members: Vec<UserId> = users.iter().map(|user| user.id).collect();
-    let conversation = crowd.owner.create_group("chat", &members).await?;
+    let (first, rest) = members.split_at(members.len().min(USERS_MAX));
+    let conversation = crowd.owner.create_group("chat", first).await?;
+    for more in rest.chunks(USERS_MAX) {
+        crowd.owner.add_members(conversation, more).await?;
+    }
     let place = |(number, user)| Place { user, conversation, reads: number < readers };
     Ok(users.into_iter().enumerate().map(place).collect())
 }
@@ -210,8 +222,8 @@ impl Play {
         }
     }
 
-    /// Waits for a while until all is acknowledged and handed over; says what is not.
-    async fn finish(&mut self) -> Result<Missing, ChatError> {
+    /// Waits for a while until all is acknowledged and handed over; says what was due, and what is missing.
+    async fn finish(&mut self) -> Result<(Due, Missing), ChatError> {
         let due = match self.pacer.take() {
             Some(pacer) => pacer.finish().await,
             None => 0,
@@ -220,11 +232,7 @@ impl Play {
         while let Ok(Some(ended)) = timeout_at(end.into(), self.talkers.join_next()).await {
             self.acks.add(&ended??);
         }
-        let late = self.sum(|sender| &sender.late);
-        if late * 100 > due * LATE_MAX_PERCENT {
-            return Err(ChatError::Behind { due, late });
-        }
-        while self.missing().undelivered > 0 && Instant::now() < end + PATIENCE {
+        while self.missing().undelivered > 0 && Instant::now() < end {
             self.until(Instant::now() + BETWEEN_LOOKS).await?;
         }
         let missing = self.missing();
@@ -232,10 +240,10 @@ impl Play {
         while let Some(ended) = self.listeners.join_next().await {
             self.deliveries.add(&ended??);
         }
-        Ok(missing)
+        Ok((Due { due, late: self.sum(|sender| &sender.late) }, missing))
     }
 
-    /// Messages that were sent, or due, and are not acknowledged; and deliveries of those that are.
+    /// Messages that were sent and are not acknowledged, and deliveries of those that are.
     fn missing(&self) -> Missing {
         let acked = self.sum(|sender| &sender.acked);
         let own = |me: &UserId| self.senders.get(me).map_or(0, |own| own.acked.load(Ordering::Acquire));
@@ -243,13 +251,20 @@ impl Play {
         let due: u64 =
             if in_one_group { self.ears.iter().map(|ear| acked - own(&ear.me)).sum() } else { acked };
         let handled: u64 = self.ears.iter().map(|ear| lock(&ear.ledger).handled).sum();
-        let sent = self.pacer.as_ref().map_or_else(|| self.sum(|sender| &sender.sent), Pacer::due);
-        Missing { unacked: sent.saturating_sub(acked), undelivered: due.saturating_sub(handled) }
+        let unacked = self.sum(|sender| &sender.sent).saturating_sub(acked);
+        Missing { unacked, undelivered: due.saturating_sub(handled) }
     }
 
     fn sum(&self, what: impl Fn(&Progress) -> &AtomicU64) -> u64 {
         self.senders.values().map(|sender| what(sender).load(Ordering::Acquire)).sum()
     }
+}
+
+/// Messages of an open loop that were due, and those of them that were sent too late.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    due: u64,
+    late: u64,
 }
 
 /// What has not gone all the way.
@@ -265,8 +280,7 @@ struct Snapshot {
     acked: u64,
     /// Messages that had gone all the way by then.
     delivered: u64,
-    missing: Missing,
-    cpu: Option<CpuSeconds>,
+    cpu: CpuSeconds,
 }
 
 impl Snapshot {
@@ -279,20 +293,77 @@ impl Snapshot {
             at: Instant::now(),
             acked: play.sum(|sender| &sender.acked),
             delivered: play.ears.iter().map(delivered).sum(),
-            missing: play.missing(),
             cpu: cpu(host),
         }
     }
 
-    fn cpu_since(&self, before: &Self) -> Option<CpuSeconds> {
-        let (now, then) = (self.cpu?, before.cpu?);
-        let (server, clients) = (now.server - then.server, now.clients - then.clients);
+    fn cpu_since(&self, before: &Self) -> CpuSeconds {
         // Below zero only by the kernel's rounding.
-        Some(CpuSeconds { server, clients, rest: (now.rest - then.rest).max(0.0) })
+        let since = |now: Option<f64>, then: Option<f64>| Some((now? - then?).max(0.0));
+        CpuSeconds {
+            server: since(self.cpu.server, before.cpu.server),
+            clients: since(self.cpu.clients, before.cpu.clients),
+            rest: since(self.cpu.rest, before.cpu.rest),
+        }
     }
 }
 
-fn cpu(host: &Host) -> Option<CpuSeconds> {
-    let (server, clients) = (usage::cpu_s(host.pid()?)?, usage::cpu_s(std::process::id())?);
-    Some(CpuSeconds { server, clients, rest: usage::machine_cpu_s()? - server - clients })
+fn cpu(host: &Host) -> CpuSeconds {
+    let (server, clients) = (host.pid().and_then(usage::cpu_s), usage::cpu_s(std::process::id()));
+    let rest = || Some(usage::machine_cpu_s()? - server? - clients?);
+    CpuSeconds { server, clients, rest: rest() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        options: ChatOptions,
+    }
+
+    /// What is said of a run of an hour, after which so much was missing, late of 1,000, and missing still.
+    fn judge(arguments: &[&str], at_end: (u64, u64), late: u64, at_last: (u64, u64)) -> &'static str {
+        let arguments = [&["chat", "--seconds", "3600"], arguments].concat();
+        let missing = |(unacked, undelivered)| Missing { unacked, undelivered };
+        let due = Due { due: 1_000, late };
+        let options = Arguments::parse_from(arguments).options;
+        match options.judge(missing(at_end), due, missing(at_last)) {
+            Ok(()) => "figures",
+            Err(ChatError::Backlog { .. }) => "server",
+            Err(ChatError::Behind { .. }) => "generator",
+            Err(ChatError::Unfinished { .. }) => "unfinished",
+            Err(_) => "another",
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_a_quarter_of_a_second_behind_has_no_figures_however_long_it_took() {
+        let rate = &["--rate", "1000"][..];
+        assert_eq!(judge(rate, (250, 250), 0, (0, 0)), "figures");
+        assert_eq!(judge(rate, (251, 0), 0, (0, 0)), "server");
+        assert_eq!(judge(rate, (0, 251), 0, (0, 0)), "server");
+        let group = &["--rate", "1000", "--group", "--users", "10", "--readers", "4"];
+        assert_eq!(judge(group, (0, 1_000), 0, (0, 0)), "figures");
+        assert_eq!(judge(group, (0, 1_001), 0, (0, 0)), "server");
+    }
+
+    #[test]
+    fn a_generator_that_sends_too_late_has_no_figures_and_is_not_blamed_for_the_server() {
+        let rate = &["--rate", "1000"][..];
+        assert_eq!(judge(rate, (0, 0), 10, (0, 0)), "figures");
+        assert_eq!(judge(rate, (0, 0), 11, (0, 0)), "generator");
+        assert_eq!(judge(rate, (251, 0), 1_000, (9, 9)), "server");
+    }
+
+    #[test]
+    fn only_readers_of_a_closed_loop_may_lag_for_long() {
+        assert_eq!(judge(&[], (6_400, 10_000), 0, (0, 9)), "figures");
+        assert_eq!(judge(&[], (6_400, 0), 0, (1, 0)), "unfinished");
+        assert_eq!(judge(&["--rate", "1000"], (0, 0), 0, (0, 1)), "unfinished");
+    }
 }

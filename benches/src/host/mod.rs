@@ -30,7 +30,8 @@ pub(crate) struct HostOptions {
     /// The store of the server that is started for the run.
     #[arg(long, value_enum, default_value_t = StoreKind::Sqlite)]
     store: StoreKind,
-    /// Servers that run already, ADDRESS:PORT[,ADDRESS:PORT…]: clients are spread over them.
+    /// Servers that run already, ADDRESS:PORT[,ADDRESS:PORT…]: clients are spread over them. All come from
+    /// here and are bots of one owner, so the servers' limits have to allow that, bots_max for one.
     #[arg(long, value_delimiter = ',', requires = "fingerprint", conflicts_with = "store")]
     connect: Vec<String>,
     /// The servers' certificate, 64 hexadecimal digits.

@@ -44,8 +44,11 @@ pub(crate) async fn serve(options: ServeOptions) -> Result<(), Box<dyn std::erro
     };
     // All clients of a benchmark come from one address.
     config.limits.handshakes_per_s = 100_000;
-    // The crowd are bots.
+    // The crowd are bots of one owner, who is in all their groups.
     config.limits.bots_max = 1_000_000;
+    config.limits.conversations_per_user_max = 10_000_000;
+    config.limits.group_members_max = 100_000;
+    config.limits.connections_max = 100_000;
     // One user makes every call again and again.
     config.limits.logins_per_s = 100_000;
     config.limits.allocations_per_s = 100_000;
