@@ -2,7 +2,7 @@
 //! conversation in a concurrent map, or in maps behind 64 mutexes.
 //!
 //! The alternatives know no gaps, no readers and no bound over all; they use the same hasher, have as
-//! many shards and keep the same number of entries of a conversation.
+//! many shards, each in cache lines of its own, and keep the same number of entries of a conversation.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that fails has nothing to measure")]
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dashmap::DashMap;
 use goim_core::hash::{IdHasher, spread};
-use goim_core::{BoxLimits, ConversationId, ListLimits, Msg, MsgBox, MsgList, Seq};
+use goim_core::{BoxLimits, BoxReader, ConversationId, ListLimits, Msg, MsgBox, MsgList, Seq};
 
 /// A message as an access node keeps it: about 100 encoded bytes, shared with whom they are sent to,
 /// and its number beside the handle.
@@ -42,6 +42,7 @@ const CONVERSATIONS: u64 = 1_000;
 const KEPT: usize = 1_000;
 const NEWEST: usize = 10;
 const SHARDS: usize = 64;
+const THREADS_MAX: u64 = 2;
 
 fn entry(seq: u64) -> Encoded {
     Encoded { seq: Seq::new(seq), body: Arc::new([7; 96]) }
@@ -64,6 +65,45 @@ impl Entries for MsgBox<Encoded> {
 
     fn newest(&self, conversation: ConversationId, out: &mut Vec<Encoded>) {
         MsgBox::newest(self, conversation, NEWEST, out);
+    }
+}
+
+/// A box each of whose conversations has a reader that acknowledges what it was given, some at a time.
+struct Followed {
+    msgs: MsgBox<Encoded>,
+    readers: Vec<Mutex<Option<BoxReader>>>,
+}
+
+impl Followed {
+    const ACK_EVERY: u64 = 8;
+
+    fn new() -> Self {
+        let readers = (0..CONVERSATIONS * THREADS_MAX + 2).map(|_| Mutex::default()).collect();
+        Self { msgs: MsgBox::new(limits(KEPT)), readers }
+    }
+
+    fn ack(&self, conversation: ConversationId, offset: Seq) {
+        let mut reader = self.readers[usize::try_from(conversation.as_u64()).unwrap()].lock().unwrap();
+        let reader = reader.get_or_insert_with(|| self.msgs.join(conversation, offset));
+        self.msgs.ack(conversation, reader, offset);
+    }
+}
+
+impl Entries for Followed {
+    fn append(&self, conversation: ConversationId, entry: Encoded) {
+        let head = self.msgs.insert(conversation, entry).head;
+        if head.as_u64().is_multiple_of(Self::ACK_EVERY) {
+            self.ack(conversation, head);
+        }
+    }
+
+    fn append_all(&self, conversation: ConversationId, entries: &[Encoded]) {
+        let head = self.msgs.insert_all(conversation, entries.iter().cloned()).head;
+        self.ack(conversation, head);
+    }
+
+    fn newest(&self, conversation: ConversationId, out: &mut Vec<Encoded>) {
+        self.msgs.newest(conversation, NEWEST, out);
     }
 }
 
@@ -97,11 +137,15 @@ impl Entries for Concurrent {
     }
 }
 
-struct Sharded(Vec<Mutex<HashMap<ConversationId, VecDeque<Encoded>, Hasher>>>);
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded(Mutex<HashMap<ConversationId, VecDeque<Encoded>, Hasher>>);
+
+struct Sharded(Vec<Padded>);
 
 impl Sharded {
     fn new() -> Self {
-        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+        Self((0..SHARDS).map(|_| Padded::default()).collect())
     }
 
     fn shard(
@@ -109,7 +153,7 @@ impl Sharded {
         conversation: ConversationId,
     ) -> &Mutex<HashMap<ConversationId, VecDeque<Encoded>, Hasher>> {
         let bits = usize::try_from(spread(conversation.as_u64()) >> 40).unwrap();
-        &self.0[bits % SHARDS]
+        &self.0[bits % SHARDS].0
     }
 }
 
@@ -146,6 +190,12 @@ fn alternatives() -> [(&'static str, Box<dyn Entries>); 3] {
     ]
 }
 
+/// And with somebody who reads what is appended.
+fn with_readers() -> impl Iterator<Item = (&'static str, Box<dyn Entries>)> {
+    let followed: Box<dyn Entries> = Box::new(Followed::new());
+    alternatives().into_iter().chain([("MsgBox with readers", followed)])
+}
+
 /// Every conversation once in an order that no prefetcher guesses.
 fn nth_conversation(n: u64) -> u64 {
     n.wrapping_mul(617) % CONVERSATIONS
@@ -165,10 +215,10 @@ fn on_threads(threads: u64, iterations: u64, work: impl Fn(u64, u64) + Sync) -> 
 }
 
 fn append(c: &mut Criterion) {
-    for threads in [1, 2] {
+    for threads in [1, THREADS_MAX] {
         let mut group = c.benchmark_group(format!("append, {threads} threads"));
         group.throughput(Throughput::Elements(1));
-        for (name, entries) in alternatives() {
+        for (name, entries) in with_readers() {
             // Each conversation has one publisher, as in life: so each thread has 1,000 of its own.
             let heads: Vec<Mutex<Vec<u64>>> = (0..threads).map(|_| Mutex::new(vec![0; 1_000])).collect();
             group.bench_function(name, |b| {
@@ -192,7 +242,7 @@ fn append(c: &mut Criterion) {
 fn append_batch(c: &mut Criterion) {
     let mut group = c.benchmark_group("append 32 at once");
     group.throughput(Throughput::Elements(32));
-    for (name, entries) in alternatives() {
+    for (name, entries) in with_readers() {
         let mut heads = vec![0; 1_000];
         let mut n = 0;
         group.bench_function(name, |b| {
@@ -213,7 +263,7 @@ fn append_batch(c: &mut Criterion) {
 }
 
 fn read_newest(c: &mut Criterion) {
-    for threads in [1, 2] {
+    for threads in [1, THREADS_MAX] {
         let mut group = c.benchmark_group(format!("read the newest 10, {threads} threads"));
         group.throughput(Throughput::Elements(1));
         for (name, entries) in alternatives() {

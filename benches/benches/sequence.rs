@@ -2,7 +2,7 @@
 //! map.
 //!
 //! The alternatives are never bounded, forget nothing, and know of no range in flight and of no
-//! restart. All use the same hasher, and what is shared has as many shards.
+//! restart. All use the same hasher, and what is shared has as many shards, each in cache lines of its own.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that fails has nothing to measure")]
@@ -79,18 +79,21 @@ trait Shared: Sync {
     fn next(&self, key: u64) -> u64;
 }
 
-struct Sharded<T>(Vec<Mutex<T>>);
+#[repr(align(128))]
+struct Padded<T>(Mutex<T>);
+
+struct Sharded<T>(Vec<Padded<T>>);
 
 impl<T> Sharded<T> {
     fn boxed(make: impl Fn() -> T) -> Box<Self> {
-        Box::new(Self((0..SHARDS).map(|_| Mutex::new(make())).collect()))
+        Box::new(Self((0..SHARDS).map(|_| Padded(Mutex::new(make()))).collect()))
     }
 }
 
 impl<T: Counters> Shared for Sharded<T> {
     fn next(&self, key: u64) -> u64 {
         let shard = &self.0[usize::try_from(spread(key) >> 40).unwrap() % SHARDS];
-        shard.lock().unwrap().next(key)
+        shard.0.lock().unwrap().next(key)
     }
 }
 
