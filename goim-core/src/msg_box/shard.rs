@@ -160,6 +160,7 @@ impl<M: Msg> Shard<M> {
         let before = held.list.bytes_held();
         let here = held.list.blank(msg);
         self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
+        enqueue(&mut self.passed, conversation, held);
         Ok(here)
     }
 
@@ -173,6 +174,8 @@ impl<M: Msg> Shard<M> {
         }
         held.list.drop_through(seq);
         self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
+        // What waited behind the gap is in the window now, and nobody may want it.
+        enqueue(&mut self.passed, conversation, held);
     }
 
     /// `Err` is the bytes short.
