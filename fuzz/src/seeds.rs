@@ -1,6 +1,7 @@
 //! The seeds in `corpus/`, made by `cargo run --bin seeds`: where a fuzzer starts from.
 //!
-//! They are written once and kept: a frame that an older version wrote is a good seed.
+//! The tests compare the two. What else is in the corpus is kept: inputs that once failed, and frames as
+//! an older version wrote them.
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, Seq, UserId};

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use goim_core_models::Input;
+use goim_fuzz::seeds::{self, Seed};
 use goim_fuzz::{Target, targets};
+use goim_proto::{ClientFrame, Content, ServerFrame, decode};
 
 /// As long as scripts/fuzz.sh lets inputs become.
 const INPUT_BYTES_MAX: usize = 4096;
@@ -132,6 +134,42 @@ fn every_target_holds_over_its_corpus_and_inputs_made_from_it() {
     }
 }
 
+/// Fails unless the seeds are in the folder, byte for byte. What else is there is for whoever put it
+/// there.
+fn compare_seeds(folder: &Path, seeds: &[Seed]) {
+    const AGAIN: &str = "again: cd fuzz && cargo run --bin seeds";
+    for (name, bytes) in seeds {
+        let path = folder.join(name);
+        let found =
+            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; {AGAIN}", path.display()));
+        let (is, should) = (found.len(), bytes.len());
+        assert!(&found == bytes, "{}: {is} bytes are not the seed of {should}; {AGAIN}", path.display());
+    }
+}
+
+#[test]
+fn the_corpus_has_every_seed_as_it_is_made() {
+    for target in targets() {
+        compare_seeds(&home().join("corpus").join(target.name), &seeds::of(target.name));
+    }
+}
+
+#[test]
+fn a_seed_that_is_missing_or_corrupt_is_named() {
+    let folder = folder("other-seeds");
+    let seeds = [("Text".to_owned(), vec![0x92, 1, 0x90])];
+    let path = folder.join("Text");
+    let again = "; again: cd fuzz && cargo run --bin seeds";
+    let said = refusal(|| compare_seeds(&folder, &seeds));
+    assert!(said.starts_with(&format!("{}: ", path.display())) && said.ends_with(again), "{said}");
+    std::fs::write(&path, []).unwrap();
+    let said = refusal(|| compare_seeds(&folder, &seeds));
+    assert_eq!(said, format!("{}: 0 bytes are not the seed of 3{again}", path.display()));
+    std::fs::write(&path, &seeds[0].1).unwrap();
+    std::fs::write(folder.join("found-later"), [0xff]).unwrap();
+    compare_seeds(&folder, &seeds);
+}
+
 #[test]
 fn targets_binaries_and_folders_are_the_same() {
     let all: BTreeSet<_> = targets().map(|target| target.name.to_owned()).collect();
@@ -174,4 +212,20 @@ fn a_seed_that_cannot_be_read_or_that_a_target_fails_on_is_named() {
     std::fs::create_dir(&unreadable).unwrap();
     let said = refusal(|| drop(corpus(&folder)));
     assert!(said.starts_with(&format!("{}: ", unreadable.display())), "{said}");
+}
+
+#[test]
+fn seeds_decode_but_for_those_that_should_not() {
+    let decodes = |target: &str, bytes: &[u8]| match target {
+        "client_frame" => decode::<ClientFrame>(bytes).is_ok(),
+        "server_frame" => decode::<ServerFrame>(bytes).is_ok(),
+        "content" => decode::<Content>(bytes).is_ok(),
+        _ => serde_json::from_slice::<serde_json::Value>(bytes).is_ok(),
+    };
+    let mut undecodable = Vec::new();
+    for target in ["client_frame", "server_frame", "content", "json"] {
+        let seeds = seeds::of(target).into_iter().filter(|(_, bytes)| !decodes(target, bytes));
+        undecodable.extend(seeds.map(|(name, _)| format!("{target}/{name}")));
+    }
+    assert_eq!(undecodable, ["content/not-utf8"]);
 }

@@ -208,8 +208,8 @@ impl<M: Msg> MsgBox<M> {
         look: impl FnOnce(Entries<'_, M>) -> R,
     ) -> Option<R> {
         let mut shard = self.shard(conversation);
-        let entries = shard.touch(conversation)?.after(seq, limit)?;
-        Some(look(entries))
+        let list = shard.touch(conversation).filter(|_| !bug!("a box tells nothing"))?;
+        Some(look(list.after(seq, limit)?))
     }
 
     /// Appends the newest `limit` entries, oldest first, to `out`. Returns the head that was seen;

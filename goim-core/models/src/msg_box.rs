@@ -1,12 +1,15 @@
 //! The model of a `MsgBox`: the whole log of each conversation. What a box tells is a piece of it
-//! without a hole, and what it holds stays within its bytes; with room for everything, a box is one
-//! list per conversation.
+//! without a hole, it tells all that it has, and what it holds stays within its bytes; with room for
+//! everything, a box is one list per conversation.
+
+mod with_room;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use goim_core::msg_box::BoxReader;
-use goim_core::{BoxLimits, ConversationId, ListLimits, Msg, MsgBox, MsgList, Reached, Seq};
+use goim_core::msg_list::Entries;
+use goim_core::{BoxLimits, ConversationId, ListLimits, Msg, MsgBox, Seq};
 
 use crate::Input;
 
@@ -17,7 +20,7 @@ use crate::Input;
 /// Where box and model differ.
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    if input.percent(75) {
+    if input.percent(60) {
         let mut world = World::new(&mut input);
         while let Some(dice) = input.dice(34) {
             world.step(dice, &mut input);
@@ -25,7 +28,7 @@ pub fn run(data: &[u8]) {
         }
         world.clear();
     } else {
-        with_room(&mut input);
+        with_room::run(&mut input);
     }
 }
 
@@ -90,7 +93,9 @@ impl World {
                 let from = self.log(id).len() as u64 + 1;
                 self.log(id).resize(index(from) + count, bytes);
                 let reached = self.msgs.insert_all(id, (from..).take(count).map(|seq| line(seq, bytes)));
-                assert!(reached.head.as_u64() < from + count as u64);
+                // All of it, unless an older gap is open or not even the list had room.
+                let (head, last) = (reached.head.as_u64(), from + count as u64 - 1);
+                assert!(head == last || head + 1 < from || head == 0, "{head} of {from} to {last}");
             }
             12..=13 => {
                 // The others come late or never.
@@ -151,20 +156,31 @@ impl World {
         }
     }
 
-    fn read(&mut self, id: ConversationId, input: &mut Input<'_>) {
-        let after = self.back(id, input.below(30));
-        let mut out = Vec::new();
-        let Some(head) = self.msgs.after(id, Seq::new(after), 25, &mut out) else {
-            return assert!(out.is_empty());
-        };
-        let log = &self.logs[&id.as_u64()];
-        assert!(head.as_u64() <= log.len() as u64);
-        assert_eq!(out.len() as u64, head.as_u64().saturating_sub(after).min(25));
-        for (line, seq) in out.iter().zip(after + 1..) {
-            assert_eq!((line.seq, line.bytes), (seq, log[index(seq)]));
+    /// All that the box has of a conversation, and its head.
+    fn kept(&mut self, id: ConversationId) -> (Vec<Arc<Line>>, u64) {
+        let mut kept = Vec::new();
+        let head = self.msgs.newest(id, usize::MAX, &mut kept).map_or(0, Seq::as_u64);
+        let log = self.log(id);
+        assert!(head <= log.len() as u64);
+        for (msg, seq) in kept.iter().rev().zip((1..=head).rev()) {
+            assert_eq!((msg.seq, msg.bytes), (seq, log[index(seq)]));
         }
-        let shown = self.msgs.look_after(id, Seq::new(after), 25, |entries| entries.len());
-        assert_eq!(shown, Some(out.len()));
+        (kept, head)
+    }
+
+    fn read(&mut self, id: ConversationId, input: &mut Input<'_>) {
+        const LIMIT: usize = 25;
+        let after = self.back(id, input.below(30));
+        let (kept, head) = self.kept(id);
+        // Before its first entry a list reaches nowhere.
+        let reaches = head > 0 && after >= kept.first().map_or(head, |msg| msg.seq - 1);
+        let behind = kept.into_iter().filter(|msg| msg.seq > after).take(LIMIT);
+        let expected: Option<Vec<_>> = reaches.then(|| behind.collect());
+        let look = |entries: Entries<'_, Arc<Line>>| entries.iter().cloned().collect();
+        assert_eq!(self.msgs.look_after(id, Seq::new(after), LIMIT, look), expected);
+        let mut out = Vec::new();
+        let seen = self.msgs.after(id, Seq::new(after), LIMIT, &mut out);
+        assert_eq!((seen, out), (reaches.then_some(Seq::new(head)), expected.unwrap_or_default()));
     }
 
     /// Everything that was claimed is given back, to the byte.
@@ -183,22 +199,5 @@ impl World {
         }
         let shown: usize = out.iter().map(Msg::bytes).sum();
         assert!(self.msgs.bytes_held() >= shown, "it shows more than it says it holds");
-    }
-}
-
-fn with_room(input: &mut Input<'_>) {
-    let list = ListLimits { entries_max: 16, bytes_max: 4_000 };
-    let msgs = MsgBox::new(BoxLimits { bytes_max: 1 << 20, shards: 4, list });
-    let mut lists: BTreeMap<u64, MsgList<Arc<Line>>> = BTreeMap::new();
-    while let Some(dice) = input.dice(5) {
-        let (id, seq, bytes) = (dice as u64, input.between(1, 40), input.below(50));
-        let alone = lists.entry(id).or_insert_with(|| MsgList::new(list));
-        alone.insert(line(seq, bytes));
-        let id = ConversationId::new(id);
-        let reached = msgs.insert(id, line(seq, bytes));
-        assert_eq!(reached, Reached { head: alone.head(), missing: alone.missing() });
-        let mut out = Vec::new();
-        msgs.newest(id, usize::MAX, &mut out);
-        assert!(out.iter().eq(alone.newest(usize::MAX).iter()));
     }
 }

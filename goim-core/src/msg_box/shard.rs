@@ -160,6 +160,7 @@ impl<M: Msg> Shard<M> {
         let before = held.list.bytes_held();
         let here = held.list.blank(msg);
         self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
+        enqueue(&mut self.passed, conversation, held);
         Ok(here)
     }
 
@@ -173,6 +174,8 @@ impl<M: Msg> Shard<M> {
         }
         held.list.drop_through(seq);
         self.credit = (self.credit + before).saturating_sub(held.list.bytes_held());
+        // What waited behind the gap is in the window now, and nobody may want it.
+        enqueue(&mut self.passed, conversation, held);
     }
 
     /// `Err` is the bytes short.
@@ -204,7 +207,7 @@ impl<M: Msg> Shard<M> {
         match self.lists.get_mut(&conversation) {
             None => {}
             Some(held) if reader.list == held.id => {
-                if let Some(place) = &mut reader.reader {
+                if let Some(place) = reader.reader.as_mut().filter(|_| !bug!("a box forgets acks")) {
                     held.list.ack(place, to);
                 }
                 enqueue(&mut self.passed, conversation, held);

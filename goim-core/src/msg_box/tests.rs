@@ -157,6 +157,23 @@ fn a_list_that_goes_as_idle_is_not_queued_as_passed_any_more() {
 }
 
 #[test]
+fn what_a_drop_or_a_stub_brings_into_an_empty_window_is_queued_as_passed() {
+    let msgs = small_box(1 << 20, 1);
+    for id in 1..=2 {
+        let reader = msgs.join(conversation(id), Seq::ZERO);
+        msgs.insert_all(conversation(id), [line(1, 10), line(3, 10)]);
+        msgs.drop_through(conversation(id), Seq::new(1));
+        msgs.leave(conversation(id), reader);
+    }
+    msgs.drop_through(conversation(1), Seq::new(2));
+    assert!(msgs.blank(conversation(2), line(2, 10)));
+    assert_eq!((seqs(&msgs, 1, 2), seqs(&msgs, 2, 1)), (Some(vec![3]), Some(vec![2, 3])));
+    lock(&msgs.shards[0]).evict_passed(usize::MAX);
+    assert_eq!((seqs(&msgs, 1, 2), seqs(&msgs, 2, 1)), (None, None));
+    check(&msgs);
+}
+
+#[test]
 fn readers_of_a_list_that_was_given_up_are_counted_again() {
     let msgs = small_box(1 << 20, 1);
     msgs.insert(conversation(1), line(1, 10));

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use goim_core::bugs;
-use goim_core_models::{ack_queue, msg_list, room};
+use goim_core_models::{ack_queue, msg_box, msg_list, room};
 use goim_sim_bugs::{Scenario, look};
 
 /// Worlds in which a bug has to be found.
@@ -69,11 +69,14 @@ const BUGS: &[(&str, &str)] = &[
 /// A model over operations in bytes; it panics where structure and model differ.
 type Run = fn(&[u8]);
 
-/// Bugs in what core offers to those who embed it and no node here uses: its models find them.
+/// Bugs in what core offers to those who embed it and no node here uses, and those that only make the
+/// store work more: core's models find them.
 const OF_MODELS: &[(&str, &str, Run)] = &[
     ("an ack covers what was sent after it", "AckQueue", ack_queue::run),
     ("what comes out of order is lost", "MsgList", msg_list::run),
     ("entries go before the slowest reader passed", "MsgList", msg_list::run),
+    ("a box tells nothing", "MsgBox", msg_box::run),
+    ("a box forgets acks", "MsgBox", msg_box::run),
     ("a look counts for whatever registration", "Room", room::run),
     ("who reads is not registered anew", "Room", room::run),
     ("entries pass in any order", "Room", room::run),
