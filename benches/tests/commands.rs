@@ -48,9 +48,16 @@ fn serve(folder: &Path) -> (Child, String, String) {
 
 /// The report of a rate that any machine can make. One with other work may fail to, and the tool says so.
 fn open_loop(arguments: &[&str]) -> Value {
-    let kept_up = |output: &Output| !String::from_utf8_lossy(&output.stderr).contains("fell behind");
+    let kept_up = |output: &Output| !has_fallen_behind(&String::from_utf8_lossy(&output.stderr));
     let output = (0..TRIES).map(|_| bench(arguments)).find(kept_up).expect("this machine is too busy");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
     serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// Which of the two is busier, nobody knows.
+fn has_fallen_behind(said: &str) -> bool {
+    ["the generator fell behind", "the server cannot keep"].iter().any(|words| said.contains(words))
 }
 
 /// What a command says that must fail without a figure.
@@ -188,7 +195,7 @@ fn a_store_that_is_not_there_is_named() {
 #[test]
 fn a_rate_that_cannot_be_made_gives_no_figures() {
     let said = refusal(&["chat", "--users", "10", "--rate", "1000000", "--seconds", "1"]);
-    assert!(said.contains("fell behind") || said.contains("cannot keep"), "{said}");
+    assert!(has_fallen_behind(&said), "{said}");
 }
 
 #[test]

@@ -17,19 +17,33 @@ const DEPTH_MAX: usize = 11;
 ///
 /// If a value does not come back as it was, from JSON or from MessagePack, or is nested without bound.
 pub fn run(data: &[u8]) {
-    let Ok(json) = serde_json::from_slice::<Value>(data) else { return };
-    check::<Content>(data, &json);
-    check::<Call>(data, &json);
-    check::<Call<Content>>(data, &json);
-    check::<Vec<Send<Content>>>(data, &json);
-    check::<Reply<Content>>(data, &json);
+    let _ = is_something(data);
 }
 
-fn check<T>(data: &[u8], json: &Value)
+/// Whether anything could be read.
+///
+/// # Panics
+///
+/// As [`run`].
+#[must_use]
+pub fn is_something(data: &[u8]) -> bool {
+    let Ok(json) = serde_json::from_slice::<Value>(data) else { return false };
+    let read = [
+        check::<Content>(data, &json),
+        check::<Call>(data, &json),
+        check::<Call<Content>>(data, &json),
+        check::<Vec<Send<Content>>>(data, &json),
+        check::<Reply<Content>>(data, &json),
+    ];
+    read.contains(&true)
+}
+
+/// Whether it could be read as a `T`.
+fn check<T>(data: &[u8], json: &Value) -> bool
 where
     T: for<'a> Decode<'a> + Encode + PartialEq + Debug,
 {
-    let Ok(value) = T::decode(json.clone()) else { return };
+    let Ok(value) = T::decode(json.clone()) else { return false };
     if let Ok(at_once) = T::decode(&mut serde_json::Deserializer::from_slice(data)) {
         assert_eq!(at_once, value, "read in one step");
     }
@@ -37,6 +51,7 @@ where
     assert_eq!(again, value);
     let from_wire: T = goim_proto::decode(&encoded(&value)).expect("what was encoded can be decoded");
     assert_eq!(from_wire, value, "the two forms say the same");
+    true
 }
 
 /// Writes a value of the wire in JSON and reads that: it says the same again.

@@ -1,7 +1,6 @@
 //! The seeds in `corpus/`, made by `cargo run --bin seeds`: where a fuzzer starts from.
 //!
-//! The tests compare the two. What else is in the corpus is kept: inputs that once failed, and frames as
-//! an older version wrote them.
+//! The tests compare the two. What else is in the corpus is kept: inputs that once failed.
 
 use bytes::Bytes;
 use goim_core::{ClientMsgId, ConversationId, Entry, Epoch, Seq, UserId};

@@ -61,19 +61,21 @@ pub(crate) enum ChatError {
     )]
     Behind { due: u64, late: u64 },
     #[error(
-        "{patience_s} s after the run {unacked} messages were not acknowledged, and {undelivered} deliveries of \
-         others still due: the server cannot keep up"
+        "after the run, and {patience_s} s in which nothing came, {unacked} messages were not acknowledged, and \
+         {undelivered} deliveries of others still due: the server cannot keep up"
     )]
     Unfinished { unacked: u64, undelivered: u64, patience_s: u64 },
     #[error(
-        "at the end of the run {unacked} messages were due and not acknowledged, and {undelivered} deliveries \
-         of others still due: the server cannot keep that rate"
+        "at the end of the run {unacked} messages were not acknowledged, and {undelivered} deliveries of others \
+         still due: the server cannot keep that rate, and the generator sent {late} of {due} messages too late"
     )]
-    Backlog { unacked: u64, undelivered: u64 },
+    Backlog { unacked: u64, undelivered: u64, due: u64, late: u64 },
     #[error("within the measured time no message went all the way: measure longer, or more of them")]
     Nothing,
     #[error("a reader was handed {got} behind {last}: entries were lost or repeated")]
     OutOfOrder { got: u64, last: u64 },
+    #[error("what tells the generator when a message is due ended early")]
+    Paced,
     #[error("a task of the generator ended early")]
     Task(#[from] tokio::task::JoinError),
 }

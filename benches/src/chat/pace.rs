@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::ChatError;
+
 /// Hands out what is due from a thread of its own, because the runtime's timers round up to a
 /// millisecond.
 #[derive(Debug)]
@@ -38,8 +40,7 @@ impl Pacer {
     }
 
     /// Waits for the end; says how many were due.
-    pub(super) async fn finish(self) -> u64 {
-        // It does not panic.
-        tokio::task::spawn_blocking(|| self.0.join()).await.ok().and_then(Result::ok).unwrap_or(0)
+    pub(super) async fn finish(self) -> Result<u64, ChatError> {
+        tokio::task::spawn_blocking(|| self.0.join()).await?.map_err(|_| ChatError::Paced)
     }
 }

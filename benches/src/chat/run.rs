@@ -21,7 +21,7 @@ use crate::latency::{Latencies, per_s};
 
 /// Before the clock is started: connections find their pace, the database its plans.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long after the run its last messages may be acknowledged and arrive.
+/// How long after the run nothing may be acknowledged, and how long after all was the last may arrive.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The share of messages in an open loop that may be sent too late, and its figures be true.
 const LATE_MAX_PERCENT: u64 = 1;
@@ -92,18 +92,18 @@ async fn talk(options: &ChatOptions, host: &Host) -> Result<Report, ChatError> {
 
 impl ChatOptions {
     /// Refuses figures of a server that did not keep up: they would say how long it was measured, or of which
-    /// messages nobody knows. And those of a generator that did not: first the server, because who waits for
-    /// it sends late, too.
+    /// messages nobody knows. And those of a generator that did not. The server's backlog comes first, because
+    /// who waits for it sends late, too; which of the two was in whose way nobody can tell on one machine.
     fn judge(&self, at_end: Missing, due: Due, at_last: Missing) -> Result<(), ChatError> {
+        let Due { due, late } = due;
         if let Some(rate) = self.rate.map(u64::from) {
             let backlog_max = rate.div_ceil(BACKLOG_SHARE_OF_S);
             let readers = if self.group { self.readers.unwrap_or(self.users) } else { 1 };
             let Missing { unacked, undelivered } = at_end;
             if unacked > backlog_max || undelivered > backlog_max * u64::from(readers) {
-                return Err(ChatError::Backlog { unacked, undelivered });
+                return Err(ChatError::Backlog { unacked, undelivered, due, late });
             }
         }
-        let Due { due, late } = due;
         if late * 100 > due * LATE_MAX_PERCENT {
             return Err(ChatError::Behind { due, late });
         }
@@ -225,13 +225,18 @@ impl Play {
     /// Waits for a while until all is acknowledged and handed over; says what was due, and what is missing.
     async fn finish(&mut self) -> Result<(Due, Missing), ChatError> {
         let due = match self.pacer.take() {
-            Some(pacer) => pacer.finish().await,
+            Some(pacer) => pacer.finish().await?,
             None => 0,
         };
-        let end = Instant::now() + PATIENCE;
-        while let Ok(Some(ended)) = timeout_at(end.into(), self.talkers.join_next()).await {
-            self.acks.add(&ended??);
+        let mut unacked = u64::MAX;
+        while !self.talkers.is_empty() && self.missing().unacked < unacked {
+            unacked = self.missing().unacked;
+            let end = Instant::now() + PATIENCE;
+            while let Ok(Some(ended)) = timeout_at(end.into(), self.talkers.join_next()).await {
+                self.acks.add(&ended??);
+            }
         }
+        let end = Instant::now() + PATIENCE;
         while self.missing().undelivered > 0 && Instant::now() < end {
             self.until(Instant::now() + BETWEEN_LOOKS).await?;
         }

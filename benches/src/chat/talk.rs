@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::{FutureExt, StreamExt};
 use goim_client::{Client, Content, ConversationId, SendError, Sending, Seq, UserId};
+use goim_core::hash::spread;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
@@ -51,13 +52,12 @@ impl Stage {
 
 fn content(at_us: u64) -> Content {
     let mut text = format!("{at_us:016x}");
-    // With another word first each time.
-    let mut words = WORDS.iter().cycle().skip(usize::try_from(at_us).unwrap_or(0) % WORDS.len());
-    while text.len() < TEXT_BYTES
-        && let Some(word) = words.next()
-    {
+    // As if at random: times in an open loop are multiples of one.
+    let mut dice = spread(at_us);
+    while text.len() < TEXT_BYTES {
         text.push(' ');
-        text.push_str(word);
+        text.push_str(WORDS[usize::try_from(dice).unwrap_or(0) % WORDS.len()]);
+        dice = dice.rotate_right(WORDS.len().ilog2());
     }
     text.truncate(TEXT_BYTES);
     Content::text(text)
