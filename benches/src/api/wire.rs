@@ -158,6 +158,8 @@ impl Wire {
     /// Reads whole frames from a datagram or another stream, or some bytes of the control stream.
     async fn read(&mut self) -> Result<(), WireError> {
         let beside: Bytes = tokio::select! {
+            // A good-bye that has come is read before it is noticed that the connection ended with it.
+            biased;
             chunk = self.receive.read_chunk(CHUNK_BYTES, true) => {
                 let chunk = chunk?.ok_or(WireError::Ended)?;
                 self.frames.buffer().extend_from_slice(&chunk.bytes);
