@@ -71,18 +71,14 @@ impl Entries for MsgBox<Encoded> {
 /// A box each of whose conversations has a reader, who is counted and acknowledges some entries at a time.
 struct Counting {
     msgs: MsgBox<Encoded>,
-    readers: Vec<Place>,
+    readers: Vec<Padded<Option<BoxReader>>>,
 }
-
-#[derive(Default)]
-#[repr(align(128))]
-struct Place(Mutex<Option<BoxReader>>);
 
 impl Counting {
     const ACK_EVERY: u64 = 8;
 
     fn new() -> Self {
-        let readers = (0..CONVERSATIONS * THREADS_MAX + 2).map(|_| Place::default()).collect();
+        let readers = (0..CONVERSATIONS * THREADS_MAX + 2).map(|_| Padded::default()).collect();
         Self { msgs: MsgBox::new(limits(KEPT)), readers }
     }
 
@@ -141,11 +137,12 @@ impl Entries for Concurrent {
     }
 }
 
+/// In cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
-struct Padded(Mutex<HashMap<ConversationId, VecDeque<Encoded>, Hasher>>);
+struct Padded<T>(Mutex<T>);
 
-struct Sharded(Vec<Padded>);
+struct Sharded(Vec<Padded<HashMap<ConversationId, VecDeque<Encoded>, Hasher>>>);
 
 impl Sharded {
     fn new() -> Self {

@@ -228,9 +228,9 @@ impl Play {
             Some(pacer) => pacer.finish().await?,
             None => 0,
         };
-        let mut unacked = u64::MAX;
-        while !self.talkers.is_empty() && self.missing().unacked < unacked {
-            unacked = self.missing().unacked;
+        let mut acked = None;
+        while !self.talkers.is_empty() && acked != Some(self.acked()) {
+            acked = Some(self.acked());
             let end = Instant::now() + PATIENCE;
             while let Ok(Some(ended)) = timeout_at(end.into(), self.talkers.join_next()).await {
                 self.acks.add(&ended??);
@@ -250,7 +250,7 @@ impl Play {
 
     /// Messages that were sent and are not acknowledged, and deliveries of those that are.
     fn missing(&self) -> Missing {
-        let acked = self.sum(|sender| &sender.acked);
+        let acked = self.acked();
         let own = |me: &UserId| self.senders.get(me).map_or(0, |own| own.acked.load(Ordering::Acquire));
         let in_one_group = self.ears.windows(2).all(|pair| pair[0].conversation == pair[1].conversation);
         let due: u64 =
@@ -258,6 +258,10 @@ impl Play {
         let handled: u64 = self.ears.iter().map(|ear| lock(&ear.ledger).handled).sum();
         let unacked = self.sum(|sender| &sender.sent).saturating_sub(acked);
         Missing { unacked, undelivered: due.saturating_sub(handled) }
+    }
+
+    fn acked(&self) -> u64 {
+        self.sum(|sender| &sender.acked)
     }
 
     fn sum(&self, what: impl Fn(&Progress) -> &AtomicU64) -> u64 {
@@ -296,7 +300,7 @@ impl Snapshot {
         };
         Self {
             at: Instant::now(),
-            acked: play.sum(|sender| &sender.acked),
+            acked: play.acked(),
             delivered: play.ears.iter().map(delivered).sum(),
             cpu: cpu(host),
         }

@@ -31,7 +31,8 @@ pub(crate) struct HostOptions {
     #[arg(long, value_enum, default_value_t = StoreKind::Sqlite)]
     store: StoreKind,
     /// Servers that run already, ADDRESS:PORT[,ADDRESS:PORT…]: clients are spread over them. All come from
-    /// here and are bots of one owner, so the servers' limits have to allow that, bots_max for one. They and what they said stay there.
+    /// here and are bots of one owner, so the servers' limits have to allow that, bots_max for one. They
+    /// and what they said stay there.
     #[arg(long, value_delimiter = ',', requires = "fingerprint", conflicts_with = "store")]
     connect: Vec<String>,
     /// The servers' certificate, 64 hexadecimal digits.
